@@ -1,0 +1,27 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+{
+    "name": "Usage Billing",
+    "summary": "Turn measured consumption into correct invoices, every cent explained",
+    "version": "19.0.1.0.0",
+    "category": "Accounting/Usage Billing",
+    "author": "Relevé",
+    "license": "AGPL-3",
+    "application": True,
+    "depends": [
+        "account",
+        "account_payment",
+        "portal",
+        "product",
+        "sale",
+        "uom",
+        "queue_job",
+    ],
+    "data": [
+        "security/usage_billing_groups.xml",
+        "security/ir.model.access.csv",
+        "security/usage_billing_rules.xml",
+        "data/decimal_precision_data.xml",
+        # menus first: the views below hang their own items under these
+        "views/usage_billing_menus.xml",
+    ],
+}

@@ -1,0 +1,5 @@
+-- A copied database must not act on the outside world: stop every schedule of the suite.
+UPDATE ir_cron
+   SET active = false
+ WHERE id IN (SELECT res_id FROM ir_model_data
+               WHERE model = 'ir.cron' AND module = 'usage_billing');
