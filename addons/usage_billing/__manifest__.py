@@ -24,4 +24,9 @@
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": [
+            "usage_billing/static/src/fields/**/*",
+        ],
+    },
 }
