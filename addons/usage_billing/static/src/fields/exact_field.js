@@ -39,7 +39,7 @@ export function parseExact(text) {
     if (!value) {
         return false;
     }
-    if (thousandsSep && thousandsSep !== ".") {
+    if (thousandsSep && thousandsSep !== decimalPoint) {
         value = value.replaceAll(thousandsSep, "");
     }
     if (decimalPoint !== ".") {
