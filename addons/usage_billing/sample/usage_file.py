@@ -40,7 +40,7 @@ STEADY_WEEK = (100, 100, 100, 100, 100, 82, 74)
 class Project:
     """What one project runs: sizes at peak load, in whole units.
 
-    instances: vCPU of each virtual machine; an elastic project starts them with the load
+    instances: vCPU of each virtual machine, started with the load when elastic
     volumes: GB of each block volume at the start; each grows a little every day
     api_peak: API calls per quarter of an hour at peak, for each gateway
     egress_peak: outgoing megabytes per hour at peak, for each front end
