@@ -1,0 +1,7 @@
+"""Entry point of ``python3 -m tools.releve``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

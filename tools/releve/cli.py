@@ -1,0 +1,193 @@
+"""The commands."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from . import databases, debian, environment, odoo_source, paths, postgres
+from .odoo import Odoo, suite_addons
+from .ui import Failure, run, say
+
+
+def prepare(kind="main", *, packages=True):
+    """Everything up to a running PostgreSQL.
+
+    :param str kind: cluster, "main" (durable) or "test" (fast)
+    :rtype: Odoo
+    """
+    paths.require_disk_space()
+    if packages:
+        debian.install(debian.RUNTIME_PACKAGES)
+    source = odoo_source.obtain()
+    home = environment.suite(source)
+    return Odoo(home, source, postgres.start(home, kind), paths.VAR / f"odoo-{kind}")
+
+
+def _split(text):
+    return [part for part in (text or "").split(",") if part]
+
+
+def setup(options):
+    odoo = prepare(options.cluster)
+    debian.install(debian.TEST_PACKAGES)
+    if options.lint:
+        environment.lint()
+    databases.base_template(odoo)
+    say(f"Odoo {odoo.source.version}: {odoo.source.path}")
+    say(f"Python: {odoo.python}")
+    say(f"PostgreSQL: 127.0.0.1:{odoo.server.port} (cluster {options.cluster})")
+
+
+def env(options):
+    """Print what a shell needs to work by hand."""
+    odoo = prepare(options.cluster, packages=False)
+    facts = {
+        "RELEVE_PYTHON": odoo.python,
+        "RELEVE_ODOO": odoo.source.path / "odoo",
+        "PGHOST": odoo.server.host,
+        "PGPORT": odoo.server.port,
+        "PGUSER": odoo.server.user,
+        "PGPASSFILE": odoo.server.passfile or "",
+        "PATH": f"{odoo.environment / 'bin'}:{odoo.server.bin}:$PATH",
+    }
+    for name, value in facts.items():
+        print(f'export {name}="{value}"')
+
+
+def pg(options):
+    home = environment.suite(odoo_source.obtain())
+    if options.action == "start":
+        postgres.start(home, options.cluster)
+    elif options.action == "stop":
+        postgres.stop(home, options.cluster)
+    else:
+        postgres.destroy(home, options.cluster)
+
+
+def db(options):
+    odoo = prepare(options.cluster, packages=False)
+    addons = _split(options.addons)
+    if options.drop:
+        databases.drop(odoo, options.name)
+    elif options.update:
+        odoo.install(options.name, _split(options.update), update=True)
+    elif options.install:
+        odoo.install(options.name, _split(options.install))
+    else:
+        databases.create(odoo, options.name, addons)
+        say(f"Database {options.name} is ready (log in with admin / admin)")
+
+
+def serve(options):
+    odoo = prepare(options.cluster, packages=False)
+    config = odoo.configuration(
+        options.name, http_port=options.port, workers=options.workers, cron=1, log_level=options.log_level
+    )
+    say(f"http://localhost:{options.port} (database {options.name}); stop with Ctrl-C")
+    os.chdir(paths.ROOT)
+    os.execve(odoo.script, [str(odoo.script), "-c", str(config), *options.rest], odoo.variables())
+
+
+def shell(options):
+    odoo = prepare(options.cluster, packages=False)
+    if options.script:
+        odoo.script_in(options.name, options.script, *options.rest, log_level=options.log_level)
+    else:
+        odoo.command(options.name, "shell", "--no-http", log_level=options.log_level)
+
+
+def odoo_test(options):
+    odoo = prepare("test", packages=False)
+    addons = _split(options.addon) or suite_addons()
+    name = f"test_{os.getpid()}"
+    if options.db:
+        name = options.db
+    else:
+        databases.copy(odoo, databases.suite_template(odoo, addons), name)
+    config = odoo.configuration(name)
+    targets = options.path or [str(paths.ADDONS / addon) for addon in addons]
+    command = [
+        odoo.python,
+        "-m",
+        "pytest",
+        f"--odoo-config={config}",
+        f"--odoo-database={name}",
+        "--odoo-http",
+        "-W",
+        "ignore",
+        *targets,
+        *(["-k", options.k] if options.k else []),
+        *options.rest,
+    ]
+    try:
+        command = [str(part) for part in command]
+        return subprocess.run(command, env=odoo.variables(), cwd=paths.ROOT, check=False).returncode
+    finally:
+        if not options.db and not options.keep:
+            databases.drop(odoo, name)
+
+
+def relock(_options):
+    environment.relock()
+
+
+def lint_tool(options):
+    home = environment.lint()
+    run([home / "bin" / options.rest[0], *options.rest[1:]], cwd=paths.ROOT)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python3 -m tools.releve", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name, function, text, cluster="test"):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        if cluster:
+            command.add_argument("--cluster", choices=["main", "test"], default=cluster)
+        return command
+
+    add("setup", setup, "obtain everything and build the base database").add_argument("--lint", action="store_true")
+    add("env", env, "print variables for a shell: eval $(python3 -m tools.releve env)")
+    add("pg", pg, "start, stop or destroy a cluster").add_argument("action", choices=["start", "stop", "destroy"])
+    command = add("db", db, "create a database from the template, update or drop it")
+    command.add_argument("name")
+    command.add_argument("--addons", default="")
+    command.add_argument("--install", default="")
+    command.add_argument("--update", default="")
+    command.add_argument("--drop", action="store_true")
+    command = add("serve", serve, "serve a database")
+    command.add_argument("name")
+    command.add_argument("--port", type=int, default=8069)
+    command.add_argument("--workers", type=int, default=0)
+    command.add_argument("--log-level", default="info")
+    command.add_argument("rest", nargs="*")
+    command = add("shell", shell, "Odoo shell, or run a script with env")
+    command.add_argument("name")
+    command.add_argument("--script")
+    command.add_argument("--log-level", default="warn")
+    command.add_argument("rest", nargs="*")
+    command = add("odoo-test", odoo_test, "Odoo tests of one or all add-ons on a fresh copy of the template", None)
+    command.add_argument("--addon", default="", help="one or more, comma separated; all by default")
+    command.add_argument("--path", action="append", help="file or folder instead of the whole add-on")
+    command.add_argument("-k")
+    command.add_argument("--db", help="use this existing database as it is")
+    command.add_argument("--keep", action="store_true")
+    command.add_argument("rest", nargs="*")
+    add("relock", relock, "resolve the requirements again", None)
+    command = add("lint-tool", lint_tool, "run one tool of the lint environment", None)
+    command.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def main(arguments=None):
+    options = _parser().parse_args(arguments)
+    try:
+        return options.function(options) or 0
+    except Failure as failure:
+        print(f"\nStopped: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; run the same command again to go on.", file=sys.stderr)
+        return 130
