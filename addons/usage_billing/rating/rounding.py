@@ -1,0 +1,102 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""The only place that rounds, and the only place that cuts a whole into parts.
+
+Money is rounded half up, away from zero (-0.005 becomes -0.01), so that a
+credit note is the mirror of its invoice. Parts of a whole are cut by largest
+remainder and always add up to it.
+"""
+
+from contextlib import contextmanager
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    localcontext,
+)
+
+from .errors import RatingError
+
+ZERO = Decimal(0)
+
+#: wide enough for any product of a 38-digit quantity and a 38-digit price
+_EXACT = Context(prec=96, rounding=ROUND_HALF_UP)
+
+#: quantity rounding; up and down go towards plus and minus infinity, as a
+#: started unit counts whole and a correction never earns a unit more
+MODES = {"up": ROUND_CEILING, "down": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
+
+
+@contextmanager
+def exact_arithmetic():
+    """Compute inside with 96 significant digits; only a division can round."""
+    with localcontext(_EXACT):
+        yield
+
+
+def round_money(amount, decimals):
+    """Round to the currency's decimals, half up, away from zero.
+
+    :param Decimal amount: currency units
+    :param int decimals: 2 for EUR, 0 for JPY, 3 for TND
+    :rtype: Decimal
+    """
+    return round_quantity(amount, decimals, "half_up")
+
+
+def round_quantity(value, decimals, mode):
+    """Round a quantity; negative decimals round to tens, hundreds and so on.
+
+    :raise RatingError: rounding_mode when mode is not one of MODES
+    """
+    if mode not in MODES:
+        raise RatingError("rounding_mode", mode=mode)
+    with exact_arithmetic():
+        rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=MODES[mode])
+        # 1E+2 is a number that nobody wants to read
+        return rounded.quantize(Decimal(1)) if decimals < 0 else rounded
+
+
+def allocate(total, exacts, decimals):
+    """Cut a rounded total into parts that add up to it, by largest remainder.
+
+    Each exact part is rounded down, the missing minor units go one by one to
+    the largest remainders; among equal remainders the earlier part wins. A
+    negative total is cut as the mirror of the positive one, so that a credit
+    gives back exactly what was billed part by part.
+
+    :param Decimal total: a multiple of the minor unit, at most half a minor
+        unit away from sum(exacts)
+    :param exacts: exact parts, any sign, same order as the result
+    :param int decimals: decimals of the currency
+    :rtype: tuple[Decimal, ...]
+    """
+    with exact_arithmetic():
+        direction = total or next((exact for exact in exacts if exact), ZERO)
+        sign = -1 if direction < 0 else 1
+        unit = Decimal(1).scaleb(-decimals)
+        floors, remainders = [], []
+        for exact in exacts:
+            floor = (exact * sign).quantize(unit, rounding=ROUND_FLOOR)
+            floors.append(floor)
+            remainders.append(exact * sign - floor)
+        missing = int((total * sign - sum(floors, ZERO)) / unit)
+        # a stable sort keeps the earlier part first among equal remainders
+        order = sorted(range(len(floors)), key=lambda i: -remainders[i])
+        for i in order[:missing]:
+            floors[i] += unit
+        return tuple(floor * sign + ZERO for floor in floors)
+
+
+def apportion(total, weights, decimals):
+    """Spread a rounded total over weights, by largest remainder.
+
+    :param weights: Decimals of one sign, not all zero
+    :raise RatingError: not_positive when the weights add up to zero
+    """
+    with exact_arithmetic():
+        whole = sum(weights, ZERO)
+        if not whole:
+            raise RatingError("not_positive", name="weights", value=whole)
+        return allocate(total, [total * w / whole for w in weights], decimals)
