@@ -21,6 +21,7 @@
         "security/ir.model.access.csv",
         "security/usage_billing_rules.xml",
         "data/decimal_precision_data.xml",
+        "data/ir_sequence_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
     ],

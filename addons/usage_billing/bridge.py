@@ -1,0 +1,306 @@
+"""Records to values of the rating core, and its results to values for records.
+
+The only file that knows both sides. Odoo hands out floats for money, naive UTC for
+instants and ids for relations; the core wants Decimals, aware instants and keys.
+"""
+
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+
+from odoo.exceptions import ValidationError
+
+from . import messages
+from .rating import Billed, Charge, Conversion, Currency, RatingError, Tier, present
+from .rating import periods as rating_periods
+from .rating.pricers import build
+from .rating.values import BilledPart
+
+ZERO = Decimal(0)
+
+#: price models whose name in the core is another
+CORE_MODELS = {"pass_through": "event_priced"}
+
+
+# ----------------------------------------------------------------------
+# numbers and time
+# ----------------------------------------------------------------------
+def money(value):
+    """Decimal of a monetary float of Odoo: its shortest text, no binary noise."""
+    return Decimal(str(value))
+
+
+def naive(instant):
+    """Naive UTC, as Odoo stores it, of an aware instant."""
+    return instant.astimezone(UTC).replace(tzinfo=None)
+
+
+def aware(instant):
+    """Aware UTC of a naive instant of Odoo."""
+    return instant.replace(tzinfo=UTC)
+
+
+def midnight(day, zone):
+    """Naive UTC instant at which a local date begins."""
+    return naive(rating_periods.midnight(day, zone))
+
+
+def day_before(day):
+    return day - timedelta(days=1) if day else day
+
+
+# ----------------------------------------------------------------------
+# periods
+# ----------------------------------------------------------------------
+def schedule_of(subscription):
+    """Dates on which the periods of a subscription begin.
+
+    An anchor on the 29th to 31st is placed in a month that has that day, so that
+    short months clamp it and it comes back afterwards.
+
+    :rtype: rating.periods.Schedule
+    """
+    unit = subscription.period_unit
+    start = subscription.date_start
+    if subscription.calendar_aligned:
+        return rating_periods.Schedule.calendar(unit)
+    if unit in rating_periods.DAYS:
+        return rating_periods.Schedule(start, unit)
+    step = rating_periods.MONTHS[unit]
+    day = subscription.anchor_day or start.day
+    months = [m for m in range(1, 13) if (m - start.month) % step == 0]
+    # 2000 is a leap year: a yearly anchor on 29 February keeps its day
+    candidates = [
+        rating_periods.add_months(date(2000, month, 1), 0, day) for month in months
+    ]
+    return rating_periods.Schedule(max(candidates, key=lambda d: d.day), unit)
+
+
+def next_periods_vals(subscription, last, until):
+    """Values of the periods after ``last`` until one ends after an instant.
+
+    :param usage.subscription subscription: one
+    :param usage.period last: the newest stored period, or None
+    :param datetime.datetime until: naive UTC
+    :return: vals of ``usage.period``, oldest first; empty once the subscription ends
+    :rtype: list[dict]
+    """
+    schedule, zone = schedule_of(subscription), subscription.tz
+    limit = subscription.date_end
+    until = aware(until)
+    found = []
+    if last:
+        period = rating_periods.Period(
+            last.local_start,
+            last.local_end,
+            last.tz,
+            aware(last.start_at),
+            aware(last.end_at),
+        )
+    else:
+        first = subscription.date_start
+        end = schedule.dates(first)[1]
+        period = rating_periods.Period.of_dates(
+            first, min(end, limit) if limit else end, zone
+        )
+        if period.start > until:
+            return []
+        found.append(period)
+    while period.end <= until and not (limit and period.end_date >= limit):
+        following = rating_periods.next_period(period, schedule, zone)
+        if limit and following.end_date > limit:
+            following = rating_periods.Period.of_dates(
+                following.first_date, limit, zone, start=following.start
+            )
+        period = following
+        found.append(period)
+    return [_period_vals(subscription, period) for period in found]
+
+
+def _period_vals(subscription, period):
+    return {
+        "subscription_id": subscription.id,
+        "company_id": subscription.company_id.id,
+        "local_start": period.first_date,
+        "local_end": period.end_date,
+        "start_at": naive(period.start),
+        "end_at": naive(period.end),
+        "tz": period.zone,
+        "anchor_day": subscription.anchor_day,
+        "state": "open",
+    }
+
+
+def period_of(record):
+    """Value of a stored ``usage.period``.
+
+    :rtype: rating.periods.Period
+    """
+    return rating_periods.Period(
+        record.local_start,
+        record.local_end,
+        record.tz,
+        aware(record.start_at),
+        aware(record.end_at),
+    )
+
+
+def share_of(record):
+    """Part of the whole calendar period that a stored period covers, in days.
+
+    :rtype: rating.Share
+    """
+    schedule = schedule_of(record.subscription_id)
+    whole = schedule.period(record.local_start, record.tz)
+    return whole.share(record.local_start, min(record.local_end, whole.end_date))
+
+
+# ----------------------------------------------------------------------
+# prices
+# ----------------------------------------------------------------------
+def currency_of(record):
+    """Value of a ``res.currency``."""
+    return Currency(record.name, record.decimal_places)
+
+
+def charge_of(record):
+    """Value of a ``usage.charge``.
+
+    :rtype: rating.Charge
+    :raise RatingError: the charge is not one the core can rate
+    """
+    convert = None
+    if record.convert_divisor is not None:
+        rounding = record.convert_rounding
+        convert = Conversion(
+            record.convert_divisor, None if rounding in (False, "none") else rounding
+        )
+    return Charge(
+        record.key,
+        build(CORE_MODELS.get(record.model, record.model), **_parameters(record)),
+        convert=convert,
+        included_units=record.included_units or ZERO,
+        discount_percent=record.discount_percent or ZERO,
+        maximum_amount=record.maximum_amount,
+        minimum_amount=record.minimum_amount,
+        prorate=frozenset({"price", "minimum"} if record.prorate else ()),
+        zero_usage_due=record.bill_zero,
+    )
+
+
+def _parameters(record):
+    """Parameters of the price model, by the names of the core."""
+    if record.model == "flat":
+        return {"amount": record.unit_price or ZERO}
+    if record.model == "per_unit":
+        return {"unit_price": record.unit_price or ZERO}
+    if record.model == "package":
+        return {
+            "package_size": record.package_size or ZERO,
+            "package_price": record.package_price or ZERO,
+            "rounding": record.package_rounding or "up",
+        }
+    if record.model == "graduated":
+        return {
+            "tiers": tuple(
+                Tier(
+                    tier.up_to,
+                    tier.unit_price or ZERO,
+                    tier.flat_fee or ZERO,
+                    tier.tier_cap,
+                )
+                for tier in record.tier_ids.sorted(
+                    lambda tier: (tier.up_to is None, tier.up_to or 0, tier.sequence)
+                )
+            )
+        }
+    return {}
+
+
+def check_charge(record):
+    """Refuse a charge that the core could not rate, in a sentence.
+
+    :raise ValidationError: names the charge and what is wrong with it
+    """
+    try:
+        charge_of(record)
+    except RatingError as error:
+        raise ValidationError(
+            record.env._(
+                "Charge %(charge)s cannot be rated: %(reason)s",
+                charge=record.name,
+                reason=messages.sentence(record.env, error),
+            )
+        ) from error
+
+
+# ----------------------------------------------------------------------
+# what was billed, what was rated
+# ----------------------------------------------------------------------
+def billed_of(components):
+    """What live rated lines of one charge and period billed, added up.
+
+    :param usage.rated.component components: of every live revision
+    :rtype: rating.Billed
+    """
+    parts = {}
+    for component in components:
+        known = parts.get(component.key)
+        parts[component.key] = BilledPart(
+            component.key,
+            component.amount + (known.amount if known else ZERO),
+            component.exact_amount + (known.exact if known else ZERO),
+            _plus(component.quantity, known.quantity if known else None),
+            component.role or "usage",
+            component.label or "usage",
+        )
+    return Billed(tuple(parts.values()))
+
+
+def _plus(left, right):
+    if left is None or right is None:
+        return left if right is None else right
+    return left + right
+
+
+def rated_line_vals(line, charge, currency_decimals):
+    """Figures of a rated line and its components, ready to be created.
+
+    :param rating.RatedLine line: result of the core
+    :param usage.charge charge: the record it came from
+    :rtype: dict
+    """
+    exact = sum((part.exact for part in line.components), ZERO)
+    return {
+        "quantity": line.metered_quantity,
+        "exact_amount": exact,
+        "amount": line.amount,
+        "already_billed": line.billed_amount,
+        "unit_label": charge.unit_label,
+        "evidence": line.evidence(),
+        "component_ids": [
+            (0, 0, _component_vals(part, sequence, charge, currency_decimals))
+            for sequence, part in enumerate(line.components)
+        ],
+    }
+
+
+def _component_vals(part, sequence, charge, currency_decimals):
+    shown = present(part.quantity, part.unit_price, part.amount, currency_decimals)
+    return {
+        "company_id": charge.company_id.id,
+        "sequence": sequence,
+        "key": part.key,
+        "role": part.role,
+        "label": part.label,
+        "dimension": part.dimension,
+        "tier": part.tier,
+        "lower": part.lower,
+        "upper": part.upper,
+        "quantity": part.quantity,
+        "unit_price": part.unit_price,
+        "exact_amount": part.exact,
+        "amount": part.amount,
+        "presented_quantity": shown.quantity,
+        "presented_price": shown.price,
+        "unit_scale": shown.scale,
+    }
