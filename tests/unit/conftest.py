@@ -1,11 +1,26 @@
-# Part of Relevé. See LICENSE file for full copyright and licensing details.
-"""Put every add-on folder on the path, so that cores import by their names."""
+"""Pure tests import an add-on's core package by its name: ``from rating import
+engine``.
+"""
 
+import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 for addon in sorted((ROOT / "addons").iterdir()):
-    if addon.is_dir() and str(addon) not in sys.path:
-        sys.path.insert(0, str(addon))
+    if (addon / "__manifest__.py").exists():
+        sys.path.append(str(addon))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Folder of the files provided for testing; its absence is a failure in CI."""
+    folder = Path(os.environ.get("RELEVE_SHARED") or ROOT.parent / "shared")
+    if folder.is_dir():
+        return folder
+    problem = f"provided files not found in {folder}; name their folder: RELEVE_SHARED"
+    if os.environ.get("CI"):
+        pytest.fail(problem)
+    pytest.skip(problem)

@@ -5,7 +5,17 @@ import os
 import subprocess
 import sys
 
-from . import databases, debian, environment, odoo_source, paths, postgres
+from . import (
+    catalogues,
+    databases,
+    debian,
+    environment,
+    lint,
+    odoo_source,
+    paths,
+    postgres,
+    testing,
+)
 from .odoo import Odoo, suite_addons
 from .ui import Failure, run, say
 
@@ -82,47 +92,72 @@ def db(options):
 def serve(options):
     odoo = prepare(options.cluster, packages=False)
     config = odoo.configuration(
-        options.name, http_port=options.port, workers=options.workers, cron=1, log_level=options.log_level
+        options.name,
+        http_port=options.port,
+        workers=options.workers,
+        cron=1,
+        log_level=options.log_level,
     )
     say(f"http://localhost:{options.port} (database {options.name}); stop with Ctrl-C")
     os.chdir(paths.ROOT)
-    os.execve(odoo.script, [str(odoo.script), "-c", str(config), *options.rest], odoo.variables())
+    os.execve(
+        odoo.script,
+        [str(odoo.script), "-c", str(config), *options.rest],
+        odoo.variables(),
+    )
 
 
 def shell(options):
     odoo = prepare(options.cluster, packages=False)
     if options.script:
-        odoo.script_in(options.name, options.script, *options.rest, log_level=options.log_level)
+        odoo.script_in(
+            options.name, options.script, *options.rest, log_level=options.log_level
+        )
     else:
         odoo.command(options.name, "shell", "--no-http", log_level=options.log_level)
+
+
+def test(options):
+    return testing.run_all(prepare("test"))
+
+
+def check_lint(options):
+    lint.run_all()
+    if lint.odoo_rules(prepare("test", packages=False)):
+        raise Failure("Odoo's lint rules found something")
+
+
+def i18n(options):
+    problem = catalogues.update(prepare("test", packages=False))
+    if problem:
+        raise Failure(problem)
+
+
+def golden(options):
+    odoo = prepare("test", packages=False)
+    engines = [options.engine] if options.engine else ["core", "odoo"]
+    failed = [
+        engine
+        for engine in engines
+        if testing.golden(odoo, engine, options.cases or testing.GOLDEN, *options.rest)
+    ]
+    return int(bool(failed))
 
 
 def odoo_test(options):
     odoo = prepare("test", packages=False)
     addons = _split(options.addon) or suite_addons()
-    name = f"test_{os.getpid()}"
-    if options.db:
-        name = options.db
-    else:
+    name = options.db or f"test_{os.getpid()}"
+    if not options.db:
         databases.copy(odoo, databases.suite_template(odoo, addons), name)
-    config = odoo.configuration(name)
     targets = options.path or [str(paths.ADDONS / addon) for addon in addons]
-    command = [
-        odoo.python,
-        "-m",
-        "pytest",
-        f"--odoo-config={config}",
-        f"--odoo-database={name}",
-        "--odoo-http",
-        "-W",
-        "ignore",
-        *targets,
-        *(["-k", options.k] if options.k else []),
-        *options.rest,
-    ]
+    wanted = ["-k", options.k] if options.k else []
+    command = testing.odoo_pytest(odoo, name, targets, *wanted, *options.rest)
     try:
-        command = [str(part) for part in command]
-        return subprocess.run(command, env=odoo.variables(), cwd=paths.ROOT, check=False).returncode
+        done = subprocess.run(
+            command, env=odoo.variables(), cwd=paths.ROOT, check=False
+        )
+        return done.returncode
     finally:
         if not options.db and not options.keep:
             databases.drop(odoo, name)
@@ -138,7 +173,9 @@ def lint_tool(options):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python3 -m tools.releve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m tools.releve", description=__doc__
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(name, function, text, cluster="test"):
@@ -148,9 +185,13 @@ def _parser():
             command.add_argument("--cluster", choices=["main", "test"], default=cluster)
         return command
 
-    add("setup", setup, "obtain everything and build the base database").add_argument("--lint", action="store_true")
+    add("setup", setup, "obtain everything and build the base database").add_argument(
+        "--lint", action="store_true"
+    )
     add("env", env, "print variables for a shell: eval $(python3 -m tools.releve env)")
-    add("pg", pg, "start, stop or destroy a cluster").add_argument("action", choices=["start", "stop", "destroy"])
+    add("pg", pg, "start, stop or destroy a cluster").add_argument(
+        "action", choices=["start", "stop", "destroy"]
+    )
     command = add("db", db, "create a database from the template, update or drop it")
     command.add_argument("name")
     command.add_argument("--addons", default="")
@@ -168,12 +209,28 @@ def _parser():
     command.add_argument("--script")
     command.add_argument("--log-level", default="warn")
     command.add_argument("rest", nargs="*")
-    command = add("odoo-test", odoo_test, "Odoo tests of one or all add-ons on a fresh copy of the template", None)
-    command.add_argument("--addon", default="", help="one or more, comma separated; all by default")
-    command.add_argument("--path", action="append", help="file or folder instead of the whole add-on")
+    command = add(
+        "odoo-test",
+        odoo_test,
+        "Odoo tests of one or all add-ons on a fresh copy of the template",
+        None,
+    )
+    command.add_argument(
+        "--addon", default="", help="one or more, comma separated; all by default"
+    )
+    command.add_argument(
+        "--path", action="append", help="file or folder instead of the whole add-on"
+    )
     command.add_argument("-k")
     command.add_argument("--db", help="use this existing database as it is")
     command.add_argument("--keep", action="store_true")
+    command.add_argument("rest", nargs="*")
+    add("test", test, "every check of the project", None)
+    add("lint", check_lint, "read the code without running it", None)
+    add("i18n", i18n, "export and merge the catalogues", None)
+    command = add("golden", golden, "play the golden cases", None)
+    command.add_argument("--cases")
+    command.add_argument("--engine", choices=["core", "odoo"])
     command.add_argument("rest", nargs="*")
     add("relock", relock, "resolve the requirements again", None)
     command = add("lint-tool", lint_tool, "run one tool of the lint environment", None)

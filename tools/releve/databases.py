@@ -1,8 +1,9 @@
 """Databases made from templates.
 
-Two levels, both named after a hash of what they were built from: the base (Odoo's add-ons the suite stands on, the
-main company French before its chart of accounts loads), kept as a dump in the cache for every clone; and the suite
-(our add-ons on the base), kept in the cluster. A database for work or tests is a copy of one of them.
+Two levels, both named after a hash of what they were built from: the base (Odoo's add-
+ons the suite stands on, the main company French before its chart of accounts loads),
+kept as a dump in the cache for every clone; and the suite (our add-ons on the base),
+kept in the cluster. A database for work or tests is a copy of one of them.
 """
 
 import os
@@ -30,23 +31,35 @@ NOT_IN_TEMPLATE = {"tests", "readme", "__pycache__"}
 
 
 def base_key(odoo):
-    return paths.digest(odoo.source.key, environment.lock(""), ",".join(BASE_ADDONS), FRENCH_COMPANY)
+    return paths.digest(
+        odoo.source.key, environment.lock(""), ",".join(BASE_ADDONS), FRENCH_COMPANY
+    )
 
 
 def suite_key(odoo, addons):
-    """Hash of the base and of every file of the named add-ons, and of ours they stand on, that a database shows."""
+    """Hash of the base and of every file of the named add-ons, and of ours they stand
+    on, that a database shows.
+    """
     parts = [base_key(odoo), *addons]
     for addon in suite_addons():
         folder = paths.ADDONS / addon
         for path in sorted(folder.rglob("*")):
             inner = path.relative_to(folder)
-            if path.is_file() and not NOT_IN_TEMPLATE.intersection(inner.parts) and path.suffix != ".pyc":
+            if (
+                path.is_file()
+                and not NOT_IN_TEMPLATE.intersection(inner.parts)
+                and path.suffix != ".pyc"
+            ):
                 parts += [f"{addon}/{inner}", path]
     return paths.digest(*parts)
 
 
 def exists(odoo, database):
-    return bool(odoo.server.query(f"select 1 from pg_database where datname = '{_name(database)}'"))
+    return bool(
+        odoo.server.query(
+            f"select 1 from pg_database where datname = '{_name(database)}'"
+        )
+    )
 
 
 def drop(odoo, database):
@@ -58,10 +71,15 @@ def drop(odoo, database):
 def copy(odoo, template, database):
     """Make ``database`` a copy of ``template``, replacing an older one."""
     drop(odoo, database)
-    odoo.server.query(f'create database "{_name(database)}" template "{_name(template)}"')
+    odoo.server.query(
+        f'create database "{_name(database)}" template "{_name(template)}"'
+    )
     if odoo.filestore(template).exists():
-        # stored files are named after their content and never written again: links are enough
-        shutil.copytree(odoo.filestore(template), odoo.filestore(database), copy_function=os.link)
+        # stored files are named after their content and never written again: links are
+        # enough
+        shutil.copytree(
+            odoo.filestore(template), odoo.filestore(database), copy_function=os.link
+        )
     _new_identity(odoo, database)
 
 
@@ -76,7 +94,9 @@ def _new_identity(odoo, database):
 
 def _name(database):
     if not database.replace("_", "").replace("-", "").isalnum():
-        raise Failure(f"{database!r} is no database name: letters, digits, - and _ only.")
+        raise Failure(
+            f"{database!r} is no database name: letters, digits, - and _ only."
+        )
     return database
 
 
@@ -92,7 +112,9 @@ def _lock(odoo):
 
 
 def base_template(odoo):
-    """Name of the base template in this cluster, built or restored first if it is not there."""
+    """Name of the base template in this cluster, built or restored first if it is not
+    there.
+    """
     key = base_key(odoo)
     name = f"tpl_base_{key}"
     with _lock(odoo):
@@ -109,7 +131,10 @@ def base_template(odoo):
 
 
 def _build_base(odoo: Odoo, name):
-    with step("Base database: Odoo with the French chart of accounts (a few minutes, once per machine)"):
+    with step(
+        "Base database: Odoo with the French chart of accounts (a few minutes, once "
+        "per machine)"
+    ):
         work = f"{name}_new"
         drop(odoo, work)
         odoo.server.program("createdb", "-T", "template0", "-E", "UTF8", work)
@@ -121,7 +146,9 @@ def _build_base(odoo: Odoo, name):
 
 def _dump(odoo, name, target):
     with safe.new_folder(target) as work:
-        odoo.server.program("pg_dump", "-Fc", "-Z1", "--no-owner", "-f", work / "database.dump", name)
+        odoo.server.program(
+            "pg_dump", "-Fc", "-Z1", "--no-owner", "-f", work / "database.dump", name
+        )
         with tarfile.open(work / "filestore.tar", "w") as archive:
             if odoo.filestore(name).exists():
                 archive.add(odoo.filestore(name), arcname=".")
@@ -132,7 +159,9 @@ def _restore(odoo, dump, name):
         work = f"{name}_new"
         drop(odoo, work)
         odoo.server.program("createdb", "-T", "template0", "-E", "UTF8", work)
-        odoo.server.program("pg_restore", "--no-owner", "-j", "2", "-d", work, dump / "database.dump")
+        odoo.server.program(
+            "pg_restore", "--no-owner", "-j", "2", "-d", work, dump / "database.dump"
+        )
         odoo.filestore(work).mkdir(parents=True, exist_ok=True)
         with tarfile.open(dump / "filestore.tar") as archive:
             archive.extractall(odoo.filestore(work), filter="data")
@@ -141,7 +170,9 @@ def _restore(odoo, dump, name):
 
 
 def suite_template(odoo, addons=None):
-    """Name of a template with the named add-ons of ours (all of them by default) in their present state."""
+    """Name of a template with the named add-ons of ours (all of them by default) in
+    their present state.
+    """
     addons = addons or suite_addons()
     if not addons:
         return base_template(odoo)
@@ -160,14 +191,19 @@ def suite_template(odoo, addons=None):
 
 def _forget_old(odoo, keep, spare=3):
     """Drop templates nobody will ask for again, but the newest few."""
-    rows = odoo.server.query("select datname from pg_database where datname like 'tpl\\_suite\\_%' order by oid desc")
+    rows = odoo.server.query(
+        "select datname from pg_database where datname like 'tpl\\_suite\\_%' order "
+        "by oid desc"
+    )
     for (name,) in [row for row in rows if row[0] != keep][spare:]:
         drop(odoo, name)
         say(f"    dropped the old template {name}")
 
 
 def create(odoo, database, addons):
-    """Create ``database`` with the named add-ons; ours come with the template, others are installed on the copy."""
+    """Create ``database`` with the named add-ons; ours come with the template, others
+    are installed on the copy.
+    """
     ours = [name for name in addons if name in suite_addons()]
     others = [name for name in addons if name not in ours]
     copy(odoo, suite_template(odoo, ours) if ours else base_template(odoo), database)

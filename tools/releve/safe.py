@@ -1,4 +1,6 @@
-"""Making files and folders so that neither a kill nor a second process leaves half of one."""
+"""Making files and folders so that neither a kill nor a second process leaves half of
+one.
+"""
 
 import fcntl
 import os
@@ -12,7 +14,9 @@ from .ui import say
 
 @contextmanager
 def locked(path):
-    """Hold an exclusive lock on a file; the kernel gives it back even when the process is killed."""
+    """Hold an exclusive lock on a file; the kernel gives it back even when the process
+    is killed.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as handle:
@@ -28,7 +32,8 @@ def locked(path):
 def new_folder(target):
     """Yield an empty folder that becomes ``target`` only when the block ends well.
 
-    The caller holds the lock of ``target``, so what an earlier, killed attempt left behind can be swept away.
+    The caller holds the lock of ``target``, so what an earlier, killed attempt left
+    behind can be swept away.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)

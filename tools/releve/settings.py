@@ -1,4 +1,6 @@
-"""What the person may choose: ``config/local.ini`` (not under version control) and environment variables."""
+"""What the person may choose: ``config/local.ini`` (not under version control) and
+environment variables.
+"""
 
 import configparser
 import os
@@ -15,5 +17,9 @@ def _file():
 
 
 def get(section, name, variable, default=""):
-    """One setting: the environment variable wins over ``config/local.ini``, which wins over the default."""
-    return os.environ.get(variable) or _file().get(section, name, fallback="") or default
+    """One setting: the environment variable wins over ``config/local.ini``, which wins
+    over the default.
+    """
+    return (
+        os.environ.get(variable) or _file().get(section, name, fallback="") or default
+    )

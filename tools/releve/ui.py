@@ -1,4 +1,6 @@
-"""What the person at the terminal sees: steps, their duration, and failures that say what to do."""
+"""What the person at the terminal sees: steps, their duration, and failures that say
+what to do.
+"""
 
 import subprocess
 import sys
@@ -7,7 +9,9 @@ from contextlib import contextmanager
 
 
 class Failure(Exception):
-    """A problem the user can act on; the message says what failed, why, and what to do next."""
+    """A problem the user can act on; the message says what failed, why, and what to do
+    next.
+    """
 
 
 def say(text):
@@ -40,7 +44,9 @@ def run(command, *, problem=None, quiet=False, **options):
     try:
         done = subprocess.run(command, text=True, check=False, **options)
     except FileNotFoundError as error:
-        raise Failure(f"{command[0]} is not installed. {problem or ''}".strip()) from error
+        raise Failure(
+            f"{command[0]} is not installed. {problem or ''}".strip()
+        ) from error
     if done.returncode:
         if quiet and done.stdout:
             say(done.stdout.rstrip())

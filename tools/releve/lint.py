@@ -1,0 +1,101 @@
+"""Everything that reads the code without running it."""
+
+import os
+import subprocess
+
+from . import environment, paths
+from .odoo import suite_addons
+from .ui import Failure, say
+
+PYTHON_FOLDERS = ["addons", "tools", "tests", "bench", "conftest.py"]
+# readme/ holds the fragments OCA's README.rst is made of; Odoo's own files break the
+# other two as well
+OCA_OFF = ["missing-readme", "xml-header-wrong", "xml-field-numeric-without-eval"]
+ODOO_RULES = [
+    "used-before-assignment",
+    "undefined-variable",
+    "eval-used",
+    "unreachable",
+    "function-redefined",
+    "sql-injection",
+    "missing-gettext",
+    "gettext-variable",
+    "gettext-placeholders",
+    "gettext-repr",
+    "raise-unlink-override",
+]
+
+
+def run_all():
+    """Run every check, show all findings, and fail when there is any.
+
+    :raise Failure: names the checks with findings
+    """
+    programs = environment.lint() / "bin"
+    addons = [str(paths.ADDONS / name) for name in suite_addons()]
+    python = [name for name in PYTHON_FOLDERS if (paths.ROOT / name).exists()]
+    catalogues = [str(path) for name in addons for path in _catalogues(name)]
+    checks = {
+        "ruff check": ["ruff", "check", *python],
+        "ruff format": ["ruff", "format", "--check", *python],
+        # pylint reads "all" as a switch that later words correct
+        "pylint-odoo": [
+            "pylint",
+            "--rcfile=pyproject.toml",
+            "--disable=all",
+            "--enable=odoolint",
+            "--disable=missing-readme",
+            *addons,
+        ],
+        "OCA module checks": [
+            "oca-checks-odoo-module",
+            f"--disable={','.join(OCA_OFF)}",
+            *[f"{addon}/__manifest__.py" for addon in addons],
+        ],
+    }
+    if catalogues:
+        checks["OCA translation checks"] = ["oca-checks-po", *catalogues]
+    failed = [
+        name for name, command in checks.items() if not _passes(name, programs, command)
+    ]
+    if failed:
+        raise Failure(f"Lint found something: {', '.join(failed)}")
+
+
+def _catalogues(addon):
+    folder = paths.ADDONS / addon / "i18n"
+    return [*sorted(folder.glob("*.po")), *sorted(folder.glob("*.pot"))]
+
+
+def _passes(name, programs, command):
+    done = subprocess.run(
+        [str(programs / command[0]), *command[1:]],
+        cwd=paths.ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    say(f"    {name}: {'ok' if done.returncode == 0 else 'findings'}")
+    if done.returncode:
+        say(f"{done.stdout}{done.stderr}".rstrip())
+    return done.returncode == 0
+
+
+def odoo_rules(odoo):
+    """Run the pylint rules that Odoo's own ``test_lint`` applies to its add-ons."""
+    rules = odoo.source.path / "odoo" / "addons" / "test_lint" / "tests"
+    program = environment.lint() / "bin" / "pylint"
+    plugins = ["sql_injection", "gettext", "unlink_override"]
+    command = [
+        str(program),
+        f"--rcfile={os.devnull}",
+        "--disable=all",
+        f"--enable={','.join(ODOO_RULES)}",
+        "--score=n",
+        f"--load-plugins={','.join(f'_odoo_checker_{name}' for name in plugins)}",
+        "--bad-functions=input",
+        *[str(paths.ADDONS / name) for name in suite_addons()],
+    ]
+    variables = {**os.environ, "PYTHONPATH": str(rules)}
+    done = subprocess.run(command, cwd=paths.ROOT, env=variables, check=False)
+    return "findings" if done.returncode else None
