@@ -5,6 +5,8 @@
 #: the add-on owes a sentence to each (a test compares the two)
 CODES = {
     "beyond_last_tier": ("quantity", "limit"),
+    "coupon_needs_percent_or_amount": (),
+    "coupon_order": ("order",),
     "currency_decimals": ("decimals",),
     "duplicate_component": ("key",),
     "event_amount_missing": (),
@@ -20,6 +22,7 @@ CODES = {
     "period_backwards": ("start", "end"),
     "period_dates_backwards": ("start", "end"),
     "proration_method": ("method",),
+    "quantity_not_priced": ("name",),
     "reading_outside_period": ("at",),
     "rounding_mode": ("mode",),
     "share_out_of_range": ("part", "whole"),

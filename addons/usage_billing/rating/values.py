@@ -192,6 +192,23 @@ class UsagePart:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelChange:
+    """A level goes up or down for the rest of the period.
+
+    quantity: units added (negative: removed)
+    prorated: the same x days left / days of the period
+    """
+
+    quantity: Decimal
+    prorated: Decimal
+
+    def __post_init__(self):
+        set_decimals(self, "quantity", "prorated", negative=True)
+        if not self.quantity:
+            raise RatingError("not_positive", name="quantity", value=self.quantity)
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What was measured in the period; each price model reads one field.
 
@@ -200,6 +217,7 @@ class Usage:
     quantities: several aggregates by name (stairstep)
     values: value of each event in time order (percentage)
     parts: amounts brought by the events, by dimension set (event_priced)
+    changes: of a level that lasts, in time order (graduated_level)
     """
 
     quantity: Decimal | None = None
@@ -207,6 +225,7 @@ class Usage:
     quantities: tuple[tuple[str, Decimal], ...] = ()
     values: tuple[Decimal, ...] | None = None
     parts: tuple[UsagePart, ...] | None = None
+    changes: tuple[LevelChange, ...] | None = None
 
     def __post_init__(self):
         set_decimals(self, "quantity", "tier_quantity", negative=True)
@@ -231,6 +250,7 @@ class Usage:
             or any(quantity for _name, quantity in self.quantities)
             or self.values
             or self.parts
+            or self.changes
         )
 
 

@@ -4,7 +4,7 @@
 A price model is a frozen dataclass with
     model: ClassVar[str]    its name
     reads: ClassVar[str]    field of `Usage` it reads: quantity, quantities,
-                            values, parts, or nothing
+                            values, parts, changes, or nothing
     price(usage, share)     parts before rounding, in invoice order
 """
 
@@ -16,6 +16,7 @@ from .event_priced import EventPriced
 from .flat import Flat
 from .graduated import Graduated
 from .graduated_blocks import GraduatedBlocks
+from .graduated_level import GraduatedLevel
 from .graduated_percentage import GraduatedPercentage
 from .package import Package
 from .percentage import Percentage
@@ -36,6 +37,7 @@ PRICERS = {
         Stairstep,
         Percentage,
         GraduatedPercentage,
+        GraduatedLevel,
         EventPriced,
         CostPlus,
         Flat,

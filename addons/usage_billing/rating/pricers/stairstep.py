@@ -13,7 +13,7 @@ from ._quantity import not_negative
 
 @dataclass(frozen=True, slots=True)
 class StairstepTier:
-    """limits: (name of the quantity, highest value included or None)
+    """limits: (name of the quantity, highest value included or None for no limit)
     price: currency units for the period
     """
 
@@ -66,8 +66,11 @@ class Stairstep:
 
     def price(self, usage, share):
         quantities = dict(usage.quantities)
-        for quantity in quantities.values():
+        known = {name for tier in self.tiers for name, _limit in tier.limits}
+        for name, quantity in quantities.items():
             not_negative(quantity, self.model)
+            if name not in known:
+                raise RatingError("quantity_not_priced", name=name)
         for number, tier in enumerate(self.tiers, start=1):
             if tier.holds(quantities):
                 return (

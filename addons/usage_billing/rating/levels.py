@@ -1,0 +1,40 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""Levels that last: changes of a level and the days each one counts.
+
+A unit counts from the local day it was added, included, to the end of the
+period; a removed unit does not count on its day. Both say the same of a
+change: it weighs the days from its own day to the end.
+"""
+
+from .periods import local_date
+from .rounding import ZERO, exact_arithmetic
+from .values import WHOLE, LevelChange, Share
+
+
+def level_changes(period, opening, readings, full_days=None):
+    """Changes of the level in time order, each with its days of the period.
+
+    :param Period period: the period, or the part of it that is billed
+    :param Decimal opening: level at its start, there for all of it
+    :param readings: (instant, change) pairs inside the period, any order
+    :param int full_days: days of the uncut period where `period` is a part
+    :rtype: tuple[LevelChange, ...]
+    """
+    whole = full_days or period.days
+    changes = []
+    with exact_arithmetic():
+        if opening:
+            lasting = WHOLE if whole == period.days else Share(period.days, whole)
+            changes.append(LevelChange(opening, lasting.of(opening)))
+        for at, quantity in sorted(readings, key=lambda reading: reading[0]):
+            if not quantity:
+                continue
+            left = (period.end_date - local_date(at, period.zone)).days
+            changes.append(LevelChange(quantity, Share(left, whole).of(quantity)))
+    return tuple(changes)
+
+
+def prorated_quantity(changes):
+    """Sum of the prorated changes: the average level of the period by day."""
+    with exact_arithmetic():
+        return sum((change.prorated for change in changes), ZERO)
