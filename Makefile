@@ -3,22 +3,36 @@ PYTHON ?= python3
 RELEVE = $(PYTHON) -m tools.releve
 
 .DEFAULT_GOAL := help
-.PHONY: setup test lint i18n golden help
+.PHONY: demo test golden bench lint i18n setup clean help
 
-setup: ## obtain Odoo and every dependency, start PostgreSQL, build the base database
-	@$(RELEVE) setup --lint
+demo: ## sample data, main job, summary, then Odoo in the browser
+demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
+	@$(RELEVE) demo $(if $(filter 0 no,$(SERVE)),--no-serve) \
+		$(if $(PORT),--port $(PORT)) $(if $(WORKERS),--workers $(WORKERS)) \
+		$(if $(USAGE),--usage "$(USAGE)") $(if $(MAPPING),--mapping "$(MAPPING)")
 
-test: ## run every check: lint, unit, Odoo, browser, translations, golden cases
+test: ## every check: lint, unit, Odoo, browser, translations, golden cases
 	@$(RELEVE) test
+
+golden: ## golden cases: [CASES=dir] [ENGINE=core|odoo]
+	@$(RELEVE) golden $(if $(CASES),--cases "$(CASES)") \
+		$(if $(ENGINE),--engine $(ENGINE))
+
+bench: ## one JSON line per benchmark: [ONLY=a,b] [SIZE=small|full]
+	@$(RELEVE) bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 
 lint: ## read the code without running it
 	@$(RELEVE) lint
 
-i18n: ## export the translation catalogues; fails when one was stale or lacks French
+i18n: ## export the catalogues; fails when one was stale or lacks French
 	@$(RELEVE) i18n
 
-golden: ## play golden cases: make golden CASES=DIR [ENGINE=core|odoo]
-	@$(RELEVE) golden $(if $(CASES),--cases $(CASES)) $(if $(ENGINE),--engine $(ENGINE))
+setup: ## only obtain Odoo and the dependencies and build the base database
+	@$(RELEVE) setup --lint
 
-help: ## show the targets
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+clean: ## stop this clone's servers, delete its databases and generated files
+	@$(RELEVE) clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) \
+		| sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10

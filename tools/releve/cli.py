@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 from . import (
+    bench,
     catalogues,
+    clean,
     databases,
     debian,
+    demo,
     environment,
     lint,
     odoo_source,
@@ -163,6 +166,18 @@ def odoo_test(options):
             databases.drop(odoo, name)
 
 
+def run_demo(options):
+    demo.run(lambda: prepare("main"), options)
+
+
+def run_bench(options):
+    bench.run(prepare("main"), _split(options.only), options.size)
+
+
+def run_clean(options):
+    clean.run(options.everything)
+
+
 def relock(_options):
     environment.relock()
 
@@ -232,6 +247,17 @@ def _parser():
     command.add_argument("--cases")
     command.add_argument("--engine", choices=["core", "odoo"])
     command.add_argument("rest", nargs="*")
+    command = add("demo", run_demo, "the suite with sample or given usage", None)
+    command.add_argument("--usage", default="")
+    command.add_argument("--mapping", default="")
+    command.add_argument("--no-serve", dest="serve", action="store_false")
+    command.add_argument("--port", type=int)
+    command.add_argument("--workers", type=int, default=0)
+    command = add("bench", run_bench, "one JSON line per benchmark", None)
+    command.add_argument("--only", default="")
+    command.add_argument("--size", choices=["small", "full"], default="small")
+    command = add("clean", run_clean, "delete what this clone generated", None)
+    command.add_argument("--everything", action="store_true")
     add("relock", relock, "resolve the requirements again", None)
     command = add("lint-tool", lint_tool, "run one tool of the lint environment", None)
     command.add_argument("rest", nargs=argparse.REMAINDER)

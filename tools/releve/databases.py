@@ -62,6 +62,20 @@ def exists(odoo, database):
     )
 
 
+def comment(odoo, database):
+    """The note kept with a database, empty when there is none."""
+    rows = odoo.server.query(
+        "select shobj_description(oid, 'pg_database') from pg_database"
+        f" where datname = '{_name(database)}'"
+    )
+    return rows[0][0] if rows else ""
+
+
+def set_comment(odoo, database, text):
+    """Keep a note with a database; copies of it do not inherit the note."""
+    odoo.server.query(f"comment on database \"{_name(database)}\" is '{text}'")
+
+
 def drop(odoo, database):
     """Delete a database, its open connections and its file store."""
     odoo.server.query(f'drop database if exists "{_name(database)}" with (force)')

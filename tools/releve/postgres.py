@@ -181,7 +181,8 @@ def _account():
     return pwd.getpwnam("releve")
 
 
-def _port_is_free(port):
+def port_is_free(port):
+    """Whether a server could listen on this port of the loopback address."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -329,7 +330,7 @@ class _Cluster:
         note = self.notes / "port"
         port = int(note.read_text()) if note.exists() else 0
         for _attempt in range(3):
-            if not port or not _port_is_free(port):
+            if not port or not port_is_free(port):
                 port = free_port()
             safe.write(note, str(port))
             self._configure(port)
