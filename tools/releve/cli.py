@@ -31,7 +31,7 @@ def prepare(kind="main", *, packages=True):
     """
     paths.require_disk_space()
     if packages:
-        debian.install(debian.RUNTIME_PACKAGES)
+        debian.install(debian.runtime_packages())
     source = odoo_source.obtain()
     home = environment.suite(source)
     return Odoo(home, source, postgres.start(home, kind), paths.VAR / f"odoo-{kind}")

@@ -6,20 +6,25 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from . import paths
 from .ui import Failure, run, say, step
 
-# package: why it is needed
-RUNTIME_PACKAGES = {
-    "libpango-1.0-0": "text layout of the Factur-X PDF (WeasyPrint)",
-    "libpangoft2-1.0-0": "fonts in the Factur-X PDF (WeasyPrint)",
-    "libharfbuzz-subset0": "font subsets embedded in PDF/A (WeasyPrint)",
-    "fonts-dejavu-core": "a font that may be embedded in PDF/A",
-}
+# name: why it is needed
 TEST_PACKAGES = {
     "chromium": "browser tours and screenshots",
     "poppler-utils": "looking into PDF files (pdftotext, pdftoppm)",
 }
 DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def runtime_packages():
+    """Packages of ``config/packages.txt``, which the Docker image installs as well.
+
+    :return: name -> why it is needed
+    :rtype: dict
+    """
+    lines = (paths.CONFIG / "packages.txt").read_text().splitlines()
+    return dict(line.split(" ", 1) for line in lines if line and line[0] != "#")
 
 
 def _deb822_stanzas(text):

@@ -4,14 +4,12 @@ versions fight).
 
 import base64
 import hashlib
-import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 from . import debian, paths, safe
 from .ui import Failure, run, step
@@ -246,15 +244,15 @@ def relock():
         run(command, env=_settings(), problem=REGISTRY, cwd=paths.CONFIG)
 
 
-def facts(home):
-    """Installed distributions of an environment: name -> version."""
-    command = [
-        uv(),
-        "pip",
-        "list",
-        "--format=json",
-        "--python",
-        Path(home) / "bin" / "python",
-    ]
-    listed = json.loads(run(command, env=_settings(), quiet=True))
-    return {entry["name"]: entry["version"] for entry in listed}
+def resolve_for(python_version):
+    """Resolve the suite's lock for another Python, binaries only, installing nothing.
+
+    :param str python_version: such as "3.12"
+    :return: what the installer would do
+    :rtype: str
+    """
+    command = [uv(), "pip", "install", "--dry-run", "--no-deps", "--require-hashes"]
+    command += ["--python-version", python_version, "--only-binary", ":all:"]
+    command += ["--python-platform", "x86_64-manylinux_2_39"]
+    command += ["--target", paths.VAR / "resolved", "-r", lock("")]
+    return run(command, env=_settings(), quiet=True, problem=REGISTRY)

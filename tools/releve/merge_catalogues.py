@@ -8,14 +8,14 @@ from pathlib import Path
 
 import polib
 
-from odoo.tools.translate import trans_export
-
 VOLATILE = {"POT-Creation-Date", "PO-Revision-Date", "X-Generator"}
 SHOWN = 5
 
 
 def export(env, addon):
     """The add-on's sentences as a catalogue without translations."""
+    from odoo.tools.translate import trans_export
+
     buffer = io.BytesIO()
     trans_export(False, [addon], buffer, "po", env)
     catalogue = polib.pofile(buffer.getvalue().decode())
@@ -91,8 +91,9 @@ def process(env, folder, addon, write):
     return findings
 
 
-env, (root, report, mode, *addons) = globals()["env"], globals()["arguments"]
-lines = []
-for name in addons:
-    lines += process(env, Path(root), name, mode == "write")
-Path(report).write_text("".join(f"{line}\n" for line in lines))
+if "env" in globals():
+    root, report, mode, *addons = globals()["arguments"]
+    lines = []
+    for name in addons:
+        lines += process(globals()["env"], Path(root), name, mode == "write")
+    Path(report).write_text("".join(f"{line}\n" for line in lines))

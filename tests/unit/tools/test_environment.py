@@ -1,0 +1,70 @@
+"""What makes an unpacked Odoo importable."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools.releve import cli, environment, odoo_source, settings
+from tools.releve.odoo_source import Source
+from tools.releve.ui import Failure, run
+
+
+def test_stub_wheel_has_path_script_and_no_requirement(tmp_path):
+    source = Source(Path("/somewhere/odoo"), "19.0", "key")
+    wheel = environment.stub_wheel(source, tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("odoo-19.0.pth").decode() == "/somewhere/odoo\n"
+        assert b"Requires-Dist" not in archive.read("odoo-19.0.dist-info/METADATA")
+        assert archive.read("odoo-19.0.data/scripts/odoo").startswith(b"#!python")
+
+
+def test_other_odoo_than_19_is_refused_with_what_to_do(tmp_path, monkeypatch):
+    release = tmp_path / "odoo" / "release.py"
+    release.parent.mkdir()
+    release.write_text("version_info = (18, 0, 0, 'final', 0, '')\n")
+    monkeypatch.setenv("ODOO_SRC", str(tmp_path))
+    with pytest.raises(Failure, match="Odoo 18.0.*19.0.*ODOO_SRC"):
+        odoo_source.obtain()
+
+
+def test_folder_without_odoo_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("ODOO_SRC", str(tmp_path))
+    with pytest.raises(Failure, match="holds no odoo/release.py"):
+        odoo_source.obtain()
+
+
+def test_environment_variable_wins_over_default(monkeypatch):
+    monkeypatch.setenv("RELEVE_PORT", "8100")
+    assert settings.get("odoo", "port", "RELEVE_PORT", "8069") == "8100"
+    monkeypatch.delenv("RELEVE_PORT")
+    assert settings.get("odoo", "nothing", "RELEVE_PORT", "8069") == "8069"
+
+
+def test_failing_program_becomes_a_readable_failure(capsys):
+    with pytest.raises(Failure, match=r"Index is silent \(status 3\)"):
+        code = "import sys; print('detail'); sys.exit(3)"
+        run([sys.executable, "-c", code], problem="Index is silent", quiet=True)
+    assert "detail" in capsys.readouterr().out
+
+
+def test_failure_ends_the_command_with_status_1(monkeypatch, capsys):
+    def fail(*_arguments, **_options):
+        raise Failure("No disk. Buy one.")
+
+    monkeypatch.setattr(cli, "prepare", fail)
+    assert cli.main(["setup"]) == 1
+    assert "Stopped: No disk. Buy one." in capsys.readouterr().err
+
+
+def test_every_command_explains_itself():
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.releve", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in ("demo", "test", "golden", "bench", "lint", "i18n", "clean", "db"):
+        assert f"    {name}" in done.stdout
