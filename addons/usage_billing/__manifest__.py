@@ -25,6 +25,7 @@
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
     "assets": {
         "web.assets_backend": [
             "usage_billing/static/src/fields/**/*",

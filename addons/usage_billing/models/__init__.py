@@ -7,3 +7,9 @@ from . import usage_period
 from . import usage_billing_run
 from . import usage_rated_line
 from . import usage_account_role
+from . import usage_source
+from . import usage_batch
+from . import usage_quarantine
+from . import usage_subject
+from . import usage_meter
+from . import usage_event

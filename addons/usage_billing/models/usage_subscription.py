@@ -177,6 +177,7 @@ class UsageSubscription(models.Model):
         tracking=True,
     )
     period_ids = fields.One2many("usage.period", "subscription_id", readonly=True)
+    subject_ids = fields.One2many("usage.subject", "subscription_id")
     current_period_id = fields.Many2one(
         "usage.period", compute="_compute_current_period_id"
     )

@@ -1,0 +1,6 @@
+"""What installing and uninstalling do beside creating and dropping models."""
+
+
+def uninstall_hook(env):
+    """Drop the event store: its tables are not models, so nothing else does."""
+    env["usage.event"]._drop_store()

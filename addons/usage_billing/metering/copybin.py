@@ -1,0 +1,136 @@
+"""Encoding for COPY ... (FORMAT binary).
+
+PostgreSQL documentation, "COPY", section Binary Format: header, then for each row a
+16-bit count of fields and each field as a 32-bit length and its bytes, then -1. Field
+bytes are the ``send`` format of the type; for ``numeric`` src/backend/utils/adt/numeric.c
+(numeric_send): digit count, weight, sign, display scale, then digits to base 10000.
+"""
+
+from decimal import Decimal
+from struct import Struct, pack
+
+HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+
+#: Digits accepted on either side of the decimal point.
+MAX_DIGITS = 100
+
+_length = Struct(">i").pack
+_int4 = Struct(">ii").pack
+_int8 = Struct(">iq").pack
+_LENGTHS = [_length(n) for n in range(1024)]
+_ZERO = _length(8) + pack(">HhHH", 0, 0, 0, 0)
+
+
+def int4(value):
+    """An integer or NULL."""
+    return NULL if value is None else _int4(4, value)
+
+
+def int8(value):
+    """A bigint, or a timestamp in microseconds since 2000-01-01, or NULL."""
+    return NULL if value is None else _int8(8, value)
+
+
+def data(value):
+    """Bytes of a bytea or uuid, or of an encoded text."""
+    size = len(value)
+    return (_LENGTHS[size] if size < 1024 else _length(size)) + value
+
+
+def text(value):
+    """A text or NULL.
+
+    :raise ValueError: the text holds a NUL or an unpaired surrogate, which PostgreSQL
+        cannot store
+    """
+    if value is None:
+        return NULL
+    if "\x00" in value:
+        raise ValueError("NUL character")
+    return data(value.encode())
+
+
+def jsonb(value):
+    """A JSON document given as text, or NULL (version byte 1 first)."""
+    if value is None:
+        return NULL
+    if "\\u0000" in value:
+        raise ValueError("NUL character")
+    return data(b"\x01" + value.encode())
+
+
+def numeric(value):
+    """A Decimal or NULL, every digit kept.
+
+    :raise ValueError: not finite, or more than MAX_DIGITS digits on a side of the point
+    """
+    if value is None:
+        return NULL
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise ValueError(f"{value} is not a finite number")
+    if exponent < -MAX_DIGITS or len(digits) + exponent > MAX_DIGITS:
+        raise ValueError("more than %d digits beside the decimal point" % MAX_DIGITS)
+    if not any(digits):
+        return (
+            _ZERO if exponent >= 0 else _length(8) + pack(">HhHH", 0, 0, 0, -exponent)
+        )
+    scale = max(-exponent, 0)
+    # Align the decimal point with a boundary of four digits, then cut into groups.
+    shift = exponent % 4
+    number = int("".join(map(str, digits))) * 10**shift
+    weight = (exponent - shift) // 4
+    groups = []
+    while number:
+        number, group = divmod(number, 10_000)
+        if group or groups:
+            groups.append(group)
+        else:
+            weight += 1
+    groups.reverse()
+    size = len(groups)
+    return pack(
+        f">iHhHH{size}H",
+        8 + 2 * size,
+        size,
+        weight + size - 1,
+        0x4000 if sign else 0,
+        scale,
+        *groups,
+    )
+
+
+class NumericCache:
+    """Encoded numbers by value text, for feeds that repeat their figures.
+
+    ``cache(value)`` gives (canonical text, field bytes); the canonical text is the same
+    for 1.0 and 1.00, the bytes keep the scale as given.
+    """
+
+    __slots__ = ("_known",)
+
+    LIMIT = 100_000
+
+    def __init__(self):
+        self._known = {None: ("", NULL)}
+
+    def __call__(self, value):
+        token = value if value is None else str(value)
+        found = self._known.get(token)
+        if found is None:
+            encoded = numeric(value)
+            if len(self._known) >= self.LIMIT:
+                self._known = {None: ("", NULL)}
+            found = self._known[token] = (_canonical(token), encoded)
+        return found
+
+
+def _canonical(token):
+    """Shortest plain writing of a number given as text ("1E+1" and "10.0" are "10")."""
+    if "E" in token or "e" in token:
+        token = format(Decimal(token), "f")
+    if "." in token:
+        token = token.rstrip("0").rstrip(".")
+    return "0" if token in ("-0", "") else token

@@ -1,0 +1,72 @@
+"""Deterministic keys of an event.
+
+Three numbers are derived from an event, always the same for a re-send:
+
+identity
+    16 bytes from (company, source, event id), unique for ever in the registry. Two in
+    three new events of one feed differ only in the number at the end of their id, so the
+    identity keeps that number in its middle: new rows land side by side in the index,
+    which costs half of a random order (measured: spec/performance.md section 1).
+key
+    16 bytes: milliseconds of the event time, then a hash of the identity; unique within
+    the month's table, in time order for the same reason.
+payload hash
+    8 bytes over everything the event says besides its identity. Same identity and
+    another payload hash is a conflict.
+"""
+
+from hashlib import blake2b
+from struct import Struct
+
+#: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
+MS_BEFORE_2000 = 946_684_800_000
+_MASK_48 = (1 << 48) - 1
+
+_identity = Struct(">4sI8s").pack
+_payload = Struct(">q").unpack
+_DIGITS = "0123456789"
+_STEMS_KEPT = 50_000
+
+
+def identity_function(company_id, source_id):
+    """Make the function event id -> (identity, 10 bytes of hash for the event key).
+
+    :param int company_id: part of the identity
+    :param int source_id: part of the identity
+    :return: function of one str; raises UnicodeEncodeError on unpaired surrogates
+    """
+    scope = f"{company_id}\x1f{source_id}\x1f".encode()
+    seeded = blake2b(scope, digest_size=18)
+    stems = {}
+
+    def identity(event_id):
+        hasher = seeded.copy()
+        hasher.update(event_id.encode())
+        digest = hasher.digest()
+        stem = event_id.rstrip(_DIGITS)
+        tail = event_id[len(stem) :][-9:]
+        prefix = stems.get(stem)
+        if prefix is None:
+            if len(stems) >= _STEMS_KEPT:
+                stems.clear()
+            hasher = seeded.copy()
+            hasher.update(b"\x1e" + stem.encode())
+            prefix = stems[stem] = hasher.digest()[:4]
+        return _identity(prefix, int(tail or 0), digest[:8]), digest[8:]
+
+    return identity
+
+
+def event_key(microseconds, hash_10):
+    """Key of an event: time first, so that a batch lands at one place of the index.
+
+    :param int microseconds: event time since 2000-01-01 UTC
+    :param bytes hash_10: second result of the identity function
+    """
+    milliseconds = microseconds // 1000 + MS_BEFORE_2000
+    return (milliseconds & _MASK_48).to_bytes(6, "big") + hash_10
+
+
+def payload_hash(text):
+    """Signed 64-bit hash of the canonical text of an event's content."""
+    return _payload(blake2b(text.encode(), digest_size=8).digest())[0]

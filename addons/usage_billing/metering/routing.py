@@ -1,0 +1,413 @@
+"""Which subscription, period and meters an event belongs to. Pure; no SQL.
+
+An append asks the :class:`Catalogue` for what it needs, chunk by chunk, and builds one
+:class:`Route` for each distinct (type, subject, dimensions). All that does not depend on
+the single event is decided there once: a file of a million rows has a few hundred routes.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+EPOCH = datetime(2000, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+#: End of a span that has none.
+OPEN_END = 2**62
+#: Every offset from UTC in use since 1970 is a multiple of a quarter of an hour.
+SLOT = 900_000_000
+
+ROUNDINGS = {"half_up": ROUND_HALF_UP, "up": ROUND_CEILING, "down": ROUND_FLOOR}
+
+
+def to_microseconds(moment):
+    """Microseconds since 2000-01-01 UTC; naive datetimes are UTC."""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def from_microseconds(microseconds):
+    """Naive UTC datetime of a number of microseconds since 2000-01-01."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSpec:
+    """What the store must know of a meter.
+
+    filters: (key, value) pairs an event must all show, among dimensions, else properties
+    dimension_keys: dimensions kept apart; others are added up
+    value_source: "value", "amount" or "property" (then ``value_property`` names it)
+    rounding, decimals: rounding of the aggregated quantity, None for none
+    """
+
+    id: int
+    event_type: str
+    aggregation: str
+    value_source: str = "value"
+    value_property: str = ""
+    filters: tuple[tuple[str, str], ...] = ()
+    dimension_keys: tuple[str, ...] = ()
+    rounding: str | None = None
+    decimals: int = 0
+
+    @property
+    def needs_value(self):
+        return self.aggregation != "count"
+
+    def split_filters(self, dimensions: Mapping[str, str]):
+        """Decide the filters that dimensions decide.
+
+        :return: None when a dimension excludes the event, else the pairs its properties
+            must still show
+        """
+        left = []
+        for key, value in self.filters:
+            if key not in dimensions:
+                left.append((key, value))
+            elif dimensions[key] != value:
+                return None
+        return tuple(left)
+
+    def project(self, dimensions: Mapping[str, str]):
+        """The dimensions this meter keeps, in the order of their names."""
+        return {
+            key: dimensions[key]
+            for key in sorted(self.dimension_keys)
+            if key in dimensions
+        }
+
+    def round(self, quantity: Decimal):
+        """Round an aggregated quantity as the meter says (decimals may be negative)."""
+        if not self.rounding:
+            return quantity
+        return quantity.quantize(
+            Decimal(1).scaleb(-self.decimals), rounding=ROUNDINGS[self.rounding]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSpan:
+    """A subject belongs to a subscription from start to end (microseconds, half-open)."""
+
+    subject: str
+    source_id: int | None
+    subscription_id: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodSpan:
+    """A billing period (microseconds, half-open) with the zone its days are counted in."""
+
+    id: int
+    subscription_id: int
+    start: int
+    end: int
+    tz: str
+    currency: str
+
+
+class Catalogue(Protocol):
+    """What an append asks for. Implemented over the ORM by ``metering_bridge``."""
+
+    def meters(self) -> Iterable[MeterSpec]:
+        """Meters in use in the company."""
+
+    def subjects(self, names: Iterable[str]) -> Iterable[SubjectSpan]:
+        """Mappings of these subjects, of every source and every date."""
+
+    def periods(
+        self, subscription_ids: Iterable[int], until: datetime
+    ) -> Iterable[PeriodSpan]:
+        """Periods of these subscriptions, made when missing up to ``until`` included."""
+
+
+class LocalDays:
+    """Local date of an instant, by slots of a quarter of an hour."""
+
+    def __init__(self, tz):
+        self._zone = ZoneInfo(tz)
+        self._days = {}
+
+    def __getitem__(self, slot):
+        """:return: days since 2000-01-01 of the local date"""
+        day = self._days.get(slot)
+        if day is None:
+            moment = from_microseconds(slot * SLOT).replace(tzinfo=UTC)
+            local = moment.astimezone(self._zone).date()
+            day = self._days[slot] = (local - EPOCH.date()).days
+        return day
+
+
+def day_of(number):
+    """Date of a number of days since 2000-01-01."""
+    return date(2000, 1, 1) + timedelta(days=number)
+
+
+class Segment:
+    """Events of one route within one period: everything they share.
+
+    meters: (meter, id of the projected dimension set, filters left for properties)
+    buckets: row indexes by (month, local day); ``slots`` leads from a time to its bucket
+    tail: encoded fields that all rows of the segment share, set by the store
+    """
+
+    __slots__ = (
+        "buckets",
+        "currency",
+        "days",
+        "end",
+        "meters",
+        "needs_value",
+        "period_id",
+        "route",
+        "slots",
+        "start",
+        "strict",
+        "subscription_id",
+        "tail",
+    )
+
+    def __init__(self, route, start, end, period, days, meters):
+        self.route = route
+        self.start = start
+        self.end = end
+        self.period_id = period.id if period else 0
+        self.subscription_id = period.subscription_id if period else 0
+        self.currency = period.currency if period else ""
+        self.days = days
+        self.meters = meters
+        self.needs_value = any(
+            meter.needs_value and meter.value_source == "value" for meter, *_ in meters
+        )
+        # Rows of such a segment are looked at one by one before they are accepted.
+        self.strict = any(
+            left or (meter.needs_value and meter.value_source != "value")
+            for meter, _dimset, left in meters
+        )
+        self.slots = {}
+        self.buckets = {}
+        self.tail = b""
+
+    def open_slot(self, slot):
+        """Make the bucket of a slot; returns its ``append``."""
+        moment = from_microseconds(slot * SLOT)
+        key = (moment.year * 100 + moment.month, self.days[slot])
+        append = self.slots[slot] = self.buckets.setdefault(key, []).append
+        return append
+
+    def take_buckets(self):
+        """Hand over the filled buckets and start anew."""
+        buckets, self.buckets = self.buckets, {}
+        self.slots = {}
+        return buckets
+
+
+_NOWHERE = Segment(None, 1, 0, None, None, ())
+
+
+class Route:
+    """Way of all events of one (type, subject, dimensions).
+
+    segment: the one of the last event, tried first
+    error: reason code when no event can pass
+    """
+
+    __slots__ = ("error", "key", "payload", "segment", "segments", "spans", "starts")
+
+    def __init__(self, key, error=None):
+        self.key = key
+        self.error = error
+        self.payload = ""
+        self.segment = _NOWHERE
+        self.spans = ()
+        self.segments = []
+        self.starts = []
+
+    def find(self, microseconds):
+        """Segment of an instant.
+
+        :return: (segment, None) or (None, reason code)
+        """
+        if self.error:
+            return None, self.error
+        index = bisect_right(self.starts, microseconds) - 1
+        if index >= 0 and microseconds < self.segments[index].end:
+            self.segment = self.segments[index]
+            return self.segment, None
+        if any(start <= microseconds < end for start, end in self.spans):
+            return None, "no_period"
+        if any(microseconds < start for start, _end in self.spans):
+            return None, "before_start"
+        return None, "after_end"
+
+
+class Router:
+    """Builds and keeps the routes of one append.
+
+    :param Catalogue catalogue: where meters, subjects and periods come from
+    :param int source_id: source of the batch; a mapping of that source wins over a
+        mapping of any source
+    """
+
+    def __init__(self, catalogue, source_id):
+        self.catalogue = catalogue
+        self.source_id = source_id
+        self.routes = {}
+        self._by_type = {}
+        for meter in catalogue.meters():
+            self._by_type.setdefault(meter.event_type, []).append(meter)
+        self._spans = {}
+        self._periods = {}
+        self._until = None
+        self._days = {}
+
+    def missing(self, keys):
+        """Keys without a route, each once, in a stable order."""
+        routes = self.routes
+        return [key for key in dict.fromkeys(keys) if key not in routes]
+
+    def dimensions(self, keys):
+        """Dimension sets that routes of these keys will name: full ones and projections."""
+        wanted = {}
+        for etype, subject, items in keys:
+            dimensions = clean(items)
+            if not storable(etype, subject, *dimensions, *dimensions.values()):
+                continue
+            wanted[canonical(dimensions)] = dimensions
+            for meter in self._by_type.get(etype, ()):
+                projected = meter.project(dimensions)
+                wanted[canonical(projected)] = projected
+        return wanted
+
+    def load(self, keys, until):
+        """Read the subjects and periods that these keys need.
+
+        :param until: newest event time of the chunk (microseconds): periods are made up
+            to there
+        """
+        names = {key[1] for key in keys} - self._spans.keys()
+        if names:
+            found = {name: [] for name in names}
+            for span in self.catalogue.subjects(names):
+                if span.source_id in (None, self.source_id):
+                    found[span.subject].append(span)
+            self._spans.update(found)
+        wanted = {
+            span.subscription_id for name in names for span in self._spans[name]
+        } - self._periods.keys()
+        if self._until is None:
+            self._until = until
+        elif until > self._until:
+            self._until = until
+            late = [
+                subscription
+                for subscription, periods in self._periods.items()
+                if not periods or periods[-1].end <= until
+            ]
+            if late:
+                wanted.update(late)
+                self.routes.clear()
+        if wanted:
+            self._periods.update({subscription: [] for subscription in wanted})
+            for period in self.catalogue.periods(
+                sorted(wanted), from_microseconds(self._until)
+            ):
+                self._periods[period.subscription_id].append(period)
+            for subscription in wanted:
+                self._periods[subscription].sort(key=lambda period: period.start)
+
+    def build(self, key, dimset_id):
+        """Make the route of a key.
+
+        :param dimset_id: function canonical text -> id of a dimension set
+        """
+        etype, subject, items = key
+        dimensions = clean(items)
+        route = self.routes[key] = Route(key)
+        route.payload = json.dumps([etype, subject, canonical(dimensions)])
+        if not etype or not subject:
+            route.error = "missing_field"
+        elif not storable(etype, subject, *dimensions, *dimensions.values()):
+            route.error = "invalid_value"
+        elif etype not in self._by_type:
+            route.error = "unknown_meter"
+        elif not self._spans[subject]:
+            route.error = "unknown_subject"
+        if route.error:
+            return route
+        meters = []
+        for meter in self._by_type[etype]:
+            left = meter.split_filters(dimensions)
+            if left is not None:
+                projected = dimset_id(canonical(meter.project(dimensions)))
+                meters.append((meter, projected, left))
+        spans = self._spans[subject]
+        route.spans = [(span.start, span.end) for span in spans]
+        segments = []
+        for start, end, subscription_id in _disjoint(spans):
+            for period in self._periods[subscription_id]:
+                low, high = max(start, period.start), min(end, period.end)
+                if low < high:
+                    days = self._days.get(period.tz)
+                    if days is None:
+                        days = self._days[period.tz] = LocalDays(period.tz)
+                    segments.append(Segment(route, low, high, period, days, meters))
+        segments.sort(key=lambda segment: segment.start)
+        route.segments = segments
+        route.starts = [segment.start for segment in segments]
+        return route
+
+
+def _disjoint(spans):
+    """Cut spans so that one subscription is left at each instant.
+
+    The database keeps mappings of the same source apart; only a mapping of this source
+    and one of any source may overlap, and then the former wins.
+
+    :return: list of (start, end, subscription id)
+    """
+    own = sorted((s for s in spans if s.source_id is not None), key=lambda s: s.start)
+    result = [(s.start, s.end, s.subscription_id) for s in own]
+    for span in spans:
+        if span.source_id is not None:
+            continue
+        start = span.start
+        for other in own:
+            if other.end <= start or other.start >= span.end:
+                continue
+            if start < other.start:
+                result.append((start, other.start, span.subscription_id))
+            start = max(start, other.end)
+        if start < span.end:
+            result.append((start, span.end, span.subscription_id))
+    return result
+
+
+def clean(items):
+    """Dimension items -> dict sorted by name, without missing values."""
+    return {
+        str(key): str(value)
+        for key, value in sorted(items)
+        if value is not None and value != ""
+    }
+
+
+def canonical(dimensions):
+    """The one writing of a dimension set, by which it is found again."""
+    return json.dumps(dimensions, sort_keys=True, ensure_ascii=False)
+
+
+def storable(*texts):
+    """Whether PostgreSQL can hold these texts: no NUL, no unpaired surrogate."""
+    try:
+        return all(b"\x00" not in text.encode() for text in texts)
+    except UnicodeEncodeError:
+        return False

@@ -1,0 +1,113 @@
+"""The interface to an event store. PostgreSQL implements it in :mod:`.postgres`.
+
+These calls are all that the rest of the suite may use. ``metering_bridge`` in the add-on
+puts records in front of them; here everything is a value, so that another store can
+stand behind the same interface.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from .routing import MeterSpec, PeriodSpan
+from .values import (
+    Aggregate,
+    AppendResult,
+    DayAggregate,
+    Difference,
+    EventRow,
+    RejectedRow,
+    StoredEvent,
+)
+
+__all__ = ["AppendResult", "BatchSpec", "EventRow", "EventStore", "RejectedRow"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """Where the rows of an append come from.
+
+    time_keyed: event ids carry their time, the registry is not needed
+    first_row: rows of the batch that earlier appends took
+    latest: events after this instant are held as "future"; None for no limit
+    """
+
+    id: int
+    company_id: int
+    source_id: int
+    received_at: datetime
+    first_row: int = 0
+    time_keyed: bool = False
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRow:
+    """A row that goes to quarantine, with all that a person or a replay needs.
+
+    identity: hex text, "" when the event has no id; with ``payload_hash`` it tells a
+        re-sent row from a new one
+    raw: canonical JSON of the event, or the row as received
+    is_event: raw is the canonical JSON
+    """
+
+    row_number: int
+    reason: str
+    detail: str
+    raw: str
+    is_event: bool
+    event_id: str = ""
+    type: str = ""
+    subject: str = ""
+    time: datetime | None = None
+    amount: object = None
+    identity: str = ""
+    payload_hash: int = 0
+
+
+class EventStore(Protocol):
+    def append(
+        self, batch: BatchSpec, rows: Iterable[EventRow | RejectedRow]
+    ) -> AppendResult:
+        """Identify, match, store and add up events; hold what cannot be.
+
+        All in the caller's transaction. Rows are read once, in chunks.
+
+        :raise psycopg2.errors.SerializationFailure: the caller's transaction is REPEATABLE
+            READ and somebody else stored one of the events since it began: try again
+        """
+
+    def aggregate(
+        self,
+        periods: Sequence[PeriodSpan],
+        meters: Sequence[MeterSpec],
+        dimensions: bool = True,
+        as_of: datetime | None = None,
+    ) -> list[Aggregate]:
+        """Quantities by period, meter and dimension set; nothing for no events."""
+
+    def daily(
+        self, periods: Sequence[PeriodSpan], meters: Sequence[MeterSpec]
+    ) -> list[DayAggregate]:
+        """Quantities by local day; they add up to ``aggregate`` for sum and count."""
+
+    def explain(
+        self,
+        period: PeriodSpan,
+        meter: MeterSpec,
+        dimensions: Mapping[str, str] | None = None,
+        limit: int = 80,
+        after: tuple[datetime, int] | None = None,
+    ) -> list[StoredEvent]:
+        """Events behind a quantity, by time; ``after`` is the last one's ``cursor``."""
+
+    def verify(
+        self, periods: Sequence[PeriodSpan], meters: Sequence[MeterSpec]
+    ) -> list[Difference]:
+        """Rollups that do not equal their events. Empty is well."""
+
+    def rebuild(
+        self, periods: Sequence[PeriodSpan], meters: Sequence[MeterSpec]
+    ) -> None:
+        """Make the rollups of these periods and meters again from their events."""

@@ -1,0 +1,143 @@
+"""Values that enter and leave the event store."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+class EventRow(NamedTuple):
+    """One usage event as it enters the store.
+
+    A named tuple and not a dataclass: a file brings millions of them, and building one
+    costs a fifth. Treat it as immutable, the mappings too.
+
+    event_id: identity within the source, not empty
+    type: what was measured, matched with the meters' event type
+    subject: who used it, as the source says it
+    time: when it was used; naive means UTC, an aware time is converted
+    value: quantity in the source's unit, exact; None for events that are only counted
+    amount: what the event itself costs, in ``currency``; for pass-through charges
+    dimensions: few distinct values ("region": "fr-1"); dictionary-coded, usable in prices
+    properties: anything else worth keeping, texts (numbers written in full)
+    row_number: line of the file it comes from, 0 when unknown
+    """
+
+    event_id: str
+    type: str
+    subject: str
+    time: datetime
+    value: Decimal | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    dimensions: Mapping[str, str] = _EMPTY
+    properties: Mapping[str, str] = _EMPTY
+    row_number: int = 0
+
+
+class RejectedRow(NamedTuple):
+    """A row that could not be read as an event; may stand among the rows of an append.
+
+    reason: code of the quarantine reason
+    detail: the facts, for a person
+    raw: the row as received, for the replay
+    """
+
+    row_number: int
+    reason: str
+    detail: str
+    raw: str
+    event_id: str = ""
+    type: str = ""
+    subject: str = ""
+    time: datetime | None = None
+    amount: Decimal | None = None
+
+
+@dataclass(slots=True)
+class AppendResult:
+    """What became of the rows of one append; ``rows`` is the sum of the others.
+
+    quarantined: number of rows by reason code
+    """
+
+    rows: int = 0
+    accepted: int = 0
+    duplicate: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def quarantined_count(self) -> int:
+        return sum(self.quarantined.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """Quantity of one meter in one period for one set of dimensions.
+
+    quantity: in the meter's unit, by its aggregation and rounding, exact
+    count: number of events behind it; first, last: their times (UTC)
+    watermark: arrival of the newest batch in it (UTC), evidence of what was known
+    """
+
+    subscription_id: int
+    period_id: int
+    meter_id: int
+    dimensions: Mapping[str, str]
+    quantity: Decimal
+    count: int
+    first: datetime | None
+    last: datetime | None
+    watermark: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DayAggregate:
+    """Quantity of one meter on one local day of the subscription."""
+
+    period_id: int
+    meter_id: int
+    day: date
+    dimensions: Mapping[str, str]
+    quantity: Decimal
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A rollup row that does not equal its events; day None is the whole period."""
+
+    period_id: int
+    meter_id: int
+    dimset_id: int
+    day: date | None
+    rollup: tuple | None
+    events: tuple | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event of the store, as evidence. ``cursor`` continues the page after it."""
+
+    id: int
+    event_id: str
+    type: str
+    subject: str
+    time: datetime
+    value: Decimal | None
+    amount: Decimal | None
+    currency: str | None
+    dimensions: Mapping[str, str]
+    properties: Mapping[str, str]
+    source_id: int
+    batch_id: int
+    row_number: int
+    received_at: datetime
+
+    @property
+    def cursor(self) -> tuple[datetime, int]:
+        return (self.time, self.id)

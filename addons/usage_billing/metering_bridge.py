@@ -1,0 +1,233 @@
+"""Records in front of the event store: the only file that knows both sides.
+
+``env["usage.batch"]._store()`` gives a :class:`Store` of the company in force.
+"""
+
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+
+from odoo import fields, sql_db
+from odoo.tools import SQL
+
+from .metering.connection import exact_cursor
+from .metering.postgres import PostgresStore
+from .metering.routing import (
+    OPEN_END,
+    PeriodSpan,
+    SubjectSpan,
+    to_microseconds,
+)
+from .metering.store import BatchSpec
+
+#: No event is matched further ahead than this, whatever the source allows: periods
+#: would be made up to there.
+FARTHEST = timedelta(days=366)
+
+
+class Store:
+    """The event store of one company, in terms of records.
+
+    Runs on the environment's cursor, in its transaction. Reads what the caller may not
+    read record by record (sums of events), so it is for code, never for a public method
+    without a check of its own.
+
+    :param env: environment; :param company: res.company
+    """
+
+    def __init__(self, env, company):
+        self.env = env(su=True)  # events have no access rules of their own, see above
+        self.company = company.sudo()
+
+    # -- writing -----------------------------------------------------------------------
+
+    def append(self, batch, rows, hold=None):
+        """Store events and count them on their batch, all in this transaction.
+
+        May be called several times for one batch. Afterwards the batch is done and
+        rows read = accepted + duplicate + quarantined + ignored.
+
+        :param usage.batch batch: where the rows come from
+        :param rows: iterable of EventRow and RejectedRow, read once
+        :param hold: where rows go that cannot be stored; default the quarantine
+        :rtype: metering.AppendResult
+        """
+        batch = batch.with_env(self.env)
+        batch.ensure_one()
+        started = time.monotonic()
+        self.env.flush_all()
+        source = batch.source_id
+        latest = fields.Datetime.now() + FARTHEST
+        if source.future_tolerance_min >= 0:
+            latest = batch.received_at + timedelta(minutes=source.future_tolerance_min)
+        spec = BatchSpec(
+            id=batch.id,
+            company_id=batch.company_id.id,
+            source_id=source.id,
+            received_at=batch.received_at,
+            first_row=batch.rows_read,
+            time_keyed=source.identity_mode == "time_keyed",
+            latest=latest,
+        )
+        store = PostgresStore(
+            exact_cursor(self.env.cr),
+            OdooCatalogue(self.env, batch.company_id),
+            hold=hold or self._hold,
+            partition_cursor=self._partition_cursor,
+        )
+        result = store.append(spec, rows)
+        batch._add_result(result, time.monotonic() - started)
+        return result
+
+    def rebuild(self, periods, meters=None):
+        """Make the rollups of these periods again from the events."""
+        self._postgres().rebuild(*self._specs(periods, meters))
+
+    def rebuild_meters(self, meters):
+        """Count again what is stored, for meters that are new or changed.
+
+        Only periods that are not billed: what was billed stays explained.
+        """
+        self.env.flush_all()
+        postgres = self._postgres()
+        period_ids = postgres.periods_of_types(
+            self.company.id, set(meters.mapped("event_type")), meters.ids
+        )
+        periods = self.env["usage.period"].browse(period_ids)
+        self.rebuild(periods.filtered(lambda period: period.state == "open"), meters)
+
+    def supersede(self, batches):
+        """Take the events of batches out of all quantities; they stay stored."""
+        self.env.flush_all()
+        period_ids = self._postgres().periods_of_batches(batches.ids)
+        self.rebuild(self.env["usage.period"].browse(period_ids))
+
+    # -- reading -----------------------------------------------------------------------
+
+    def aggregate(self, periods, meters=None, dimensions=True, as_of=None):
+        """Quantities of these periods, in one query however many.
+
+        :param usage.period periods: any company's, any subscription's
+        :param usage.meter meters: default all meters of the company
+        :param bool dimensions: keep dimension sets apart
+        :param datetime as_of: only events received until then (read from the events)
+        :rtype: list[metering.Aggregate]
+        """
+        self.env.flush_all()
+        return self._postgres().aggregate(
+            *self._specs(periods, meters), dimensions=dimensions, as_of=as_of
+        )
+
+    def amounts(self, periods, meters, dimensions=True):
+        """Sums of the events' own amounts, for charges passed through.
+
+        Only meters whose value source is the amount are looked at.
+
+        :rtype: list[metering.Aggregate]
+        """
+        meters = meters.filtered(lambda meter: meter.value_source == "amount")
+        return self.aggregate(periods, meters, dimensions)
+
+    def daily(self, periods, meters=None):
+        """Quantities by local day of the subscription.
+
+        :rtype: list[metering.DayAggregate]
+        """
+        self.env.flush_all()
+        return self._postgres().daily(*self._specs(periods, meters))
+
+    def explain(self, period, meter, dimensions=None, limit=80, after=None):
+        """Events behind one quantity, by time.
+
+        :param dict dimensions: as on the aggregate; None for all
+        :param after: ``cursor`` of the last event of the page before
+        :rtype: list[metering.StoredEvent]
+        """
+        self.env.flush_all()
+        (span,), (spec,) = self._specs(period, meter)
+        return self._postgres().explain(span, spec, dimensions, limit, after)
+
+    def verify(self, periods, meters=None):
+        """Differences between rollups and events; an empty list is well.
+
+        :rtype: list[metering.Difference]
+        """
+        self.env.flush_all()
+        return self._postgres().verify(*self._specs(periods, meters))
+
+    # -- what the store is made of -------------------------------------------------------
+
+    def _postgres(self):
+        return PostgresStore(exact_cursor(self.env.cr), None)
+
+    def _specs(self, periods, meters):
+        if meters is None:
+            meters = (
+                self.env["usage.meter"]
+                .with_context(active_test=False)
+                .search([("company_id", "=", self.company.id)])
+            )
+        return (
+            [_period_span(period) for period in periods.sudo()],
+            [meter._get_spec() for meter in meters.sudo()],
+        )
+
+    def _hold(self, batch, rows):
+        return self.env["usage.quarantine"]._hold(batch, rows)
+
+    @contextmanager
+    def _partition_cursor(self):
+        """A transaction of its own: a month's table must outlive a failed import."""
+        with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
+            yield cr
+
+
+class OdooCatalogue:
+    """:class:`~.metering.routing.Catalogue` over the records of a company."""
+
+    def __init__(self, env, company):
+        self.env = env
+        self.company = company
+
+    def meters(self):
+        meters = self.env["usage.meter"].search([("company_id", "=", self.company.id)])
+        return [meter._get_spec() for meter in meters]
+
+    def subjects(self, names):
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT subject, source_id, subscription_id, valid_from, valid_to"
+                "  FROM usage_subject WHERE company_id = %s AND subject = ANY(%s)",
+                self.company.id,
+                list(names),
+            )
+        )
+        return [
+            SubjectSpan(
+                subject,
+                source_id,
+                subscription_id,
+                -OPEN_END if start is None else to_microseconds(start),
+                OPEN_END if end is None else to_microseconds(end),
+            )
+            for subject, source_id, subscription_id, start, end in rows
+        ]
+
+    def periods(self, subscription_ids, until):
+        subscriptions = self.env["usage.subscription"].browse(subscription_ids)
+        subscriptions._ensure_periods(until)
+        periods = self.env["usage.period"].search(
+            [("subscription_id", "in", subscription_ids)]
+        )
+        return [_period_span(period) for period in periods]
+
+
+def _period_span(period):
+    return PeriodSpan(
+        period.id,
+        period.subscription_id.id,
+        to_microseconds(period.start_at),
+        to_microseconds(period.end_at),
+        period.tz,
+        period.subscription_id.currency_id.name or "",
+    )

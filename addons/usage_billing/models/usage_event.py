@@ -1,0 +1,73 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..fields_exact import Exact
+from ..metering import schema
+
+
+class UsageEvent(models.Model):
+    """The event store, to look at. Events are written by ``usage.batch`` only.
+
+    A view on tables that are not the ORM's, see ``metering/schema.py``. Lists should be
+    narrowed to a period, a batch or a span of time: that is what the store is indexed by.
+    """
+
+    _name = "usage.event"
+    _description = "Usage Event"
+    _auto = False
+    _log_access = False
+    _order = "time desc, id desc"
+    _rec_name = "event_id"
+
+    event_id = fields.Char(string="Event", readonly=True)
+    type = fields.Char(readonly=True)
+    subject = fields.Char(readonly=True)
+    time = fields.Datetime(readonly=True, help="When the usage happened.")
+    value = Exact(readonly=True)
+    amount = Exact(readonly=True, help="What the event itself costs.")
+    currency = fields.Char(readonly=True)
+    dimensions = fields.Char(readonly=True)
+    properties = fields.Char(readonly=True)
+    kind = fields.Selection(
+        [("u", "Usage"), ("v", "Void"), ("a", "Amendment")], readonly=True
+    )
+    company_id = fields.Many2one("res.company", readonly=True)
+    source_id = fields.Many2one("usage.source", readonly=True)
+    batch_id = fields.Many2one("usage.batch", readonly=True)
+    row_number = fields.Integer(string="Row", readonly=True)
+    subscription_id = fields.Many2one("usage.subscription", readonly=True)
+    period_id = fields.Many2one("usage.period", readonly=True)
+    received_at = fields.Datetime(string="Received", readonly=True)
+    is_live = fields.Boolean(
+        string="Counts",
+        readonly=True,
+        help="No: its delivery was replaced by a newer version.",
+    )
+
+    def init(self):
+        schema.create(self.env.cr)
+        self.env.cr.execute(
+            SQL(
+                """
+                CREATE OR REPLACE VIEW usage_event AS
+                SELECT e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount,
+                       e.currency, e.kind::varchar AS kind, e.company_id, e.source_id,
+                       e.batch_id, e.row_number, e.subscription_id, e.period_id,
+                       e.received_at,
+                       (SELECT string_agg(d.key || ' = ' || d.value, ', ' ORDER BY d.key)
+                          FROM usage_store_dimset s, jsonb_each_text(s.dims) d
+                         WHERE s.id = e.dimset_id) AS dimensions,
+                       (SELECT string_agg(p.key || ' = ' || p.value, ', ' ORDER BY p.key)
+                          FROM jsonb_each_text(e.properties) p) AS properties,
+                       NOT EXISTS (SELECT FROM usage_batch b
+                                    WHERE b.id = e.batch_id
+                                      AND b.state = 'superseded') AS is_live
+                  FROM usage_store_event e
+                """
+            )
+        )
+
+    @api.model
+    def _drop_store(self):
+        """Drop the tables of the store, with everything in them (uninstall)."""
+        schema.drop(self.env.cr)

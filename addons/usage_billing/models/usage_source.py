@@ -1,0 +1,131 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class UsageSource(models.Model):
+    """A system that usage events come from.
+
+    (company, source, event id) identifies an event for ever, so a source is archived
+    and never deleted once it delivered something.
+    """
+
+    _name = "usage.source"
+    _description = "Usage Source"
+    _inherit = ["mail.thread"]
+    _order = "name, id"
+    _check_company_auto = True
+
+    name = fields.Char(required=True, tracking=True)
+    code = fields.Char(
+        required=True,
+        copy=False,
+        help="Short technical name, unique in the company, used by imports and the API.",
+    )
+    company_id = fields.Many2one(
+        "res.company", required=True, index=True, default=lambda self: self.env.company
+    )
+    active = fields.Boolean(default=True, tracking=True)
+    kind = fields.Selection(
+        [
+            ("file", "Files"),
+            ("api", "API"),
+            ("manual", "Manual"),
+            ("sample", "Sample data"),
+        ],
+        required=True,
+        default="file",
+        tracking=True,
+    )
+    identity_mode = fields.Selection(
+        [("strict", "Strict"), ("time_keyed", "The id carries its time")],
+        required=True,
+        default="strict",
+        tracking=True,
+        help="Strict: an event id comes once for ever, whatever its time. The id "
+        "carries its time: the same id with another time is another event; faster, "
+        "for sources that make their ids from time and position.",
+    )
+    delivery_mode = fields.Selection(
+        [("append", "Adds to what is there"), ("overwrite", "Replaces its scope")],
+        required=True,
+        default="append",
+        tracking=True,
+        help="Replaces its scope: a new version of a delivery takes the place of the "
+        "version before, as cloud providers do for a month that is not final.",
+    )
+    future_tolerance_min = fields.Integer(
+        string="Future Tolerance (minutes)",
+        required=True,
+        default=1440,
+        help="Events later than their arrival by more than this wait in the "
+        "quarantine. -1: not checked.",
+    )
+    batch_ids = fields.One2many("usage.batch", "source_id")
+    batch_count = fields.Integer(compute="_compute_batch_count")
+
+    _code_unique = models.Constraint(
+        "UNIQUE(company_id, code)",
+        "Another source of this company already has this code.",
+    )
+    _future_tolerance_range = models.Constraint(
+        "CHECK(future_tolerance_min >= -1)",
+        "The future tolerance is a number of minutes, or -1.",
+    )
+
+    # ------------------------------------------------------------------
+    # compute
+    # ------------------------------------------------------------------
+    @api.depends("batch_ids")
+    def _compute_batch_count(self):
+        counts = dict(
+            self.env["usage.batch"]._read_group(
+                [("source_id", "in", self.ids)], ["source_id"], ["__count"]
+            )
+        )
+        for source in self:
+            source.batch_count = counts.get(source, 0)
+
+    # ------------------------------------------------------------------
+    # write / unlink
+    # ------------------------------------------------------------------
+    def write(self, vals):
+        """Refuse what would change the identity of events already stored."""
+        if {"identity_mode", "company_id"} & vals.keys():
+            for source in self:
+                if source.batch_count and any(
+                    vals[name]
+                    != source._fields[name].convert_to_write(source[name], source)
+                    for name in ("identity_mode", "company_id")
+                    if name in vals
+                ):
+                    raise UserError(
+                        self.env._(
+                            "Source %(name)s has delivered events: its company and "
+                            "how it identifies events cannot change any more. Make a "
+                            "new source.",
+                            name=source.name,
+                        )
+                    )
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_used(self):
+        for source in self:
+            if source.batch_count:
+                raise UserError(
+                    self.env._(
+                        "Source %(name)s has delivered events and cannot be deleted. "
+                        "Archive it instead.",
+                        name=source.name,
+                    )
+                )
+
+    # ------------------------------------------------------------------
+    # actions
+    # ------------------------------------------------------------------
+    def action_view_batches(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "usage_billing.usage_batch_action"
+        )
+        return {**action, "domain": [("source_id", "=", self.id)], "context": {}}

@@ -1,0 +1,1 @@
+from . import usage_quarantine_ignore
