@@ -4,6 +4,7 @@
 from datetime import date, datetime
 
 from harness import BadCase, Fields, Unsupported
+
 from rating import (
     Billed,
     Charge,

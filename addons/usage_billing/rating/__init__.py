@@ -39,6 +39,9 @@ Dates: periods are half-open UTC instants built once from local dates
 (`periods.schedule`, `periods.next_period`), stored, never recomputed.
 Errors: every refusal is `RatingError(code, **facts)`; codes in `errors.CODES`.
 
+Exact figures may have more digits than Python's default context keeps: add
+and negate them inside `rounding.exact_arithmetic()`.
+
 Invariants, each with a property test: components add up to the line; order of
 events and readings does not matter; rating twice bills nothing more; a credit
 of the whole usage brings the line back to what zero usage costs; a presented

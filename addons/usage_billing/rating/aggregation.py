@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from .errors import RatingError
-from .rounding import ZERO, exact_arithmetic
+from .rounding import ZERO, divide, exact_arithmetic
 from .values import HUNDRED, decimal
 
 
@@ -95,7 +95,7 @@ class Average:
         self.number += 1
 
     def result(self):
-        return self.total / self.number if self.number else ZERO
+        return divide(self.total, self.number) if self.number else ZERO
 
 
 class Latest:
@@ -145,7 +145,7 @@ class WeightedSum:
         self.area += reading.value * _microseconds(self.end - reading.at)
 
     def result(self):
-        return self.area / _microseconds(self.end - self.start)
+        return divide(self.area, _microseconds(self.end - self.start))
 
 
 class Percentile:

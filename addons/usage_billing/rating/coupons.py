@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from .errors import RatingError
-from .rounding import ZERO, exact_arithmetic, round_money
+from .rounding import ZERO, divide, exact_arithmetic, round_money
 from .values import HUNDRED, set_decimals
 
 ORDERS = ("given", "percent_first")
@@ -72,4 +72,4 @@ def discount_parts(discount, lines):
         whole = sum(lines, ZERO)
         if not whole:
             raise RatingError("not_positive", name="lines", value=whole)
-        return tuple(discount * line / whole for line in lines)
+        return tuple(divide(discount * line, whole) for line in lines)

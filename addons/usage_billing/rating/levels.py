@@ -6,9 +6,12 @@ period; a removed unit does not count on its day. Both say the same of a
 change: it weighs the days from its own day to the end.
 """
 
+from decimal import Decimal
+from fractions import Fraction
+
 from .periods import local_date
-from .rounding import ZERO, exact_arithmetic
-from .values import WHOLE, LevelChange, Share
+from .rounding import divide
+from .values import LevelChange, Share
 
 
 def level_changes(period, opening, readings, full_days=None):
@@ -21,20 +24,18 @@ def level_changes(period, opening, readings, full_days=None):
     :rtype: tuple[LevelChange, ...]
     """
     whole = full_days or period.days
-    changes = []
-    with exact_arithmetic():
-        if opening:
-            lasting = WHOLE if whole == period.days else Share(period.days, whole)
-            changes.append(LevelChange(opening, lasting.of(opening)))
-        for at, quantity in sorted(readings, key=lambda reading: reading[0]):
-            if not quantity:
-                continue
-            left = (period.end_date - local_date(at, period.zone)).days
-            changes.append(LevelChange(quantity, Share(left, whole).of(quantity)))
-    return tuple(changes)
+    found = [(opening, period.days)]
+    for at, quantity in sorted(readings, key=lambda reading: reading[0]):
+        left = (period.end_date - local_date(at, period.zone)).days
+        found.append((quantity, left))
+    return tuple(
+        LevelChange(quantity, Fraction(quantity) * Share(left, whole).ratio)
+        for quantity, left in found
+        if quantity
+    )
 
 
 def prorated_quantity(changes):
     """Sum of the prorated changes: the average level of the period by day."""
-    with exact_arithmetic():
-        return sum((change.prorated for change in changes), ZERO)
+    whole = sum((change.prorated for change in changes), Fraction(0))
+    return divide(Decimal(whole.numerator), Decimal(whole.denominator))

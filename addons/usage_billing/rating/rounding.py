@@ -3,7 +3,8 @@
 
 Money is rounded half up, away from zero (-0.005 becomes -0.01), so that a
 credit note is the mirror of its invoice. Parts of a whole are cut by largest
-remainder and always add up to it.
+remainder and always add up to it. A quotient without end is kept to 24
+decimals; every other operation is exact, so sums close to the last digit.
 """
 
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from decimal import (
     Decimal,
     localcontext,
 )
+from fractions import Fraction
 
 from .errors import RatingError
 
@@ -23,6 +25,9 @@ ZERO = Decimal(0)
 #: wide enough for any product of a 38-digit quantity and a 38-digit price
 _EXACT = Context(prec=96, rounding=ROUND_HALF_UP)
 
+#: decimals kept of a quotient: far below any money, short enough to store
+QUOTIENT_DECIMALS = 24
+
 #: quantity rounding; up and down go towards plus and minus infinity, as a
 #: started unit counts whole and a correction never earns a unit more
 MODES = {"up": ROUND_CEILING, "down": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
@@ -30,7 +35,7 @@ MODES = {"up": ROUND_CEILING, "down": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
 
 @contextmanager
 def exact_arithmetic():
-    """Compute inside with 96 significant digits; only a division can round."""
+    """Compute inside with 96 significant digits: more than any product needs."""
     with localcontext(_EXACT):
         yield
 
@@ -56,6 +61,43 @@ def round_quantity(value, decimals, mode):
         rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=MODES[mode])
         # 1E+2 is a number that nobody wants to read
         return rounded.quantize(Decimal(1)) if decimals < 0 else rounded
+
+
+def divide(dividend, divisor):
+    """Quotient to 24 decimals; exact where it has no more."""
+    with exact_arithmetic():
+        quotient = dividend / divisor
+        if -quotient.as_tuple().exponent <= QUOTIENT_DECIMALS:
+            return quotient
+        return quotient.quantize(Decimal(1).scaleb(-QUOTIENT_DECIMALS))
+
+
+def decimals_of(ratios):
+    """Decimals of exact ratios that add up to the decimal of their sum.
+
+    Each running total is written once, and each part is the step to the next
+    total: three thirds of a unit make one unit, not 0.999.
+
+    :param ratios: Fractions
+    :rtype: tuple[Decimal, ...]
+    """
+    found, running, before = [], Fraction(0), ZERO
+    with exact_arithmetic():
+        for ratio in ratios:
+            running += ratio
+            now = divide(Decimal(running.numerator), Decimal(running.denominator))
+            found.append(now - before)
+            before = now
+    return tuple(found)
+
+
+def whole_units(quantity, size, mode):
+    """Whole packages of a size in a quantity; a rest of any smallness counts.
+
+    :param str mode: up, down or half_up
+    """
+    with exact_arithmetic():
+        return round_quantity(quantity / size, 0, mode)
 
 
 def allocate(total, exacts, decimals):
@@ -99,4 +141,5 @@ def apportion(total, weights, decimals):
         whole = sum(weights, ZERO)
         if not whole:
             raise RatingError("not_positive", name="weights", value=whole)
-        return allocate(total, [total * w / whole for w in weights], decimals)
+        exacts = [divide(total * weight, whole) for weight in weights]
+        return allocate(total, exacts, decimals)

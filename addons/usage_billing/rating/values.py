@@ -7,9 +7,10 @@ convenience, floats are refused: they have lost the figure already.
 
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from .errors import RatingError
-from .rounding import MODES, ZERO, exact_arithmetic, round_quantity
+from .rounding import MODES, ZERO, divide, exact_arithmetic, round_quantity
 
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
@@ -89,7 +90,12 @@ class Share:
         if self.part == self.whole:
             return amount
         with exact_arithmetic():
-            return amount * self.part / self.whole
+            return divide(amount * self.part, self.whole)
+
+    @property
+    def ratio(self):
+        """The share as an exact ratio, for sums of several shares."""
+        return Fraction(self.part, self.whole)
 
     def factor(self, decimals=9):
         """The share as one number, half up, for people to read."""
@@ -154,10 +160,12 @@ class Conversion:
             raise RatingError("rounding_mode", mode=self.rounding)
 
     def apply(self, quantity):
-        converted = quantity / self.divide_by
+        """Billed units of a metered quantity."""
         if self.rounding is None:
-            return converted
-        return round_quantity(converted, self.decimals, self.rounding)
+            return divide(quantity, self.divide_by)
+        with exact_arithmetic():
+            converted = quantity / self.divide_by
+            return round_quantity(converted, self.decimals, self.rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +204,17 @@ class LevelChange:
     """A level goes up or down for the rest of the period.
 
     quantity: units added (negative: removed)
-    prorated: the same x days left / days of the period
+    prorated: the same x days left / days of the period, as an exact ratio
     """
 
     quantity: Decimal
-    prorated: Decimal
+    prorated: Fraction
 
     def __post_init__(self):
-        set_decimals(self, "quantity", "prorated", negative=True)
+        set_decimals(self, "quantity", negative=True)
+        if not isinstance(self.prorated, Fraction):
+            exact = Fraction(decimal(self.prorated, "prorated"))
+            object.__setattr__(self, "prorated", exact)
         if not self.quantity:
             raise RatingError("not_positive", name="quantity", value=self.quantity)
 
@@ -386,22 +397,24 @@ class Billed:
     @property
     def amount(self):
         """Currency units billed so far, rounded."""
-        return sum((part.amount for part in self.parts), ZERO)
+        with exact_arithmetic():
+            return sum((part.amount for part in self.parts), ZERO)
 
     @classmethod
     def of(cls, *lines):
         """Add up rated lines: revision 0 and every delta after it."""
         parts = {}
-        for component in (c for line in lines for c in line.components):
-            known = parts.get(component.key)
-            parts[component.key] = BilledPart(
-                component.key,
-                component.amount + (known.amount if known else ZERO),
-                component.exact + (known.exact if known else ZERO),
-                _plus(component.quantity, known.quantity if known else None),
-                component.role,
-                component.label,
-            )
+        with exact_arithmetic():
+            for component in (c for line in lines for c in line.components):
+                known = parts.get(component.key)
+                parts[component.key] = BilledPart(
+                    component.key,
+                    component.amount + (known.amount if known else ZERO),
+                    component.exact + (known.exact if known else ZERO),
+                    _plus(component.quantity, known.quantity if known else None),
+                    component.role,
+                    component.label,
+                )
         return cls(tuple(parts.values()))
 
 
@@ -455,7 +468,8 @@ class RatedLine:
 
     def role_amount(self, *roles):
         """Sum of the rounded components that play these roles."""
-        return sum((c.amount for c in self.components if c.role in roles), ZERO)
+        with exact_arithmetic():
+            return sum((c.amount for c in self.components if c.role in roles), ZERO)
 
     def evidence(self):
         """The trace as JSON-ready data: numbers are decimal strings.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..errors import RatingError
-from ..rounding import ZERO, round_quantity
+from ..rounding import ZERO, whole_units
 from ..values import check_positive, set_decimals
 
 
@@ -31,7 +31,7 @@ class BlockTier:
 
     def blocks(self, units):
         """Blocks that hold these units, the started one whole."""
-        return round_quantity(units / self.block_size, 0, "up")
+        return whole_units(units, self.block_size, "up")
 
 
 def check_block_tiers(tiers):

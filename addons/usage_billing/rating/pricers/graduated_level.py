@@ -12,10 +12,11 @@ share of the period that was left when it came or went::
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 from ..errors import RatingError
-from ..rounding import ZERO
+from ..rounding import ZERO, decimals_of
 from ..values import ONE, Part, Tier, check_tiers
 
 
@@ -38,11 +39,11 @@ class GraduatedLevel:
     def price(self, usage, share):
         if usage.changes is None:
             raise RatingError("usage_mismatch", model=self.model, expects=self.reads)
-        units = [ZERO] * len(self.tiers)
+        units = [Fraction(0)] * len(self.tiers)
         level = top = ZERO
         for change in usage.changes:
             for index, part in self._slices(level, level + change.quantity):
-                units[index] += part * change.prorated / change.quantity
+                units[index] += part / Fraction(change.quantity) * change.prorated
             level += change.quantity
             top = max(top, level)
         if level < 0:
@@ -59,17 +60,22 @@ class GraduatedLevel:
             start = low if lower is None else max(low, lower)
             end = high if tier.up_to is None else min(high, tier.up_to)
             if end > start:
-                yield index, sign * (end - start)
+                yield index, Fraction(sign * (end - start))
             lower = tier.up_to
 
     def _parts(self, units, top):
+        """Parts of the tiers that were reached; their units and amounts add up
+        exactly, whatever thirds of a period there were."""
+        prices = [Fraction(tier.unit_price) for tier in self.tiers]
+        quantities = decimals_of(units)
+        exacts = decimals_of(u * p for u, p in zip(units, prices, strict=True))
         lower = ZERO
         for number, tier in enumerate(self.tiers, start=1):
             if number > 1 and top <= lower:
                 return
             bounds = {"tier": number, "lower": lower, "upper": tier.up_to}
-            key, fee, quantity = f"tier-{number}", tier.flat_fee, units[number - 1]
-            exact = quantity * tier.unit_price
+            key, fee = f"tier-{number}", tier.flat_fee
+            quantity, exact = quantities[number - 1], exacts[number - 1]
             yield Part(
                 key, "usage", "tier_level", exact, quantity, tier.unit_price, **bounds
             )

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from ..errors import RatingError
-from ..rounding import round_quantity
+from ..rounding import whole_units
 from ..values import Part, check_positive, set_decimals
 from ._quantity import not_negative
 
@@ -33,7 +33,7 @@ class Package:
 
     def price(self, usage, share):
         quantity = not_negative(usage.quantity, self.model)
-        packages = round_quantity(quantity / self.package_size, 0, self.rounding)
+        packages = whole_units(quantity, self.package_size, self.rounding)
         exact = packages * self.package_price
         return (
             Part("package", "usage", "package", exact, packages, self.package_price),
