@@ -3,10 +3,10 @@
 """Play golden cases on an engine: python tests/golden/run.py [--cases DIR]
 
 DIR (our own cases by default) holds rating/*.json and/or revshare/*.json. Engine
-`core` calls the pure packages; `odoo` acts as a billing manager on a database. A case is skipped only
-for a feature on the written list (unsupported.json); whatever else cannot be
-played has failed. Exit status: 0 when none failed, 1 when any did, 2 when there
-was nothing to play.
+`core` calls the pure packages; `odoo` acts as a billing manager on a database. A
+case is skipped only for a feature on the written list (unsupported.json);
+whatever else cannot be played has failed. Exit status: 0 when none failed, 1
+when any did, 2 when there was nothing to play.
 """
 
 import argparse

@@ -142,7 +142,7 @@ def golden(options):
     failed = [
         engine
         for engine in engines
-        if testing.golden(odoo, engine, options.cases or testing.GOLDEN, *options.rest)
+        if testing.golden(odoo, engine, options.cases, *options.rest)
     ]
     return int(bool(failed))
 
