@@ -134,10 +134,14 @@ class Period:
 
 
 def days30(first_date, end_date):
-    """Days between two dates when every month has 30 (the 31st is the 30th)."""
+    """Days between two dates when every month counts as 30 days.
+
+    Days inside one month are counted as they are, so the parts of a period
+    always add up to it.
+    """
     months = (end_date.year - first_date.year) * 12
     months += end_date.month - first_date.month
-    return months * 30 + min(end_date.day, 30) - min(first_date.day, 30)
+    return months * 30 + end_date.day - first_date.day
 
 
 def calendar_days(start, end, zone):

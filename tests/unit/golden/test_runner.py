@@ -257,3 +257,63 @@ def test_strict_fields_notice_what_nobody_read():
         fields.done()
     nested.number("c")
     fields.done()
+
+
+FILTERED = {
+    **PRICE,
+    "kind": "filtered",
+    "charges": [
+        {
+            "key": "c1",
+            "model": "per_unit",
+            "unit_price": "1",
+            "meter": {"aggregation": "sum", "property": "gb"},
+            "filters": [
+                {"match": {"region": "eu"}, "group_by": ["disk"], "unit_price": "10"}
+            ],
+        }
+    ],
+    "events": [
+        {
+            "id": str(index),
+            "timestamp": "2026-03-05T00:00:00Z",
+            "properties": {"gb": gb} | properties,
+        }
+        for index, (gb, properties) in enumerate(
+            [
+                ("1", {"region": "eu", "disk": "ssd"}),
+                ("2", {"region": "eu"}),
+                ("3", {"region": "eu", "disk": "ssd"}),
+                ("4", {"region": "us"}),
+            ]
+        )
+    ],
+}
+del FILTERED["usage"]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "wanted"),
+    [(("40.00", "20.00", "4.00"), "passed"), (("60.00", "4.00"), "failed")],
+)
+def test_an_event_goes_to_the_first_filter_that_fits_and_groups_apart(amounts, wanted):
+    expected = {"amounts": [{"charge": "c1", "amount": a} for a in amounts]}
+    assert state(FILTERED | {"expected": expected}).state == wanted
+
+
+EVENT_PRICED = {
+    **PRICE,
+    "kind": "event_priced",
+    "charges": [{"key": "c1", "model": "event_priced"}],
+    "events": [
+        {"id": str(i), "timestamp": f"2026-0{month}-05T00:00:00Z", "amount": amount}
+        for i, (month, amount) in enumerate([(3, "0.004"), (3, "0.004"), (4, "9")])
+    ],
+}
+del EVENT_PRICED["usage"]
+
+
+@pytest.mark.parametrize(("amount", "wanted"), [("0.01", "passed"), ("0.00", "failed")])
+def test_amounts_of_the_periods_events_are_rounded_once(amount, wanted):
+    expected = {"amounts": [{"charge": "c1", "amount": amount, "exact": "0.008"}]}
+    assert state(EVENT_PRICED | {"expected": expected}).state == wanted

@@ -177,8 +177,16 @@ def test_an_unknown_proration_is_refused():
 
 
 def test_thirty_day_months():
-    assert days30(date(2026, 1, 31), date(2026, 2, 28)) == 28
+    assert days30(date(2023, 5, 23), date(2023, 6, 15)) == 22
+    assert days30(date(2023, 2, 23), date(2023, 3, 15)) == 22
     assert days30(date(2026, 1, 1), date(2027, 1, 1)) == 360
+
+
+@given(DATES, st.integers(0, 500), st.integers(0, 500))
+def test_thirty_day_months_add_up(first, one, other):
+    middle, end = first + timedelta(days=one), first + timedelta(days=one + other)
+    assert days30(first, middle) + days30(middle, end) == days30(first, end)
+    assert days30(first, middle) >= 0
 
 
 def test_both_ends_count_as_local_days():
