@@ -1,7 +1,5 @@
 """Real databases on the fast cluster of this clone, made and dropped by each test."""
 
-import os
-
 import pytest
 
 from tools.releve import cli, databases
@@ -14,8 +12,8 @@ def odoo():
 
 
 @pytest.fixture
-def database(odoo, request):
+def database(odoo):
     """Name of a database that the test creates; dropped at the end."""
-    name = f"life_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**6}"
+    name = databases.temporary("life")
     yield name
     databases.drop(odoo, name)

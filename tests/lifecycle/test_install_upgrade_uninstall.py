@@ -86,6 +86,7 @@ def test_installs_alone_and_uninstalls_leaving_the_ledger(
     assert posted_figures(odoo, database) == before
     left = odoo.server.query(
         "select relname from pg_class where relkind in ('r', 'p', 'v')"
+        " and relnamespace = 'public'::regnamespace"
         f" and starts_with(relname, '{TABLE_PREFIX[addon]}')",
         database,
     )

@@ -1,7 +1,5 @@
 """``make bench``: each benchmark on a fresh database of the durable cluster."""
 
-import os
-
 from . import databases, paths
 from .ui import Failure
 
@@ -30,7 +28,7 @@ def run(odoo, only, size):
         raise Failure(f"No benchmark {', '.join(sorted(unknown))}; there are: {known}.")
     template = databases.suite_template(odoo)
     for name in only or names():
-        database = f"bench_{os.getpid()}"
+        database = databases.temporary("bench")
         databases.copy(odoo, template, database)
         try:
             odoo.script_in(database, RUNNER, name, size, log_level="error")

@@ -4,7 +4,6 @@ The template (``<addon>.pot``) holds every sentence of the add-on in its present
 ``fr.po`` must translate each of them and nothing else.
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def check(odoo):
 
 def _compare(odoo, write):
     addons = suite_addons()
-    name = f"i18n_{os.getpid()}"
+    name = databases.temporary("i18n")
     databases.copy(odoo, databases.suite_template(odoo), name)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"

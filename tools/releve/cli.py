@@ -117,7 +117,7 @@ def shell(options):
             options.name, options.script, *options.rest, log_level=options.log_level
         )
     else:
-        odoo.command(options.name, "shell", "--no-http", log_level=options.log_level)
+        odoo.shell(options.name, log_level=options.log_level)
 
 
 def test(options):
@@ -150,7 +150,7 @@ def golden(options):
 def odoo_test(options):
     odoo = prepare("test", packages=False)
     addons = _split(options.addon) or suite_addons()
-    name = options.db or f"test_{os.getpid()}"
+    name = options.db or databases.temporary("test")
     if not options.db:
         databases.copy(odoo, databases.suite_template(odoo, addons), name)
     targets = options.path or [str(paths.ADDONS / addon) for addon in addons]

@@ -80,6 +80,23 @@ def drop(odoo, database):
     """Delete a database, its open connections and its file store."""
     odoo.server.query(f'drop database if exists "{_name(database)}" with (force)')
     shutil.rmtree(odoo.filestore(database), ignore_errors=True)
+    (odoo.data / f"{database}.conf").unlink(missing_ok=True)
+
+
+def temporary(purpose):
+    """Name for a database that lives no longer than this process."""
+    return f"tmp_{purpose}_{os.getpid()}"
+
+
+def sweep(odoo):
+    """Drop the temporary databases of processes that were killed."""
+    rows = odoo.server.query(
+        "select datname, substring(datname from '^tmp_[a-z0-9]+_([0-9]+)')"
+        " from pg_database where datname ~ '^tmp_[a-z0-9]+_[0-9]+'"
+    )
+    for name, pid in rows:
+        if not Path(f"/proc/{pid}").exists():
+            drop(odoo, name)
 
 
 def copy(odoo, template, database):

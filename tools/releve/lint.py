@@ -93,7 +93,6 @@ def odoo_rules(odoo):
         f"--enable={','.join(ODOO_RULES)}",
         "--score=n",
         f"--load-plugins={','.join(f'_odoo_checker_{name}' for name in plugins)}",
-        "--bad-functions=input",
         *[str(paths.ADDONS / name) for name in suite_addons()],
     ]
     variables = {**os.environ, "PYTHONPATH": str(rules)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import paths, safe, settings
 from .odoo_source import Source
 from .postgres import Server, free_port
-from .ui import run
+from .ui import run, run_showing_modules
 
 
 def suite_addons():
@@ -87,17 +87,13 @@ class Odoo:
         )
         return found
 
-    def command(self, database, *arguments, problem=None, **conf):
-        """Run ``odoo`` with arguments on one database and wait for its end."""
+    def shell(self, database, **conf):
+        """Open Odoo's interactive shell."""
         config = self.configuration(database, **conf)
-        name, *rest = arguments
-        words = [name] if not name.startswith("-") else []
-        rest = rest if words else [name, *rest]
         run(
-            [self.script, *words, "-c", config, "-d", database, *rest],
+            [self.script, "shell", "-c", config, "-d", database, "--no-http"],
             env=self.variables(),
             cwd=paths.ROOT,
-            problem=problem,
         )
 
     def install(self, database, addons, *, update=False):
@@ -105,13 +101,16 @@ class Odoo:
         flag = "-u" if update else "-i"
         verb = "Updating" if update else "Installing"
         problem = f"{verb} {', '.join(addons)} failed; Odoo's log is above"
-        self.command(
-            database,
-            flag,
-            ",".join(addons),
-            "--stop-after-init",
-            "--no-http",
+        config = self.configuration(database)
+        run_showing_modules(
+            [
+                *[self.script, "-c", config, "-d", database, flag, ",".join(addons)],
+                *["--stop-after-init", "--no-http"],
+                "--log-handler=odoo.modules.loading:INFO",
+            ],
             problem=problem,
+            env=self.variables(),
+            cwd=paths.ROOT,
         )
 
     def script_in(self, database, script, *arguments, **options):

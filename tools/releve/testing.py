@@ -1,6 +1,5 @@
 """``make test``: every check of the project in order, and the closing lines."""
 
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -76,6 +75,7 @@ def run_all(odoo):
             f"Browser tests need {', '.join(missing)}; ask an administrator to install "
             "them. A test run without them would prove too little."
         )
+    databases.sweep(odoo)
     report = Report()
     report.stage("Lint", lint.run_all)
     report.stage("Odoo's lint rules", lint.odoo_rules, odoo)
@@ -122,7 +122,7 @@ def _pytest(odoo, report, command):
 
 
 def _odoo_tests(odoo, report):
-    name = f"test_{os.getpid()}"
+    name = databases.temporary("test")
     databases.copy(odoo, databases.suite_template(odoo), name)
     targets = [f"addons/{addon}" for addon in suite_addons()]
     targets += [part for part in ("tests/flows", "tests/lint") if _has_tests(part)]
@@ -151,7 +151,7 @@ def golden(odoo, engine, cases=None, *arguments):
     command = [odoo.python, GOLDEN / "run.py", "--engine", engine, *chosen, *arguments]
     command = [str(part) for part in command]
     variables = odoo.variables()
-    name = f"golden_{os.getpid()}"
+    name = databases.temporary("golden")
     if engine == "odoo":
         databases.copy(odoo, databases.suite_template(odoo), name)
         variables["RELEVE_GOLDEN_CONFIG"] = str(odoo.configuration(name))

@@ -2,6 +2,7 @@
 what to do.
 """
 
+import re
 import subprocess
 import sys
 import time
@@ -53,3 +54,32 @@ def run(command, *, problem=None, quiet=False, **options):
         what = problem or f"Command failed: {' '.join(command[:6])}"
         raise Failure(f"{what} (status {done.returncode})")
     return done.stdout
+
+
+LOADING = re.compile(r"Loading module (\w+) \((\d+)/(\d+)\)")
+CHATTER = re.compile(r"^\S+ \S+ \d+ INFO |security risk|^<string>:\d+: ")
+
+
+def run_showing_modules(command, *, problem, **options):
+    """Run Odoo, showing which add-on it loads and whatever is not mere information.
+
+    :raise Failure: the command ends with a status other than 0
+    """
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        **options,
+    )
+    shown = 0
+    for line in process.stdout:
+        found = LOADING.search(line)
+        if found and (int(found[2]) >= shown + 10 or found[2] == found[3]):
+            shown = int(found[2])
+            say(f"    add-on {found[2]} of {found[3]}: {found[1]}")
+        elif not found and not CHATTER.search(line):
+            say(line.rstrip())
+    if process.wait():
+        raise Failure(f"{problem} (status {process.returncode})")
