@@ -22,6 +22,9 @@
         "security/usage_billing_rules.xml",
         "data/decimal_precision_data.xml",
         "data/ir_sequence_data.xml",
+        "data/mail_activity_type_data.xml",
+        "data/queue_job_data.xml",
+        "data/ir_cron_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
     ],

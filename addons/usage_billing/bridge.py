@@ -7,12 +7,14 @@ instants and ids for relations; the core wants Decimals, aware instants and keys
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
+from odoo import Command
 from odoo.exceptions import ValidationError
 
 from . import messages
 from .rating import Billed, Charge, Conversion, Currency, RatingError, Tier, present
 from .rating import periods as rating_periods
 from .rating.pricers import build
+from .rating.rounding import round_money
 from .rating.values import BilledPart
 
 ZERO = Decimal(0)
@@ -27,6 +29,17 @@ CORE_MODELS = {"pass_through": "event_priced"}
 def money(value):
     """Decimal of a monetary float of Odoo: its shortest text, no binary noise."""
     return Decimal(str(value))
+
+
+def line_net(quantity, price_unit, discount, decimals):
+    """Net amount of an invoice line, rounded as the line is.
+
+    :param float quantity, price_unit, discount: as Odoo holds them
+    :param int decimals: of the currency
+    :rtype: Decimal
+    """
+    net = money(quantity) * money(price_unit) * (100 - money(discount)) / 100
+    return round_money(net, decimals)
 
 
 def naive(instant):
@@ -262,40 +275,48 @@ def _plus(left, right):
     return left + right
 
 
-def rated_line_vals(line, charge, currency_decimals):
+def rated_line_vals(line, charge, currency_decimals, before=()):
     """Figures of a rated line and its components, ready to be created.
 
     :param rating.RatedLine line: result of the core
     :param usage.charge charge: the record it came from
+    :param int currency_decimals: of the charge's currency
+    :param usage.rated.component before: live components of earlier revisions; they
+        name a component that is given back because it is not reached any more
     :rtype: dict
     """
-    exact = sum((part.exact for part in line.components), ZERO)
+    known = {component.key: component for component in before}
     return {
         "quantity": line.metered_quantity,
-        "exact_amount": exact,
+        "exact_amount": sum((part.exact for part in line.components), ZERO),
         "amount": line.amount,
         "already_billed": line.billed_amount,
         "unit_label": charge.unit_label,
         "evidence": line.evidence(),
         "component_ids": [
-            (0, 0, _component_vals(part, sequence, charge, currency_decimals))
+            Command.create(
+                {
+                    "company_id": charge.company_id.id,
+                    "sequence": sequence,
+                    **_component_vals(part, currency_decimals, known.get(part.key)),
+                }
+            )
             for sequence, part in enumerate(line.components)
         ],
     }
 
 
-def _component_vals(part, sequence, charge, currency_decimals):
-    shown = present(part.quantity, part.unit_price, part.amount, currency_decimals)
+def _component_vals(part, currency_decimals, before):
+    named = before if part.tier is None and before is not None else part
+    shown = _present(part, currency_decimals)
     return {
-        "company_id": charge.company_id.id,
-        "sequence": sequence,
         "key": part.key,
         "role": part.role,
         "label": part.label,
-        "dimension": part.dimension,
-        "tier": part.tier,
-        "lower": part.lower,
-        "upper": part.upper,
+        "dimension": named.dimension,
+        "tier": named.tier,
+        "lower": named.lower,
+        "upper": named.upper,
         "quantity": part.quantity,
         "unit_price": part.unit_price,
         "exact_amount": part.exact,
@@ -304,3 +325,14 @@ def _component_vals(part, sequence, charge, currency_decimals):
         "presented_price": shown.price,
         "unit_scale": shown.scale,
     }
+
+
+def _present(part, currency_decimals):
+    """How a component stands on an invoice line.
+
+    One unit says its amount as it is: a prorated fee of 8.33 reads 1 x 8.33, not
+    0.001 x 8,333.333333.
+    """
+    if part.quantity is not None and abs(part.quantity) == 1:
+        return present(None, None, part.amount, currency_decimals)
+    return present(part.quantity, part.unit_price, part.amount, currency_decimals)

@@ -79,7 +79,6 @@ ERRORS = {
 LABELS = {
     "tier": _lt("tier %(tier)s (%(range)s)"),
     "tier_flat_fee": _lt("tier %(tier)s (%(range)s), fixed part"),
-    "flat": _lt("fixed fee"),
     "package": _lt("packages"),
     "discount": _lt("discount"),
     "maximum": _lt("maximum reached"),
@@ -112,6 +111,26 @@ def number(env, value):
     """A Decimal in the user's language, every decimal it has, none it has not."""
     value = value.normalize()
     decimals = max(0, -value.as_tuple().exponent)
+    return format_decimal(
+        value,
+        format="#,##0" + ("." + "0" * decimals if decimals else ""),
+        locale=_locale(env),
+    )
+
+
+def amounts(env, pairs):
+    """ "1,234.50 EUR + 20.00 USD": totals by currency, never added up.
+
+    :param pairs: (``res.currency`` record, Decimal or its text)
+    """
+    return " + ".join(
+        f"{_money(env, Decimal(value), currency)} {currency.name}"
+        for currency, value in pairs
+    )
+
+
+def _money(env, value, currency):
+    decimals = currency.decimal_places
     return format_decimal(
         value,
         format="#,##0" + ("." + "0" * decimals if decimals else ""),

@@ -118,6 +118,15 @@ class Store:
             *self._specs(periods, meters), dimensions=dimensions, as_of=as_of
         )
 
+    def fingerprints(self, periods):
+        """What the quantities of these periods were made from, to notice a change.
+
+        :return: {period id: text}, periods without events left out
+        :rtype: dict[int, str]
+        """
+        self.env.flush_all()
+        return self._postgres().fingerprints(periods.ids)
+
     def amounts(self, periods, meters, dimensions=True):
         """Sums of the events' own amounts, for charges passed through.
 

@@ -179,6 +179,19 @@ class PostgresStore:
             for row in rows
         ]
 
+    def fingerprints(self, period_ids):
+        """See :meth:`.store.EventStore.fingerprints`: events counted, newest batch."""
+        if not period_ids:
+            return {}
+        self.cursor.execute(
+            "SELECT period_id, sum(event_count)::text || '/' || max(watermark)::text"
+            "  FROM usage_store_rollup"
+            " WHERE period_id = ANY(%s) AND bucket = '-infinity' AND event_count > 0"
+            " GROUP BY period_id",
+            [list(period_ids)],
+        )
+        return dict(self.cursor.fetchall())
+
     def daily(self, periods, meters):
         """See :meth:`.store.EventStore.daily`."""
         if not periods or not meters:

@@ -87,6 +87,13 @@ class EventStore(Protocol):
     ) -> list[Aggregate]:
         """Quantities by period, meter and dimension set; nothing for no events."""
 
+    def fingerprints(self, period_ids: Sequence[int]) -> dict[int, str]:
+        """What a period's quantities were made from, as a short text.
+
+        Another text means other events: usage came late, or a delivery was replaced.
+        Periods without events are left out.
+        """
+
     def daily(
         self, periods: Sequence[PeriodSpan], meters: Sequence[MeterSpec]
     ) -> list[DayAggregate]:

@@ -5,6 +5,10 @@ from . import usage_charge
 from . import usage_subscription
 from . import usage_period
 from . import usage_billing_run
+from . import usage_billing_run_line
+from . import usage_billing_run_compute
+from . import usage_billing_run_post
+from . import usage_billing_run_job
 from . import usage_rated_line
 from . import usage_account_role
 from . import usage_source
@@ -13,3 +17,7 @@ from . import usage_quarantine
 from . import usage_subject
 from . import usage_meter
 from . import usage_event
+from . import account_move
+from . import account_move_line
+from . import res_company
+from . import res_config_settings

@@ -67,8 +67,18 @@ class UsageCharge(models.Model):
     model = fields.Selection(
         CHARGE_MODELS, string="Price Model", required=True, default="per_unit"
     )
+    meter_id = fields.Many2one(
+        "usage.meter",
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+        help="What is counted. Empty for a flat fee.",
+    )
     unit_label = fields.Char(
         translate=True,
+        compute="_compute_unit_label",
+        store=True,
+        readonly=False,
         help="Unit the customer reads, for example GB or API call.",
     )
 
@@ -138,6 +148,56 @@ class UsageCharge(models.Model):
             if not charge.key:
                 slug = re.sub(r"[^a-z0-9]+", "-", (charge.name or "").lower())
                 charge.key = slug.strip("-") or False
+
+    @api.depends("meter_id")
+    def _compute_unit_label(self):
+        for charge in self:
+            if not charge.unit_label:
+                charge.unit_label = charge.meter_id.unit_label
+
+    # ------------------------------------------------------------------
+    # constraints
+    # ------------------------------------------------------------------
+    @api.constrains("model", "meter_id", "timing")
+    def _check_meter(self):
+        for charge in self:
+            if charge.model in UNMETERED_MODELS and charge.meter_id:
+                raise ValidationError(
+                    self.env._(
+                        "Charge %(charge)s is a flat fee and cannot have a meter. "
+                        "Remove the meter or choose another price model.",
+                        charge=charge.name,
+                    )
+                )
+            if charge.model not in UNMETERED_MODELS and not charge.meter_id:
+                raise ValidationError(
+                    self.env._(
+                        "Charge %(charge)s needs a meter: its price model counts "
+                        "usage. Choose the meter.",
+                        charge=charge.name,
+                    )
+                )
+            if (
+                charge.model == "pass_through"
+                and charge.meter_id.value_source != "amount"
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Charge %(charge)s bills the amounts of the events, but "
+                        "meter %(meter)s counts something else. Choose a meter of "
+                        "amounts.",
+                        charge=charge.name,
+                        meter=charge.meter_id.name,
+                    )
+                )
+            if charge.timing == "advance" and charge.model not in UNMETERED_MODELS:
+                raise ValidationError(
+                    self.env._(
+                        "Charge %(charge)s counts usage, which is only known after "
+                        "the period: bill it after the period.",
+                        charge=charge.name,
+                    )
+                )
 
     # ------------------------------------------------------------------
     # create / write / unlink

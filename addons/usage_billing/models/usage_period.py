@@ -59,9 +59,10 @@ class UsagePeriod(models.Model):
         readonly=True,
         index=True,
     )
-    billed_watermark = fields.Datetime(
+    billed_fingerprint = fields.Char(
         readonly=True,
-        help="Usage received up to this moment is on the invoices of the period.",
+        help="What the quantities were made from when the period was billed; usage "
+        "that came later makes it differ, and the next run bills the difference.",
     )
     rated_line_ids = fields.One2many("usage.rated.line", "period_id", readonly=True)
 

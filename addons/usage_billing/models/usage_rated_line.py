@@ -82,6 +82,9 @@ class UsageRatedLine(models.Model):
         ondelete="restrict",
         check_company=True,
     )
+    meter_id = fields.Many2one(
+        "usage.meter", readonly=True, index="btree_not_null", ondelete="restrict"
+    )
     period_id = fields.Many2one(
         "usage.period", required=True, readonly=True, index=True, ondelete="restrict"
     )
@@ -110,7 +113,10 @@ class UsageRatedLine(models.Model):
         help="Amount of this revision, rounded once, half up, to the currency.",
     )
     amount_currency = fields.Monetary(
-        compute="_compute_amount_currency", string="Amount in Currency"
+        string="Amount Billed",
+        compute="_compute_amount_currency",
+        store=True,
+        help="The same amount, for sums in lists and pivots.",
     )
     already_billed = Exact(
         readonly=True, help="Amount the earlier revisions of this period billed."
@@ -120,9 +126,11 @@ class UsageRatedLine(models.Model):
     # the evidence
     evidence = fields.Json(readonly=True)
     watermark = fields.Datetime(
-        readonly=True, help="Usage received up to this moment is in the quantity."
+        readonly=True, help="Arrival of the newest usage in the quantity."
     )
-    event_count = fields.Integer(readonly=True)
+    event_count = fields.Integer(
+        string="Events", readonly=True, help="Events behind the quantity."
+    )
     component_ids = fields.One2many(
         "usage.rated.component", "rated_line_id", readonly=True
     )
@@ -162,7 +170,7 @@ class UsageRatedLine(models.Model):
     @api.depends("amount", "currency_id")
     def _compute_amount_currency(self):
         for line in self:
-            line.amount_currency = float(line.amount or 0)  # for display only
+            line.amount_currency = float(line.amount or 0)
 
     # ------------------------------------------------------------------
     # write / unlink
@@ -192,10 +200,12 @@ class UsageRatedLine(models.Model):
         """Open the events behind the line: same meter, period, dimensions."""
         self.ensure_one()
         domain = [
-            ("company_id", "=", self.company_id.id),
             ("subscription_id", "=", self.subscription_id.id),
+            ("period_id", "=", self.period_id.id),
+            # the store is indexed by time
             ("time", ">=", self.period_id.start_at),
             ("time", "<", self.period_id.end_at),
+            ("is_live", "=", True),
         ]
         if self.meter_id:
             domain.append(("type", "=", self.meter_id.event_type))
@@ -257,17 +267,27 @@ class UsageRatedComponent(models.Model):
         default=1,
         help="Billed units in one unit of the invoice line, for example 1000.",
     )
+    move_line_id = fields.Many2one(
+        "account.move.line",
+        string="Invoice Line",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+    )
     name = fields.Char(compute="_compute_name")
 
     _key_unique = models.Constraint(
         "UNIQUE(rated_line_id, key)", "A component appears once in a rated line."
     )
 
-    @api.depends("label", "tier", "lower", "upper")
+    @api.depends("label", "tier", "lower", "upper", "dimension")
     @api.depends_context("lang")
     def _compute_name(self):
         for component in self:
-            component.name = messages.component_label(self.env, component)
+            component.name = (
+                messages.component_label(self.env, component)
+                or component.rated_line_id.charge_id.name
+            )
 
     def write(self, vals):
         if any(component.rated_line_id.state == "posted" for component in self):

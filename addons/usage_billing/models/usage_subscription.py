@@ -176,6 +176,7 @@ class UsageSubscription(models.Model):
         index=True,
         tracking=True,
     )
+    subject_ids = fields.One2many("usage.subject", "subscription_id")
     period_ids = fields.One2many("usage.period", "subscription_id", readonly=True)
     subject_ids = fields.One2many("usage.subject", "subscription_id")
     current_period_id = fields.Many2one(

@@ -23,6 +23,7 @@ class TestExactField(TransactionCase):
                     "version_id": version.id,
                     "name": f"Storage {number}",
                     "product_id": product.id,
+                    "model": "flat",
                     "unit_price": price,
                 }
                 for number, price in enumerate(["9", "10", LONG, False], start=1)
