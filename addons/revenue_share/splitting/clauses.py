@@ -12,9 +12,7 @@ def version_in_force(versions, day):
         for no end)
     """
     for version in versions:
-        if version.date_from <= day and (
-            version.date_to is None or day <= version.date_to
-        ):
+        if version.date_from <= day and (not version.date_to or day <= version.date_to):
             return version
     return None
 

@@ -1,6 +1,6 @@
 """Values of the core: frozen, and refused when they make no sense."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -191,6 +191,15 @@ class Rule:
         ):
             raise SplitError("prorate_wrong", prorate=self.prorate)
 
+    def is_linear(self):
+        """Say whether the amount of a line does not depend on other lines."""
+        return not (
+            self.kind in PER_STATEMENT
+            or self.scale
+            or self.cap
+            or self.limited_to_available
+        )
+
     @property
     def pool(self):
         """Whose money the rule takes: ``None`` the operator's, or a partner's."""
@@ -245,19 +254,27 @@ class Terms:
             for priority in order
         ]
 
-    def is_linear(self):
-        """Say whether each line can be shared alone, before the statement exists.
+    def early(self):
+        """Return the clauses that apply line by line, before a statement exists.
 
-        Not so when an amount depends on the rest of the period: fixed amounts,
-        scales, caps, limits.
+        Left out is what depends on the rest of the period (fixed amounts, scales,
+        caps, limits) and what is taken on the rest that these leave.
+
+        :rtype: Terms
         """
-        return not any(
-            rule.kind in PER_STATEMENT
-            or rule.scale
-            or rule.cap
-            or rule.limited_to_available
-            for rule in self.rules
-        )
+        kept, waiting = [], False
+        for step in self.steps():
+            kept.extend(
+                rule
+                for rule in step
+                if rule.is_linear() and (rule.on == "base" or not waiting)
+            )
+            waiting = waiting or not all(rule.is_linear() for rule in step)
+        return replace(self, granularity="line", rules=tuple(kept))
+
+    def matches(self, line):
+        """Say whether at least one rule looks at the line."""
+        return any(line.has(rule.match) for rule in self.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from splitting.allocate import as_decimal, half_up, largest_remainder, spread
 from splitting.errors import SplitError
 

@@ -3,6 +3,7 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from splitting.release import after_credit, difference, released
 from splitting.reversal import Stored, assign_credits, mirror, reversed_ratio
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from splitting import channel, clauses, clearing, guarantee, payout, totals
 from splitting.errors import SplitError
 

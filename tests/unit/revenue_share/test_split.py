@@ -4,6 +4,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from splitting.errors import SplitError
 from splitting.values import Cap, Deduction, Line, Rule, Scale, Terms, Tier
 from splitting.waterfall import next_period, over_lines, split
