@@ -1,0 +1,15 @@
+from . import (
+    account_move,
+    res_partner,
+    revenue_share_agreement,
+    revenue_share_agreement_version,
+    revenue_share_attribution,
+    revenue_share_item,
+    revenue_share_item_credit,
+    revenue_share_item_period,
+    revenue_share_line,
+    revenue_share_rule,
+    revenue_share_statement,
+    revenue_share_statement_document,
+    revenue_share_tier,
+)
