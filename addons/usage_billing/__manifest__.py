@@ -27,6 +27,13 @@
         "data/ir_cron_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
+        "views/usage_event_views.xml",
+        "views/usage_batch_views.xml",
+        "views/usage_quarantine_views.xml",
+        "views/usage_subject_views.xml",
+        "views/usage_meter_views.xml",
+        "views/usage_source_views.xml",
+        "wizards/usage_quarantine_ignore_views.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {

@@ -167,7 +167,7 @@ class Store:
     # -- what the store is made of -------------------------------------------------------
 
     def _postgres(self):
-        return PostgresStore(exact_cursor(self.env.cr), None)
+        return PostgresStore(exact_cursor(self.env.cr))
 
     def _specs(self, periods, meters):
         if meters is None:

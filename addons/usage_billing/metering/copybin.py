@@ -6,7 +6,6 @@ bytes are the ``send`` format of the type; for ``numeric`` src/backend/utils/adt
 (numeric_send): digit count, weight, sign, display scale, then digits to base 10000.
 """
 
-from decimal import Decimal
 from struct import Struct, pack
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + b"\x00" * 8
@@ -72,7 +71,7 @@ def numeric(value):
     if not isinstance(exponent, int):
         raise ValueError(f"{value} is not a finite number")
     if exponent < -MAX_DIGITS or len(digits) + exponent > MAX_DIGITS:
-        raise ValueError("more than %d digits beside the decimal point" % MAX_DIGITS)
+        raise ValueError(f"more than {MAX_DIGITS} digits beside the decimal point")
     if not any(digits):
         return (
             _ZERO if exponent >= 0 else _length(8) + pack(">HhHH", 0, 0, 0, -exponent)
@@ -102,35 +101,48 @@ def numeric(value):
     )
 
 
-class NumericCache:
-    """Encoded numbers by value text, for feeds that repeat their figures.
+_WHOLE = {str(number): number.to_bytes(2, "big") for number in range(10_000)}
+#: Up to four digits after the point, filled up with zeros; "" gives nothing.
+_QUAD = {"": b""} | {
+    f"{number:0{size}d}": (number * 10 ** (4 - size)).to_bytes(2, "big")
+    for size in range(1, 5)
+    for number in range(10**size)
+}
+#: Beginning of a positive number by bytes of its whole part, of all its digits, and scale.
+_HEADS = {
+    (whole, size, scale): pack(">iHhHH", 8 + size, size // 2, whole // 2 - 1, 0, scale)
+    for whole in (2, 4)
+    for scale in range(9)
+    for size in (whole + (scale + 3) // 4 * 2,)
+}
 
-    ``cache(value)`` gives (canonical text, field bytes); the canonical text is the same
-    for 1.0 and 1.00, the bytes keep the scale as given.
+
+def number(value):
+    """Canonical text and encoded field of a Decimal or None.
+
+    The text is the same for 1.0 and 1.00; the field keeps the scale as given.
+
+    :raise ValueError: see :func:`numeric`
     """
-
-    __slots__ = ("_known",)
-
-    LIMIT = 100_000
-
-    def __init__(self):
-        self._known = {None: ("", NULL)}
-
-    def __call__(self, value):
-        token = value if value is None else str(value)
-        found = self._known.get(token)
-        if found is None:
-            encoded = numeric(value)
-            if len(self._known) >= self.LIMIT:
-                self._known = {None: ("", NULL)}
-            found = self._known[token] = (_canonical(token), encoded)
-        return found
-
-
-def _canonical(token):
-    """Shortest plain writing of a number given as text ("1E+1" and "10.0" are "10")."""
-    if "E" in token or "e" in token:
-        token = format(Decimal(token), "f")
-    if "." in token:
+    if value is None:
+        return "", NULL
+    token = str(value)
+    whole, point, fraction = token.partition(".")
+    try:
+        # Up to eight digits beside the point, which is nearly every number.
+        digits = (
+            _WHOLE[whole] if len(whole) < 5 else _WHOLE[whole[:-4]] + _QUAD[whole[-4:]]
+        )
+        size = len(digits)
+        scale = len(fraction)
+        digits += (
+            _QUAD[fraction] if scale < 5 else _QUAD[fraction[:4]] + _QUAD[fraction[4:]]
+        )
+        encoded = _HEADS[size, len(digits), scale] + digits
+    except KeyError:
+        encoded = numeric(value)
+        token = format(value, "f")
+        point = "." in token
+    if point:
         token = token.rstrip("0").rstrip(".")
-    return "0" if token in ("-0", "") else token
+    return ("0" if token == "-0" else token), encoded

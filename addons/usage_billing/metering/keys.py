@@ -29,22 +29,26 @@ _STEMS_KEPT = 50_000
 
 
 def identity_function(company_id, source_id):
-    """Make the function event id -> (identity, 10 bytes of hash for the event key).
+    """Make the function that identifies events of one source.
 
     :param int company_id: part of the identity
     :param int source_id: part of the identity
-    :return: function of one str; raises UnicodeEncodeError on unpaired surrogates
+    :return: function event id -> (its bytes, identity, 10 bytes of hash for the event
+        key); raises ValueError for an id that cannot be stored
     """
     scope = f"{company_id}\x1f{source_id}\x1f".encode()
     seeded = blake2b(scope, digest_size=18)
     stems = {}
 
     def identity(event_id):
+        raw = event_id.encode()
+        if b"\x00" in raw:
+            raise ValueError("NUL character in the event id")
         hasher = seeded.copy()
-        hasher.update(event_id.encode())
+        hasher.update(raw)
         digest = hasher.digest()
         stem = event_id.rstrip(_DIGITS)
-        tail = event_id[len(stem) :][-9:]
+        tail = event_id[len(stem) :]
         prefix = stems.get(stem)
         if prefix is None:
             if len(stems) >= _STEMS_KEPT:
@@ -52,7 +56,11 @@ def identity_function(company_id, source_id):
             hasher = seeded.copy()
             hasher.update(b"\x1e" + stem.encode())
             prefix = stems[stem] = hasher.digest()[:4]
-        return _identity(prefix, int(tail or 0), digest[:8]), digest[8:]
+        return (
+            raw,
+            _identity(prefix, int(tail[-9:] or 0), digest[:8]),
+            digest[8:],
+        )
 
     return identity
 

@@ -9,13 +9,14 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
 #: End of a span that has none.
 OPEN_END = 2**62
 #: Every offset from UTC in use since 1970 is a multiple of a quarter of an hour.
@@ -129,34 +130,61 @@ class Catalogue(Protocol):
         """Periods of these subscriptions, made when missing up to ``until`` included."""
 
 
+class Piece(NamedTuple):
+    """A stretch of time within one local day and one UTC month (microseconds)."""
+
+    low: int
+    high: int
+    month: int
+    day: int
+
+
 class LocalDays:
-    """Local date of an instant, by slots of a quarter of an hour."""
+    """Days of a time zone, as pieces that end where a UTC month does."""
 
     def __init__(self, tz):
         self._zone = ZoneInfo(tz)
-        self._days = {}
+        self._pieces = {}
 
-    def __getitem__(self, slot):
-        """:return: days since 2000-01-01 of the local date"""
-        day = self._days.get(slot)
-        if day is None:
-            moment = from_microseconds(slot * SLOT).replace(tzinfo=UTC)
-            local = moment.astimezone(self._zone).date()
-            day = self._days[slot] = (local - EPOCH.date()).days
-        return day
+    def piece(self, microseconds):
+        """:return: Piece; ``day`` counts local days since 2000-01-01, ``month`` is
+        year * 100 + month
+        """
+        slot = microseconds // SLOT
+        piece = self._pieces.get(slot)
+        if piece is None:
+            piece = self._pieces[slot] = self._make(slot * SLOT)
+        return piece
 
+    def _make(self, microseconds):
+        moment = from_microseconds(microseconds)
+        local = moment.replace(tzinfo=UTC).astimezone(self._zone).date()
+        low = self._midnight(local)
+        high = self._midnight(local + _DAY)
+        start = datetime(moment.year, moment.month, 1)
+        end = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1)
+        return Piece(
+            max(low, to_microseconds(start)),
+            min(high, to_microseconds(end)),
+            moment.year * 100 + moment.month,
+            (local - EPOCH.date()).days,
+        )
 
-def day_of(number):
-    """Date of a number of days since 2000-01-01."""
-    return date(2000, 1, 1) + timedelta(days=number)
+    def _midnight(self, day):
+        """First instant of a local day."""
+        return to_microseconds(
+            datetime(day.year, day.month, day.day, tzinfo=self._zone)
+        )
 
 
 class Segment:
     """Events of one route within one period: everything they share.
 
     meters: (meter, id of the projected dimension set, filters left for properties)
-    buckets: row indexes by (month, local day); ``slots`` leads from a time to its bucket
-    tail: encoded fields that all rows of the segment share, set by the store
+    needs_value: an event without a value cannot be counted
+    is_strict: events must be looked at one by one before they are accepted
+    buckets: (month, local day) -> row indexes of the chunk
+    tail, plain_tail: encoded fields that all rows share, set by the store
     """
 
     __slots__ = (
@@ -164,89 +192,106 @@ class Segment:
         "currency",
         "days",
         "end",
+        "is_strict",
         "meters",
         "needs_value",
         "period_id",
-        "route",
-        "slots",
+        "plain_tail",
         "start",
-        "strict",
         "subscription_id",
         "tail",
     )
 
-    def __init__(self, route, start, end, period, days, meters):
-        self.route = route
+    def __init__(self, start, end, period, days, meters):
         self.start = start
         self.end = end
-        self.period_id = period.id if period else 0
-        self.subscription_id = period.subscription_id if period else 0
-        self.currency = period.currency if period else ""
+        self.period_id = period.id
+        self.subscription_id = period.subscription_id
+        self.currency = period.currency
         self.days = days
         self.meters = meters
+        reading = [
+            (meter, left) for meter, _dimset, left in meters if meter.needs_value
+        ]
         self.needs_value = any(
-            meter.needs_value and meter.value_source == "value" for meter, *_ in meters
+            meter.value_source == "value" and not left for meter, left in reading
         )
-        # Rows of such a segment are looked at one by one before they are accepted.
-        self.strict = any(
-            left or (meter.needs_value and meter.value_source != "value")
-            for meter, _dimset, left in meters
+        self.is_strict = any(
+            meter.value_source != "value" or left for meter, left in reading
         )
-        self.slots = {}
         self.buckets = {}
-        self.tail = b""
-
-    def open_slot(self, slot):
-        """Make the bucket of a slot; returns its ``append``."""
-        moment = from_microseconds(slot * SLOT)
-        key = (moment.year * 100 + moment.month, self.days[slot])
-        append = self.slots[slot] = self.buckets.setdefault(key, []).append
-        return append
-
-    def take_buckets(self):
-        """Hand over the filled buckets and start anew."""
-        buckets, self.buckets = self.buckets, {}
-        self.slots = {}
-        return buckets
-
-
-_NOWHERE = Segment(None, 1, 0, None, None, ())
+        self.tail = self.plain_tail = b""
 
 
 class Route:
     """Way of all events of one (type, subject, dimensions).
 
-    segment: the one of the last event, tried first
     error: reason code when no event can pass
+    low, high: where the last event was led to, an interval of one segment and day;
+        ``segment`` and ``put`` are right for times inside
+    put: takes the index of a row
     """
 
-    __slots__ = ("error", "key", "payload", "segment", "segments", "spans", "starts")
+    __slots__ = (
+        "error",
+        "high",
+        "key",
+        "low",
+        "payload",
+        "put",
+        "router",
+        "segment",
+        "segments",
+        "spans",
+        "starts",
+    )
 
-    def __init__(self, key, error=None):
+    def __init__(self, router, key):
+        self.router = router
         self.key = key
-        self.error = error
+        self.error = None
         self.payload = ""
-        self.segment = _NOWHERE
         self.spans = ()
         self.segments = []
         self.starts = []
+        self.forget()
 
-    def find(self, microseconds):
-        """Segment of an instant.
+    def forget(self):
+        """Be nowhere: the next event must be led."""
+        self.low, self.high = 1, 0
+        self.segment = self.put = None
 
-        :return: (segment, None) or (None, reason code)
+    def move(self, microseconds):
+        """Lead to the segment and day of an instant.
+
+        :return: None, or the reason code why there is none
         """
         if self.error:
-            return None, self.error
+            return self.error
+        latest = self.router.latest
+        if microseconds > latest:
+            return "future"
         index = bisect_right(self.starts, microseconds) - 1
-        if index >= 0 and microseconds < self.segments[index].end:
-            self.segment = self.segments[index]
-            return self.segment, None
+        if index < 0 or microseconds >= self.segments[index].end:
+            return self._reason(microseconds)
+        segment = self.segments[index]
+        piece = segment.days.piece(microseconds)
+        self.low = max(piece.low, segment.start)
+        self.high = min(piece.high, segment.end, latest + 1)
+        self.segment = segment
+        bucket = segment.buckets.get(piece[2:])
+        if bucket is None:
+            bucket = segment.buckets[piece[2:]] = []
+            self.router.filled.append((self, segment, piece[2:], bucket))
+        self.put = bucket.append
+        return None
+
+    def _reason(self, microseconds):
         if any(start <= microseconds < end for start, end in self.spans):
-            return None, "no_period"
+            return "no_period"
         if any(microseconds < start for start, _end in self.spans):
-            return None, "before_start"
-        return None, "after_end"
+            return "before_start"
+        return "after_end"
 
 
 class Router:
@@ -255,12 +300,15 @@ class Router:
     :param Catalogue catalogue: where meters, subjects and periods come from
     :param int source_id: source of the batch; a mapping of that source wins over a
         mapping of any source
+    :param int latest: events after it are in the future (microseconds)
     """
 
-    def __init__(self, catalogue, source_id):
+    def __init__(self, catalogue, source_id, latest=OPEN_END):
         self.catalogue = catalogue
         self.source_id = source_id
+        self.latest = latest
         self.routes = {}
+        self.filled = []
         self._by_type = {}
         for meter in catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
@@ -268,6 +316,17 @@ class Router:
         self._periods = {}
         self._until = None
         self._days = {}
+
+    def take_buckets(self):
+        """Hand over the rows put into buckets, and start anew.
+
+        :return: list of (segment, (month, local day), row indexes)
+        """
+        filled, self.filled = self.filled, []
+        for route, segment, _key, _indexes in filled:
+            route.forget()
+            segment.buckets = {}
+        return [entry[1:] for entry in filled if entry[3]]
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""
@@ -331,7 +390,7 @@ class Router:
         """
         etype, subject, items = key
         dimensions = clean(items)
-        route = self.routes[key] = Route(key)
+        route = self.routes[key] = Route(self, key)
         route.payload = json.dumps([etype, subject, canonical(dimensions)])
         if not etype or not subject:
             route.error = "missing_field"
@@ -339,7 +398,7 @@ class Router:
             route.error = "invalid_value"
         elif etype not in self._by_type:
             route.error = "unknown_meter"
-        elif not self._spans[subject]:
+        elif not self._spans.get(subject):
             route.error = "unknown_subject"
         if route.error:
             return route
@@ -359,7 +418,7 @@ class Router:
                     days = self._days.get(period.tz)
                     if days is None:
                         days = self._days[period.tz] = LocalDays(period.tz)
-                    segments.append(Segment(route, low, high, period, days, meters))
+                    segments.append(Segment(low, high, period, days, meters))
         segments.sort(key=lambda segment: segment.start)
         route.segments = segments
         route.starts = [segment.start for segment in segments]

@@ -59,9 +59,8 @@ class UsageEvent(models.Model):
                          WHERE s.id = e.dimset_id) AS dimensions,
                        (SELECT string_agg(p.key || ' = ' || p.value, ', ' ORDER BY p.key)
                           FROM jsonb_each_text(e.properties) p) AS properties,
-                       NOT EXISTS (SELECT FROM usage_batch b
-                                    WHERE b.id = e.batch_id
-                                      AND b.state = 'superseded') AS is_live
+                       e.batch_id NOT IN (SELECT b.id FROM usage_batch b
+                                           WHERE b.state = 'superseded') AS is_live
                   FROM usage_store_event e
                 """
             )

@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..fields_exact import Exact
-from ..metering.postgres import event_from_json, event_to_json
+from ..metering.jsonform import event_from_json, event_to_json
 
 REASONS = [
     ("unknown_subject", "Unknown subject"),

@@ -1,0 +1,55 @@
+"""Events as JSON texts: how the quarantine keeps them."""
+
+import json
+from datetime import datetime
+from decimal import Decimal
+
+from .values import EventRow
+
+
+def properties_to_json(properties):
+    """Canonical text of the further properties; missing values are left out."""
+    return json.dumps(
+        {str(k): str(v) for k, v in properties.items() if v is not None},
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+
+
+def event_to_json(row):
+    """Canonical JSON of an event, numbers as texts; ``event_from_json`` reads it back."""
+    return json.dumps(
+        {
+            "id": row.event_id,
+            "type": row.type,
+            "subject": row.subject,
+            "time": row.time and row.time.isoformat(),
+            "value": None if row.value is None else str(row.value),
+            "amount": None if row.amount is None else str(row.amount),
+            "currency": row.currency,
+            "dimensions": dict(row.dimensions),
+            "properties": dict(row.properties),
+        },
+        ensure_ascii=False,
+    )
+
+
+def event_from_json(text, row_number=0):
+    """Event of a canonical JSON text.
+
+    :raise ValueError: the text is not one
+    """
+    document = json.loads(text)
+    time, value, amount = document["time"], document["value"], document["amount"]
+    return EventRow(
+        event_id=document["id"],
+        type=document["type"],
+        subject=document["subject"],
+        time=time and datetime.fromisoformat(time),
+        value=None if value is None else Decimal(value),
+        amount=None if amount is None else Decimal(amount),
+        currency=document["currency"],
+        dimensions=document["dimensions"],
+        properties=document["properties"],
+        row_number=row_number,
+    )

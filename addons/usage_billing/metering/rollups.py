@@ -1,0 +1,271 @@
+"""Rollups: made from events in SQL, read, and added to by an append.
+
+The SQL here and the addition in :mod:`.append` are two ways to the same figures; ``verify``
+compares them.
+"""
+
+import json
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, localcontext
+from io import BytesIO
+from struct import Struct
+
+from . import copybin
+from .errors import StoreError
+from .routing import canonical, from_microseconds, to_microseconds
+
+#: Sums keep every digit of MAX_DIGITS-digit numbers; losing one is an error.
+EXACT = Context(prec=999, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+
+#: Events of a delivery that a newer version replaced do not count.
+LIVE = (
+    "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
+)
+COLUMNS = (
+    "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
+    " value_min, value_max, first_time, last_time, watermark"
+)
+#: '-infinity' as PostgreSQL sends a date.
+_WHOLE_PERIOD = -(2**31)
+_head = Struct(">hiiiiiiiiiiiq").pack
+
+
+class EventRoute:
+    """A meter counts events of one dimension set: how, and under which projection."""
+
+    __slots__ = ("dims", "dimset_id", "filters", "meter", "projected_id", "projection")
+
+    def __init__(self, meter, dimset_id, dims, filters):
+        self.meter = meter
+        self.dimset_id = dimset_id
+        self.dims = dims
+        self.filters = filters
+        self.projection = canonical(meter.project(dims))
+        self.projected_id = None
+
+    @property
+    def source(self):
+        return self.meter.value_source if self.meter.needs_value else "none"
+
+
+def select_from_events(cursor, periods, routes, as_of=None):
+    """SQL text of the rollup rows of these periods, made from the events.
+
+    :param list[EventRoute] routes: all that these periods hold, not empty
+    :return: text of a SELECT of COLUMNS, parameters filled in
+    """
+    query = f"""
+        WITH route AS MATERIALIZED (
+            SELECT * FROM unnest(
+                %(types)s::text[], %(dimsets)s::int[], %(meters)s::int[],
+                %(projected)s::int[], %(filters)s::jsonb[], %(sources)s::text[],
+                %(properties)s::text[], %(constants)s::text[]
+            ) AS r(type, dimset_id, meter_id, projected_id, filters, source, property,
+                   constant)
+        ), fact AS (
+            SELECT e.subscription_id, e.period_id, r.meter_id,
+                   r.projected_id AS dimset_id, e.time, e.received_at,
+                   (e.time AT TIME ZONE 'UTC' AT TIME ZONE p.tz)::date AS day,
+                   CASE r.source
+                        WHEN 'value' THEN e.value
+                        WHEN 'amount' THEN e.amount
+                        WHEN 'property' THEN
+                            coalesce(e.properties ->> r.property, r.constant)::numeric
+                   END AS value
+              FROM usage_store_event e
+              JOIN route r ON r.type = e.type AND r.dimset_id = e.dimset_id
+              JOIN usage_period p ON p.id = e.period_id
+             WHERE e.period_id = ANY(%(periods)s)
+               AND e.time >= %(start)s AND e.time < %(end)s
+               AND (r.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> r.filters)
+               AND (%(as_of)s::timestamp IS NULL OR e.received_at <= %(as_of)s)
+               AND {LIVE}
+        )
+        SELECT subscription_id, period_id, meter_id, dimset_id,
+               CASE GROUPING(day) WHEN 1 THEN '-infinity'::date ELSE day END AS bucket,
+               count(*) AS event_count, sum(value) AS value_sum,
+               min(value) AS value_min, max(value) AS value_max,
+               min(time) AS first_time, max(time) AS last_time,
+               max(received_at) AS watermark
+          FROM fact
+         GROUP BY GROUPING SETS (
+             (subscription_id, period_id, meter_id, dimset_id),
+             (subscription_id, period_id, meter_id, dimset_id, day))
+    """
+    parameters = {
+        "types": [route.meter.event_type for route in routes],
+        "dimsets": [route.dimset_id for route in routes],
+        "meters": [route.meter.id for route in routes],
+        "projected": [route.projected_id for route in routes],
+        "filters": [json.dumps(dict(route.filters)) for route in routes],
+        "sources": [route.source for route in routes],
+        "properties": [route.meter.value_property for route in routes],
+        "constants": [route.dims.get(route.meter.value_property) for route in routes],
+        "periods": [period.id for period in periods],
+        "start": from_microseconds(min(period.start for period in periods)),
+        "end": from_microseconds(max(period.end for period in periods)),
+        "as_of": as_of,
+    }
+    return cursor.mogrify(query, parameters).decode()
+
+
+class Rollup:
+    """A rollup row as read; the order of the arguments is COLUMNS, then dimensions."""
+
+    __slots__ = (
+        "bucket",
+        "count",
+        "dims",
+        "first",
+        "high",
+        "last",
+        "low",
+        "meter_id",
+        "period_id",
+        "subscription_id",
+        "total",
+        "watermark",
+    )
+
+    def __init__(self, subscription_id, period_id, meter_id, _dimset, bucket, *figures):
+        self.subscription_id = subscription_id
+        self.period_id = period_id
+        self.meter_id = meter_id
+        self.bucket = bucket
+        self.count, self.total, self.low, self.high, *figures = figures
+        self.first, self.last, self.watermark, self.dims = figures
+
+    def quantity(self, meter):
+        """The meter's quantity, before its rounding."""
+        match meter.aggregation:
+            case "count":
+                return Decimal(self.count)
+            case "sum":
+                return self.total
+            case "max":
+                return self.high
+            case "min":
+                return self.low
+        raise StoreError("aggregation", aggregation=meter.aggregation)
+
+    def add(self, other):
+        """Add another dimension set's row."""
+        self.count += other.count
+        if self.total is not None:
+            with localcontext(EXACT):
+                self.total += other.total
+            self.low = min(self.low, other.low)
+            self.high = max(self.high, other.high)
+        self.first = min(self.first, other.first)
+        self.last = max(self.last, other.last)
+        self.watermark = max(self.watermark, other.watermark)
+
+
+def merge_dimensions(rows):
+    """Add rows of all dimension sets together, by period and meter."""
+    merged = {}
+    for row in rows:
+        row.dims = {}
+        have = merged.setdefault((row.period_id, row.meter_id), row)
+        if have is not row:
+            have.add(row)
+    return list(merged.values())
+
+
+class Additions:
+    """What an append adds to the rollups, kept in memory until it is written.
+
+    Sums by (period, meter, dimension set, local day as days since 2000-01-01):
+    [subscription, count, sum, minimum, maximum, first, last]; the three in the middle are
+    None for meters that only count, times are in microseconds.
+    """
+
+    def __init__(self):
+        self.sums = {}
+
+    def __len__(self):
+        return len(self.sums)
+
+    def add(self, key, subscription_id, values, times):
+        """Add events of one key, in the context EXACT.
+
+        :param list[Decimal] values: None for a meter that only counts
+        :param list[int] times: one for each event
+        """
+        count, first, last = len(times), min(times), max(times)
+        if values is None:
+            total = low = high = None
+        elif count == 1:
+            total = low = high = values[0]
+        else:
+            total, low, high = sum(values), min(values), max(values)
+        new = [subscription_id, count, total, low, high, first, last]
+        have = self.sums.setdefault(key, new)
+        if have is not new:
+            _add(have, new)
+
+    def whole_periods(self):
+        """The same sums by period instead of by day."""
+        whole = {}
+        with localcontext(EXACT):
+            for (period_id, meter_id, dimset_id, _day), sums in self.sums.items():
+                key = (period_id, meter_id, dimset_id, _WHOLE_PERIOD)
+                if key in whole:
+                    _add(whole[key], sums)
+                else:
+                    whole[key] = list(sums)
+        return whole
+
+    def write(self, cursor, received_at):
+        """Add everything to the table, in key order, and forget it.
+
+        The order keeps two appends that meet from waiting for each other in a circle.
+        """
+        if not self.sums:
+            return
+        watermark = copybin.int8(to_microseconds(received_at))
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
+            " (LIKE usage_store_rollup) ON COMMIT DROP; TRUNCATE usage_stage_rollup"
+        )
+        rows = [
+            _head(
+                12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0], 8, sums[1]
+            )
+            + copybin.numeric(sums[2])
+            + copybin.numeric(sums[3])
+            + copybin.numeric(sums[4])
+            + copybin.int8(sums[5])
+            + copybin.int8(sums[6])
+            + watermark
+            for key, sums in (*self.sums.items(), *self.whole_periods().items())
+        ]
+        cursor.copy_expert(
+            "COPY usage_stage_rollup (period_id, meter_id, dimset_id, bucket,"
+            " subscription_id, event_count, value_sum, value_min, value_max, first_time,"
+            " last_time, watermark) FROM STDIN (FORMAT binary)",
+            BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
+        )
+        cursor.execute(
+            f"INSERT INTO usage_store_rollup AS r ({COLUMNS}) SELECT {COLUMNS}"
+            " FROM usage_stage_rollup ORDER BY period_id, meter_id, dimset_id, bucket"
+            " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
+            " event_count = r.event_count + excluded.event_count,"
+            " value_sum = r.value_sum + excluded.value_sum,"
+            " value_min = least(r.value_min, excluded.value_min),"
+            " value_max = greatest(r.value_max, excluded.value_max),"
+            " first_time = least(r.first_time, excluded.first_time),"
+            " last_time = greatest(r.last_time, excluded.last_time),"
+            " watermark = greatest(r.watermark, excluded.watermark)"
+        )
+        self.sums.clear()
+
+
+def _add(have, new):
+    """Add sums to sums, in the context EXACT."""
+    have[1] += new[1]
+    if new[2] is not None:
+        have[2] += new[2]
+        have[3] = min(have[3], new[3])
+        have[4] = max(have[4], new[4])
+    have[5] = min(have[5], new[5])
+    have[6] = max(have[6], new[6])
