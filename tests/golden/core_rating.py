@@ -2,9 +2,20 @@
 """Plays rating cases on the pure package: fields of the README to its values."""
 
 import re
-from datetime import date, datetime
+from datetime import date, timedelta
 
-from harness import BadCase, Fields, Unsupported, compare
+from harness import BadCase, Unsupported, compare
+from rating_case import (
+    DECIMALS,
+    bounds,
+    instant,
+    local_dates,
+    model_of,
+    only_charge,
+    open_case,
+    read_events,
+    rounding_of,
+)
 
 from rating import (
     Billed,
@@ -31,7 +42,6 @@ from rating.periods import (
     add_months,
     calendar_days,
     days30,
-    local_date,
     periods,
 )
 from rating.pricers._blocks import BlockTier
@@ -40,58 +50,23 @@ from rating.pricers.stairstep import StairstepTier
 from rating.rounding import ZERO, exact_arithmetic, round_money, round_quantity
 from rating.values import BilledPart, LevelChange, PricingUnit
 
-DECIMALS = {"JPY": 0}
-
 
 def play(data):
     """What the core makes of a case, in the shape of its `expected`."""
-    case = Fields(data, data.get("id", "case"))
-    for name in ("id", "family", "source", "title", "notes"):
-        case.text(name, "")
-    expected = case.raw("expected")
-    if not isinstance(expected, dict) or not expected:
-        raise BadCase(f"{case.where}: nothing is expected")
-    kind = case.text("kind")
+    case, kind = open_case(data)
     if kind in TAX_KINDS:
         raise Unsupported("document tax")
-    if kind not in KINDS:
-        raise BadCase(f"{case.where}: unknown kind {kind}")
-    got = KINDS[kind](case, _currency(case))
-    # read by every case, needed by few
-    _period(case)
+    code = case.text("currency")
+    got = KINDS[kind](case, Currency(code, DECIMALS.get(code, 2)))
     case.done()
     return got
 
 
-def _currency(case):
-    code = case.text("currency")
-    return Currency(code, DECIMALS.get(code, 2))
-
-
-def instant(text):
-    """Aware instant of an ISO time; a bare date is refused by the caller's use."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if moment.tzinfo is None:
-        raise BadCase(f"{text}: a time without zone")
-    return moment
-
-
-def _bounds(case):
-    fields = case.object("period")
-    return (
-        instant(fields.text("start")),
-        instant(fields.text("end")),
-        fields.text("timezone"),
-    )
-
-
 def _period(case):
     """The period of a case; its instants as given, its dates in its zone."""
-    start, end, zone = _bounds(case)
-    first, last = local_date(start, zone), local_date(end, zone)
-    return Period(
-        first, max(last, date.fromordinal(first.toordinal() + 1)), zone, start, end
-    )
+    start, end, zone = bounds(case)
+    first, last = local_dates(case)
+    return Period(first, max(last, first + timedelta(days=1)), zone, start, end)
 
 
 # -- charges -----------------------------------------------------------------
@@ -169,15 +144,8 @@ MODELS = {
 }
 
 
-def _model(fields):
-    model = fields.text("model")
-    if model not in MODELS:
-        raise BadCase(f"{fields.where}: unknown model {model}")
-    return model
-
-
 def _price(fields):
-    model = _model(fields)
+    model = model_of(fields)
     return pricers.build(model, **MODELS[model](fields))
 
 
@@ -200,7 +168,7 @@ def _conversion(fields):
         return None
     return Conversion(
         fields.number("divide_by"),
-        _mode(fields.text("rounding", None)),
+        fields.text("rounding", None),
         fields.integer("decimals", 0),
     )
 
@@ -211,27 +179,12 @@ def _pricing_unit(fields):
     return PricingUnit(fields.text("code"), fields.number("conversion_rate"))
 
 
-def _mode(word):
-    """Rounding mode of the core for the README's words."""
-    modes = {None: None, "up": "up", "down": "down", "half_up": "half_up"}
-    if word not in modes:
-        raise BadCase(f"unknown rounding {word}")
-    return modes[word]
-
-
 def _rounding(fields):
     """Function that rounds a quantity as a `rounding` object says, or not."""
-    if fields is None:
+    mode, decimals = rounding_of(fields)
+    if mode is None:
         return lambda quantity: quantity
-    mode, decimals = _mode(fields.text("mode")), fields.integer("decimals", 0)
     return lambda quantity: round_quantity(quantity, decimals, mode)
-
-
-def _only_charge(case):
-    charges = case.objects("charges")
-    if len(charges) != 1:
-        raise BadCase(f"{case.where}: one charge was expected")
-    return charges[0]
 
 
 def _share(fields):
@@ -295,7 +248,7 @@ def price(case, currency):
 
 def split(case, currency):
     """Usage line now = all due now less the adjustments that follow it."""
-    fields = _only_charge(case)
+    fields = only_charge(case)
     charge = _charge(fields)
     usage = _usage(case.object("usage"), fields, charge.key)
     segment = case.object("segment", None)
@@ -345,7 +298,7 @@ def _merged(lines):
 
 
 def rerate(case, currency):
-    charge = _charge(_only_charge(case))
+    charge = _charge(only_charge(case))
     lines, totals = [], []
     for phase in case.objects("phases"):
         line = rate(
@@ -362,7 +315,7 @@ def rerate(case, currency):
 
 def late_events(case, currency):
     """Net at the end of each part less net at its start less billed for it."""
-    charge = _charge(_only_charge(case))
+    charge = _charge(only_charge(case))
     billed, runs = [], []
     for run in case.objects("runs"):
         quantities = run.numbers("cumulative_by_period")
@@ -381,7 +334,7 @@ def late_events(case, currency):
 
 def windowed(case, currency):
     """Each window priced alone, the charge rounded once."""
-    charge = _charge(_only_charge(case))
+    charge = _charge(only_charge(case))
     with exact_arithmetic():
         costs = [
             rate(charge, q, currency).exact for q in case.numbers("window_quantities")
@@ -408,32 +361,11 @@ def windowed_commitment(case, currency):
 # -- kinds: events -----------------------------------------------------------
 
 
-class Event:
-    """An event of a case, its properties still as text."""
-
-    def __init__(self, fields):
-        self.id = fields.text("id")
-        self.at = instant(fields.text("timestamp"))
-        self.properties = fields.raw("properties", {})
-        self.identity = {
-            "id": self.id,
-            "timestamp": fields.raw("timestamp"),
-            "source": fields.text("source", None),
-            "subscription": fields.text("subscription", None),
-            "code": fields.text("code", None),
-        }
-        self.amount = fields.number("amount", None)
-        self.where = fields.where
-
-    def number(self, name):
-        return Fields(self.properties, self.where).number(name)
-
-
 def _events(case):
     """Events of the period in time order, then as listed."""
     period = _period(case)
-    found = [Event(fields) for fields in case.objects("events")]
-    return sorted((e for e in found if e.at in period), key=lambda event: event.at)
+    found = (event for event in read_events(case) if event.at in period)
+    return sorted(found, key=lambda event: event.at)
 
 
 def _meter(fields):
@@ -494,7 +426,7 @@ def _quantity(case, meter, events):
     if kind == "percentile":
         parameters["percent"] = meter.number("percentile")
     elif kind == "weighted_sum":
-        start, end, _zone = _bounds(case)
+        start, end, _zone = bounds(case)
         opening = case.number("opening_quantity", ZERO)
         opening = ZERO if carries_over is False else opening
         parameters = {"start": start, "end": end, "opening": opening}
@@ -523,8 +455,7 @@ def rollup(case, currency):
     key = case.raw("dedupe_key", None)
     code = case.text("code", None)
     period, seen, events = _period(case), set(), []
-    for fields in case.objects("events"):
-        event = Event(fields)
+    for event in read_events(case):
         for name in key or ():
             if name not in event.identity:
                 raise BadCase(f"{case.where}: unknown part of identity {name}")
@@ -593,13 +524,13 @@ def _fits(value, wanted):
 
 def _level_charge(fields, how):
     """The graduated charge of a level; `prorate` says how it is cut."""
-    if fields.text("prorate", how) != how or _model(fields) != "graduated":
+    if fields.text("prorate", how) != how or model_of(fields) != "graduated":
         raise BadCase(f"{fields.where}: a graduated level prorated {how}")
     return _charge(fields, pricers.GraduatedLevel(**MODELS["graduated"](fields)))
 
 
 def level_changes(case, currency):
-    charge = _level_charge(_only_charge(case), "per_change")
+    charge = _level_charge(only_charge(case), "per_change")
     changes = tuple(
         LevelChange(change.number("quantity"), change.number("prorated_quantity"))
         for change in case.objects("changes")
@@ -612,7 +543,7 @@ def _level_readings(events, name):
 
 
 def level_events(case, currency):
-    fields = _only_charge(case)
+    fields = only_charge(case)
     meter = _meter(fields)
     meter.flag("carries_over", True)
     if meter.text("aggregation") != "sum":
@@ -676,7 +607,7 @@ def plan_change(case, currency):
 
 
 def days(case, currency):
-    start, end, zone = _bounds(case)
+    start, end, zone = bounds(case)
     return {"days": calendar_days(start, end, zone)}
 
 
@@ -788,7 +719,7 @@ def _grant(fields):
 
 
 def grants_burn(case, currency):
-    start, _end, _zone = _bounds(case)
+    start, _end, _zone = bounds(case)
     found = [_grant(fields) for fields in case.objects("grants")]
     usage = [
         (instant(fields.text("timestamp")), fields.number("quantity"))

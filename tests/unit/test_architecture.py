@@ -71,6 +71,18 @@ def test_core_imports_only_standard_library_and_itself(core):
     assert not found
 
 
+def test_the_golden_adapters_of_odoo_do_not_touch_the_cores():
+    """They act as a person at the screens; the cores would only repeat themselves."""
+    cores = {Path(core).name for core in CORES}
+    found = [
+        f"{path.name}:{line} imports {module}"
+        for path in sorted((ADDONS.parent / "tests" / "golden").glob("odoo_*.py"))
+        for line, module in imported(path)
+        if module in cores
+    ]
+    assert not found
+
+
 def test_the_check_sees_a_foreign_import(tmp_path):
     package = tmp_path / "core"
     package.mkdir()
