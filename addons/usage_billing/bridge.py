@@ -255,24 +255,17 @@ def billed_of(components):
     :param usage.rated.component components: of every live revision
     :rtype: rating.Billed
     """
-    parts = {}
-    for component in components:
-        known = parts.get(component.key)
-        parts[component.key] = BilledPart(
+    return Billed.adding(
+        BilledPart(
             component.key,
-            component.amount + (known.amount if known else ZERO),
-            component.exact_amount + (known.exact if known else ZERO),
-            _plus(component.quantity, known.quantity if known else None),
+            component.amount,
+            component.exact_amount,
+            component.quantity,
             component.role or "usage",
             component.label or "usage",
         )
-    return Billed(tuple(parts.values()))
-
-
-def _plus(left, right):
-    if left is None or right is None:
-        return left if right is None else right
-    return left + right
+        for component in components
+    )
 
 
 def rated_line_vals(line, charge, currency_decimals, before=()):
@@ -288,7 +281,7 @@ def rated_line_vals(line, charge, currency_decimals, before=()):
     known = {component.key: component for component in before}
     return {
         "quantity": line.metered_quantity,
-        "exact_amount": sum((part.exact for part in line.components), ZERO),
+        "exact_amount": line.exact_due,
         "amount": line.amount,
         "already_billed": line.billed_amount,
         "unit_label": charge.unit_label,

@@ -19,6 +19,10 @@ ERRORS = {
         "a quantity of %(quantity)s is above the last tier, which ends at %(limit)s. "
         "Add an open last tier."
     ),
+    "coupon_needs_percent_or_amount": _lt(
+        "a coupon takes either a percentage or an amount off, not both."
+    ),
+    "coupon_order": _lt("%(order)s is not an order in which coupons apply."),
     "currency_decimals": _lt("a currency with %(decimals)s decimals is not supported."),
     "duplicate_component": _lt("the component %(key)s appears twice."),
     "event_amount_missing": _lt(
@@ -42,10 +46,11 @@ ERRORS = {
     "percent_out_of_range": _lt(
         "%(name)s must be between 0 and 100 percent (%(value)s)."
     ),
-    "percentile_out_of_range": _lt("%(value)s is not a percentile between 0 and 1."),
+    "percentile_out_of_range": _lt("%(value)s is not a percentile between 0 and 100."),
     "period_backwards": _lt("the period would end (%(end)s) before it begins."),
     "period_dates_backwards": _lt("the period would end (%(end)s) before it begins."),
     "proration_method": _lt("%(method)s is not a way to prorate."),
+    "quantity_not_priced": _lt("no step of the price names the quantity %(name)s."),
     "reading_outside_period": _lt("a reading of %(at)s is outside the period."),
     "rounding_mode": _lt("%(mode)s is not a way to round."),
     "share_out_of_range": _lt("%(part)s of %(whole)s is not a part of a period."),

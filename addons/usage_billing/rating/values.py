@@ -376,6 +376,17 @@ class BilledPart:
     def __post_init__(self):
         set_decimals(self, "amount", "exact", "quantity", negative=True)
 
+    def plus(self, other):
+        """This part and a later one of the same key, as one."""
+        return BilledPart(
+            self.key,
+            self.amount + other.amount,
+            _plus(self.exact, other.exact),
+            _plus(self.quantity, other.quantity),
+            other.role,
+            other.label,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Billed:
@@ -401,21 +412,23 @@ class Billed:
             return sum((part.amount for part in self.parts), ZERO)
 
     @classmethod
+    def adding(cls, parts):
+        """Add up parts of the same key, exactly; keys keep their first place."""
+        found = {}
+        with exact_arithmetic():
+            for part in parts:
+                known = found.get(part.key)
+                found[part.key] = part if known is None else known.plus(part)
+        return cls(tuple(found.values()))
+
+    @classmethod
     def of(cls, *lines):
         """Add up rated lines: revision 0 and every delta after it."""
-        parts = {}
-        with exact_arithmetic():
-            for component in (c for line in lines for c in line.components):
-                known = parts.get(component.key)
-                parts[component.key] = BilledPart(
-                    component.key,
-                    component.amount + (known.amount if known else ZERO),
-                    component.exact + (known.exact if known else ZERO),
-                    _plus(component.quantity, known.quantity if known else None),
-                    component.role,
-                    component.label,
-                )
-        return cls(tuple(parts.values()))
+        return cls.adding(
+            BilledPart(c.key, c.amount, c.exact, c.quantity, c.role, c.label)
+            for line in lines
+            for c in line.components
+        )
 
 
 def _plus(left, right):
@@ -465,6 +478,12 @@ class RatedLine:
     share: Share
     period: object = None
     steps: tuple[Step, ...] = ()
+
+    @property
+    def exact_due(self):
+        """What is due now before rounding: sum of the components' exact figures."""
+        with exact_arithmetic():
+            return sum((component.exact for component in self.components), ZERO)
 
     def role_amount(self, *roles):
         """Sum of the rounded components that play these roles."""

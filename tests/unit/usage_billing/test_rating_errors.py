@@ -2,6 +2,7 @@
 """Every refusal is a listed code with the listed facts."""
 
 import ast
+import re
 from pathlib import Path
 
 from rating import errors
@@ -32,3 +33,24 @@ def test_every_raised_code_is_listed_with_its_facts():
 
 def test_no_listed_code_is_dead():
     assert {code for _place, code, _facts in raised()} == set(errors.CODES)
+
+
+def sentences():
+    """Code -> placeholders of its sentence, read from the add-on's source."""
+    source = (PACKAGE.parent / "messages.py").read_text(encoding="utf-8")
+    (table,) = (
+        node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == "ERRORS"
+    )
+    return {
+        key.value: set(re.findall(r"%\((\w+)\)", value.args[0].value))
+        for key, value in zip(table.keys, table.values, strict=True)
+    }
+
+
+def test_every_code_has_a_sentence_that_uses_only_its_facts():
+    told = sentences()
+    assert told.keys() == errors.CODES.keys()
+    for code, facts in errors.CODES.items():
+        assert told[code] <= set(facts), code
