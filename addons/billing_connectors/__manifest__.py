@@ -7,5 +7,17 @@
     "author": "Relevé",
     "license": "AGPL-3",
     "depends": ["usage_billing"],
-    "data": [],
+    "data": [
+        "security/ir.model.access.csv",
+        "security/billing_connectors_rules.xml",
+        "data/ir_cron_data.xml",
+        # the wizard's action first: the list of deliveries has a button for it
+        "wizards/billing_import_wizard_views.xml",
+        "views/billing_delivery_views.xml",
+        "views/billing_mapping_views.xml",
+        "views/billing_connectors_menus.xml",
+    ],
+    "assets": {
+        "web.assets_tests": ["billing_connectors/static/tests/tours/**/*"],
+    },
 }

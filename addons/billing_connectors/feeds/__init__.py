@@ -12,10 +12,11 @@ What it does not own
 
 Invariants
     * Numbers are ``Decimal`` from text to result; no float anywhere.
-    * Every row of a file ends as a ``ParsedUsage``, a ``RowError`` or an ``IgnoredRow``;
-      the three counts add up to the rows read. A bad row never stops the file.
-    * A file-level problem (truncated archive, missing column, ambiguous decimal sign) is
-      a ``FeedError`` and nothing of the file is handed out.
+    * Every row of a file ends as a ``ParsedUsage``, a ``RowError`` or an
+      ``IgnoredRow``; the three counts add up to the rows read. A bad row never stops
+      the file.
+    * A file-level problem (truncated archive, missing column, ambiguous decimal sign)
+      is a ``FeedError`` and nothing of the file is handed out.
     * Times are naive UTC. A time without zone is read in the zone the mapping declares.
     * The same bytes with the same mapping give the same rows with the same ids.
 """

@@ -61,7 +61,7 @@ def inspect_content(raw, name="", encoding=None, max_bytes=MAX_BYTES) -> Content
     if isinstance(raw, str | os.PathLike):
         raw = Path(raw)
         name = name or raw.name
-    name = os.path.basename(str(name).replace("\\", "/"))[:255]
+    name = os.path.basename(str(name).replace("\\", "/"))[-255:] or "usage.csv"
     if encoding:
         _check_codec(encoding)
     digest, probe, head = hashlib.sha256(), _EncodingProbe(), b""

@@ -1,12 +1,12 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Identity of a row: what makes a second delivery of it the same event.
 
-Three ways, declared by the mapping (the standard names no key for FOCUS 1.0; an AWS line
-item id repeats; telephone and trace files carry none):
+Three ways, declared by the mapping (the standard names no key for FOCUS 1.0; an AWS
+line item id repeats; telephone and trace files carry none):
 
 ``columns``  declared columns, joined; an empty one is a row error
-``scope``    delivery scope (billing period x billing account) + version + row number: the
-             file restates the scope, a new version supersedes the old one
+``scope``    delivery scope (billing period x billing account) + version + row number:
+             the file restates the scope, a new version supersedes the old one
 ``row``      sha256 of the file's content + row number; never a hash of the row alone,
              because equal rows can be real
 """

@@ -15,10 +15,11 @@ A mapping is JSON (see ``readme/USAGE.md`` for every key)::
 
 A text is taken from ``{"column": name-or-aliases}``, ``{"const": text}``,
 ``{"file": named group of file_pattern}``, ``{"join": [...], "separator": " "}`` or
-``{"first": [...]}`` (the first that is not empty); a column may add ``default``, ``case`` and ``values`` (a translation table). A number adds
-``factor`` (a fraction such as ``1/1073741824``), ``offset`` and ``pack`` (a text giving
-"10K", "1 Hour"). ``compile_mapping`` turns the declaration into plain functions of one
-row, so that applying it costs some microseconds.
+``{"first": [...]}`` (the first that is not empty); a column may add ``default``,
+``case`` and ``values`` (a translation table). A number adds ``factor`` (a fraction such
+as ``1/1073741824``), ``offset`` and ``pack`` (a text giving "10K", "1 Hour").
+``compile_mapping`` turns the declaration into plain functions of one row, so that
+applying it costs some microseconds.
 """
 
 import re

@@ -89,7 +89,7 @@ def plain(number: Decimal) -> str:
 
 
 def detect_sign(values: Iterable[str], delimiter: str) -> str | None:
-    """Tell the decimal sign of sample values: ``"."``, ``","`` or None when undecidable.
+    """Tell the decimal sign of sample values: ``"."``, ``","``, or None if undecidable.
 
     A value with both signs, with two of one sign, or with one sign not followed by
     exactly three digits, decides. ``1,234`` alone decides nothing: where only such
@@ -123,7 +123,7 @@ def detect_sign(values: Iterable[str], delimiter: str) -> str | None:
 
 
 def _decides(text: str, sign: str) -> bool:
-    """Whether a single sign must be the decimal one: not three digits, or a leading 0."""
+    """Whether a single sign must be the decimal one: not 3 digits, or a leading 0."""
     head, _sign, tail = text.partition(sign)
     head = head.lstrip("+-")
     return len(tail) != 3 or not tail.isdigit() or head in ("", "0") or len(head) > 3

@@ -27,7 +27,8 @@ from .values import FeedError, MappingError
 
 PRICES = ("pass_through", "unit_prices")
 _KEYS = {
-    "prices", "currency", "time_zone", "country", "plan", "default_unit_price", "meters",
+    "prices", "currency", "time_zone", "country", "plan", "default_unit_price",
+    "meters",
 }  # fmt: skip
 _METER_KEYS = {
     "code", "name", "event_type", "aggregation", "value_source", "value_property",

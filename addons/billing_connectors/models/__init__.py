@@ -1,0 +1,4 @@
+from . import billing_mapping
+from . import billing_delivery
+from . import billing_delivery_scope
+from . import usage_batch

@@ -6,13 +6,14 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from feeds.content import inspect_content
 from feeds.mapping import load_mapping
 from feeds.parsers import open_feed
 from feeds.parsers.csv_feed import MAX_RECORD_LINES, detect_delimiter
 from feeds.values import FeedError, MappingError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 MAPPING = {
     "identity": {"mode": "columns", "parts": ["id"]},
@@ -348,7 +349,7 @@ def test_any_file_is_read_to_its_end(lines):
     )
 )
 def test_well_formed_rows_are_all_read(rows):
-    """What the csv module writes, the feed reads: same number of rows, no malformed one."""
+    """What the csv module writes, the feed reads: no row lost, none malformed."""
     import csv
 
     text = io.StringIO()

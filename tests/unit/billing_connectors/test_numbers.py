@@ -2,10 +2,11 @@
 from decimal import Decimal
 
 import pytest
-from feeds.numbers import check_range, detect_sign, parse_decimal, plain
-from feeds.values import RowProblem
 from hypothesis import given
 from hypothesis import strategies as st
+
+from feeds.numbers import check_range, detect_sign, parse_decimal, plain
+from feeds.values import RowProblem
 
 
 @pytest.mark.parametrize(

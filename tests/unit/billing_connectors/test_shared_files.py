@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from feeds.content import inspect_content
 from feeds.mapping import load_mapping, suggest
 from feeds.parsers import open_feed, sniff_header

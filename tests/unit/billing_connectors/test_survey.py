@@ -2,6 +2,7 @@
 from decimal import Decimal
 
 import pytest
+
 from feeds.content import inspect_content
 from feeds.mapping import load_mapping
 from feeds.parsers import open_feed
@@ -93,11 +94,17 @@ def test_costs_are_not_relabelled_in_another_currency():
         ({}, "missing_key"),
         ({"prices": "free"}, "wrong_value"),
         ({"prices": "unit_prices", "metres": []}, "unknown_key"),
-        ({"prices": "unit_prices", "meters": [{"code": "x", "event_type": "e"}]}, "missing_key"),
-        ({"prices": "unit_prices", "meters": [{"code": "x", "unit_price": "1"}]}, "missing_key"),
+        (
+            {"prices": "unit_prices", "meters": [{"code": "x", "event_type": "e"}]},
+            "missing_key",
+        ),
+        (
+            {"prices": "unit_prices", "meters": [{"code": "x", "unit_price": "1"}]},
+            "missing_key",
+        ),
         ({"prices": "unit_prices", "default_unit_price": "NaN"}, "wrong_value"),
     ],
-)  # fmt: skip
+)
 def test_wrong_rule_is_refused(provision, code):
     with pytest.raises(MappingError) as caught:
         load_rule(load_mapping({**MAPPING, "provision": provision}))

@@ -2,10 +2,11 @@
 from datetime import datetime
 
 import pytest
-from feeds.times import time_reader
-from feeds.values import MappingError, RowProblem
 from hypothesis import given
 from hypothesis import strategies as st
+
+from feeds.times import time_reader
+from feeds.values import MappingError, RowProblem
 
 
 @pytest.mark.parametrize(
@@ -18,18 +19,30 @@ from hypothesis import strategies as st
         (["iso"], "2020-04-01T01:00:00-0530", datetime(2020, 4, 1, 6, 30)),
         (["iso"], "2020-04-01", datetime(2020, 4, 1)),
         # seven fractional digits: the last one is cut, never rounded up
-        (["iso"], "2023-11-16 18:17:03.9799609", datetime(2023, 11, 16, 18, 17, 3, 979960)),
-        (["iso"], "2023-12-31 23:59:59.9999999", datetime(2023, 12, 31, 23, 59, 59, 999999)),
+        (
+            ["iso"],
+            "2023-11-16 18:17:03.9799609",
+            datetime(2023, 11, 16, 18, 17, 3, 979960),
+        ),
+        (
+            ["iso"],
+            "2023-12-31 23:59:59.9999999",
+            datetime(2023, 12, 31, 23, 59, 59, 999999),
+        ),
         (["MM/DD/YYYY"], "09/21/2023", datetime(2023, 9, 21)),
         (["M/D/YYYY"], "9/2/2023", datetime(2023, 9, 2)),
         (["MM/DD/YYYY", "iso"], "2023-09-21", datetime(2023, 9, 21)),
-        (["DD/MM/YYYY HH:mm:ss"], "21/09/2023 13:45:10", datetime(2023, 9, 21, 13, 45, 10)),
+        (
+            ["DD/MM/YYYY HH:mm:ss"],
+            "21/09/2023 13:45:10",
+            datetime(2023, 9, 21, 13, 45, 10),
+        ),
         (["M/D/YYYY hh:mm A"], "9/2/2023 12:05 AM", datetime(2023, 9, 2, 0, 5)),
         (["M/D/YYYY hh:mm A"], "9/2/2023 12:05 pm", datetime(2023, 9, 2, 12, 5)),
         (["epoch_s"], "1700000000", datetime(2023, 11, 14, 22, 13, 20)),
         (["epoch_ms"], "1700000000123", datetime(2023, 11, 14, 22, 13, 20, 123000)),
     ],
-)  # fmt: skip
+)
 def test_time_is_read_to_naive_utc(formats, text, expected):
     assert time_reader(tuple(formats), "UTC")(text) == expected
 

@@ -2,11 +2,12 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from feeds import identity
 from feeds.units import parse_pack
 from feeds.values import RowProblem
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Delimited text: delimiter, encoding and decimal sign detected, rows streamed.
-
-Robustness: text after a closing quote is refused (``strict``), which shows two stray
-quotes of different lines for what they are. A record is one line, or several when a quoted field holds line ends. A stray
-quote would swallow the lines after it, so a record that spans lines and then has the
-wrong number of columns, or grows past ``MAX_RECORD_LINES`` lines or ``MAX_FIELD``
-characters, is refused by its first line alone and reading goes on with the next line.
+ Robustness: text after a closing quote is refused (``strict``), which shows two stray
+quotes of different lines for what they are. A record is one line, or several when a
+quoted field holds line ends. A stray quote would swallow the lines after it, so a
+record that spans lines and then has the wrong number of columns, or grows past
+``MAX_RECORD_LINES`` lines or ``MAX_FIELD`` characters, is refused by its first line
+alone and reading goes on with the next line.
 """
 
 import csv
@@ -104,7 +104,7 @@ class CsvFeed:
                 if len(row) == width:
                     found += [row[position] for position in positions]
         except csv.Error:
-            pass  # a damaged record is reported when it is read
+            return found  # a damaged record is reported when it is read
         return found
 
     def _numbers(self):

@@ -1,15 +1,13 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """FOCUS 1.0 (FinOps Open Cost and Usage Specification) delivered as CSV.
-
-Facts used, FOCUS 1.0 column definitions: times are UTC, also where no zone is written;
-an absent value is null, written as the word ``NULL`` in CSV by several suppliers, or left
-empty; ``BilledCost`` is the amount to be invoiced in ``BillingCurrency``;
-``ChargeCategory`` is Usage, Purchase, Tax, Credit or Adjustment; ``PricingQuantity``
-is in ``PricingUnit``. The standard names no key for a row and files restate a whole
+ Facts used, FOCUS 1.0 column definitions: times are UTC, also where no zone is written;
+an absent value is null, written as the word ``NULL`` in CSV by several suppliers, or
+left empty; ``BilledCost`` is the amount to be invoiced in ``BillingCurrency``;
+``ChargeCategory`` is Usage, Purchase, Tax, Credit or Adjustment; ``PricingQuantity`` is
+in ``PricingUnit``. The standard names no key for a row and files restate a whole
 billing period of a billing account, so identity is the delivery scope + version + row.
-
-A supplier's tax is not resold as usage: the seller charges its own. Rows of the category
-Tax are ignored by rule and counted.
+ A supplier's tax is not resold as usage: the seller charges its own. Rows of the
+category Tax are ignored by rule and counted.
 """
 
 from ..mapping import load_mapping

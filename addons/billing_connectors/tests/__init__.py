@@ -1,0 +1,5 @@
+from . import test_access
+from . import test_billing_delivery
+from . import test_billing_import_tour
+from . import test_billing_import_wizard
+from . import test_billing_mapping
