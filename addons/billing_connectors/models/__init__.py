@@ -1,4 +1,5 @@
 from . import billing_mapping
+from . import billing_mapping_provision
 from . import billing_delivery
 from . import billing_delivery_scope
 from . import usage_batch
