@@ -1,0 +1,226 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""The one place that knows the factur-x library (its API changes often: pinned 7.8).
+
+Only its writer is used. Its own checks are not: `xml_check_schematron` answers True
+when no Saxon server listens.
+"""
+
+from decimal import Decimal
+from importlib import metadata
+
+from lxml import etree
+
+from facturx import generate_xml
+from facturx.facturx import (
+    FACTURX_FILENAME,
+    FACTURX_LEVEL2xmp,
+)
+
+from .document import round_half_up
+from .errors import WriterError
+
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+LEVEL = "en16931"
+FILENAME = FACTURX_FILENAME
+XMP_LEVEL = FACTURX_LEVEL2xmp[LEVEL]
+LIBRARY_VERSION = metadata.version("factur-x")
+
+
+def to_xml(document):
+    """Write the document as Factur-X (CII D22B), profile EN 16931.
+
+    :param Document document: the values
+    :return: UTF-8 XML
+    :rtype: bytes
+    :raise WriterError: the library refuses the values
+    """
+    try:
+        xml = generate_xml(
+            to_dict(document),
+            flavor="factur-x",
+            level=LEVEL,
+            check_xsd=False,
+            check_schematron=False,
+        )
+        return _without_nil(xml)
+    except (ValueError, KeyError, TypeError) as error:
+        raise WriterError(
+            "writer_refused", number=document.number, reason=str(error)
+        ) from error
+
+
+def _without_nil(xml):
+    """Drop xsi:nil, which the library writes on a delivery block without content."""
+    root = etree.fromstring(xml)
+    for node in root.iterfind(f".//*[@{XSI_NIL}]"):
+        del node.attrib[XSI_NIL]
+    etree.cleanup_namespaces(root, keep_ns_prefixes=["rsm", "ram", "udt", "qdt"])
+    return etree.tostring(
+        root, pretty_print=True, xml_declaration=True, encoding="UTF-8"
+    )
+
+
+def to_dict(document):
+    """Give the document in the library's vocabulary (keys are BT/BG terms).
+
+    All figures are strings: the library rounds floats, and prices to 4 decimals.
+
+    :rtype: dict
+    """
+    out_of_scope = any(tax.category == "O" for tax in document.taxes)
+    values = {
+        "BT-1": document.number,
+        "BT-2": document.issue_date,
+        "BT-3": document.type_code,
+        "BT-5": document.currency,
+        "BT-23": document.process_code,
+        "BG-1": [{"BT-21": note.code, "BT-22": note.text} for note in document.notes],
+        "BG-4": _party(document.seller, with_vat=not out_of_scope),
+        "BG-7": _party(document.buyer, with_vat=not out_of_scope),
+        "BG-23": [_tax(tax) for tax in document.taxes],
+        "BG-25": [_line(line, document) for line in document.lines],
+        "BT-106": _money(document.line_total, document),
+        "BT-109": _money(document.untaxed_total, document),
+        "BT-110": _money(document.tax_total, document),
+        "BT-112": _money(document.grand_total, document),
+        "BT-115": _money(document.due_total, document),
+    }
+    _add_optional(values, document)
+    return values
+
+
+def _add_optional(values, document):
+    optional = {
+        "BT-8": document.vat_point_code,
+        "BT-9": document.due_date,
+        "BT-10": document.buyer_reference,
+        "BT-12": document.contract_reference,
+        "BT-13": document.order_reference,
+        "BT-20": document.payment_terms,
+        "BT-72": document.delivery_date,
+        "BT-83": document.remittance,
+    }
+    if document.period:
+        optional["BT-73"] = document.period.start
+        optional["BT-74"] = document.period.end
+    if document.payment:
+        optional["BT-81"] = document.payment.means_code
+        optional["BT-82"] = document.payment.means_text
+        optional["BT-84"] = document.payment.account
+        if document.payment.account:
+            optional["BT-85"] = document.payment.account_name
+            optional["BT-86"] = document.payment.bic
+    if document.delivery:
+        optional["BG-13"] = _party(document.delivery, with_vat=False)
+    if document.preceding:
+        optional["BG-3"] = [
+            {"BT-25": ref.number, **({"BT-26": ref.issue_date} if ref.issue_date else {})}
+            for ref in document.preceding
+        ]
+    if document.rounding is not None:
+        optional["BT-114"] = _money(document.rounding, document)
+    if document.prepaid is not None:
+        optional["BT-113"] = _money(document.prepaid, document)
+    if document.tax_currency and document.tax_currency != document.currency:
+        optional["BT-6"] = document.tax_currency
+        # always two decimals: the accounting currency is the euro
+        optional["BT-111"] = f"{round_half_up(document.tax_amount_accounting):f}"
+    values.update({key: value for key, value in optional.items() if value})
+
+
+def _party(party, with_vat=True):
+    values = {
+        "name": party.name,
+        "country_code": party.address.country_code,
+        "postcode": party.address.postcode,
+        "city": party.address.city,
+        "country_subdivision": party.address.subdivision,
+        "biz_name": party.trading_name,
+        "legal_info": party.legal_info,
+    }
+    for number, line in enumerate(party.address.lines, start=1):
+        values[f"addr_l{number}"] = line
+    if party.siret:
+        values["identifiers"] = {"0009": party.siret}
+    if party.siren:
+        values["legal_identifier"] = party.siren
+        values["legal_identifier_schemeid"] = "0002"
+    if party.vat and with_vat:
+        values["vat_identifier"] = party.vat
+    if party.endpoint:
+        values["einvoicing_addr"] = party.endpoint.value
+        values["einvoicing_addr_schemeid"] = party.endpoint.scheme
+    if party.contact_name or party.phone or party.email:
+        contact = {
+            "name": party.contact_name,
+            "phone": party.phone,
+            "email": party.email,
+        }
+        values["contacts"] = [{key: value for key, value in contact.items() if value}]
+    return {key: value for key, value in values.items() if value}
+
+
+def _tax(tax):
+    values = {
+        "BT-116": _money(tax.basis),
+        "BT-117": _money(tax.amount),
+        "BT-118": tax.category,
+        "BT-120": tax.exemption_text,
+        "BT-121": tax.exemption_code,
+    }
+    if tax.rate is not None:
+        values["BT-119"] = _percent(tax.rate)
+    return {key: value for key, value in values.items() if value}
+
+
+def _line(line, document):
+    values = {
+        "BT-126": line.key,
+        "BT-129": _plain(line.quantity),
+        "BT-130": line.unit_code,
+        "BT-131": _money(line.net_amount, document),
+        "BT-146": _plain(line.net_price),
+        "BT-151": line.category,
+        "BT-153": line.name,
+        "BT-154": line.description,
+        "BT-155": line.item_code,
+    }
+    if line.base_quantity is not None:
+        values["BT-149"] = _plain(line.base_quantity)
+    if line.rate is not None:
+        values["BT-152"] = _percent(line.rate)
+    if line.period:
+        values["BT-134"] = line.period.start
+        values["BT-135"] = line.period.end
+    if line.allowances:
+        values["BG-27"] = [_allowance(item, document) for item in line.allowances]
+    return {key: value for key, value in values.items() if value}
+
+
+def _allowance(allowance, document):
+    values = {
+        "amount": _money(allowance.amount, document),
+        "reason": allowance.reason,
+        "reason_code": allowance.reason_code,
+    }
+    if allowance.base_amount is not None:
+        values["base_amount"] = _money(allowance.base_amount, document)
+    if allowance.percent is not None:
+        values["rate"] = _percent(allowance.percent)
+    return {key: value for key, value in values.items() if value}
+
+
+def _money(value, document=None):
+    # amounts always show the currency's decimals: 8000.00, and 1200 for the yen
+    places = document.currency_decimals if document else 2
+    return f"{round_half_up(value, places):f}"
+
+
+def _percent(value):
+    return f"{value.quantize(Decimal('0.01')):f}"
+
+
+def _plain(value):
+    # normalize() alone would write 1E+3
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,35 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""What a check found, whoever checked."""
+
+from dataclasses import dataclass
+
+FATAL = "fatal"
+WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken rule.
+
+    rule: id of the rule ("BR-FR-12_BT-49", "BR-CO-10", "XSD", "ARITH-106")
+    severity: FATAL or WARNING
+    location: XPath or place in words
+    message: the rule's own text
+    source: rule set ("xsd", "en16931", "br-fr", "arithmetic", "pdf", "preflight")
+    """
+
+    rule: str
+    severity: str
+    location: str
+    message: str
+    source: str = ""
+
+    @property
+    def is_fatal(self):
+        """Say whether the document must not leave."""
+        return self.severity == FATAL
+
+
+def has_fatal(findings):
+    """Say whether one of the findings is fatal."""
+    return any(finding.is_fatal for finding in findings)
