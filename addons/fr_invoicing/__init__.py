@@ -1,1 +1,4 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
 from . import models
+from . import report
+from .hooks import post_init_hook

@@ -7,5 +7,23 @@
     "author": "Relevé",
     "license": "AGPL-3",
     "depends": ["usage_billing", "l10n_fr_account", "account_edi_ubl_cii"],
-    "data": [],
+    "external_dependencies": {
+        "python": ["factur-x", "saxonche", "weasyprint", "python-stdnum", "pypdf"],
+    },
+    "data": [
+        "security/ir.model.access.csv",
+        "security/fr_invoicing_rules.xml",
+        "data/fr_legal_text_data.xml",
+        "data/fr_tax_profile_data.xml",
+        "data/ir_cron_data.xml",
+        "report/fr_invoice_page_templates.xml",
+        "views/fr_legal_text_views.xml",
+        "views/fr_tax_profile_views.xml",
+        "views/res_partner_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/account_move_views.xml",
+        # menus last: they open the actions above
+        "views/fr_invoicing_menus.xml",
+    ],
+    "post_init_hook": "post_init_hook",
 }

@@ -6,18 +6,21 @@ when no Saxon server listens.
 """
 
 from decimal import Decimal
-from importlib import metadata
+from importlib import machinery, metadata
 
+import stdnum
 from lxml import etree
-
-from facturx import generate_xml
-from facturx.facturx import (
-    FACTURX_FILENAME,
-    FACTURX_LEVEL2xmp,
-)
 
 from .document import round_half_up
 from .errors import WriterError
+
+if not hasattr(stdnum.__spec__.loader, "get_resource_reader"):
+    # Odoo's start-up replaces the loader of stdnum by one that cannot read the data
+    # files of the package, which factur-x needs (IBAN table) as soon as it is imported
+    stdnum.__spec__.loader = machinery.SourceFileLoader("stdnum", stdnum.__file__)
+
+from facturx import generate_xml  # noqa: E402
+from facturx.facturx import FACTURX_FILENAME, FACTURX_LEVEL2xmp  # noqa: E402
 
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LEVEL = "en16931"

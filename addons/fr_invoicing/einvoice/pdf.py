@@ -12,10 +12,16 @@ from xml.etree import ElementTree
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
-from weasyprint import HTML, Attachment
 
 from .errors import PdfError
 from .findings import FATAL, Finding
+
+# they log every step at INFO, even when imported, and Odoo's root logger listens
+for _name in ("weasyprint", "weasyprint.progress", "fontTools"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+from weasyprint import HTML, Attachment  # noqa: E402
+from weasyprint.urls import URLFetcher, URLFetcherResponse  # noqa: E402
 
 VARIANT = "pdf/a-3a"
 RELATIONSHIP = "Alternative"
@@ -38,27 +44,43 @@ PROPERTIES = (
     ("ConformanceLevel", "The conformance level of the embedded XML document"),
 )
 
-# WeasyPrint logs every step at INFO, and Odoo's root logger listens
-logging.getLogger("weasyprint").setLevel(logging.ERROR)
-logging.getLogger("fontTools").setLevel(logging.ERROR)
 
 
-def render(html, xml, filename, level, base_url=None, url_fetcher=None):
+class ClosedFetcher(URLFetcher):
+    """Lets a page load our fonts ("font:name") and data: images, nothing else.
+
+    A page must never reach a file or the network: texts on it come from users.
+
+    :param dict fonts: name -> path of a font file
+    """
+
+    def __init__(self, fonts):
+        super().__init__(allowed_protocols=("data",), allow_redirects=False)
+        self.fonts = fonts
+
+    def fetch(self, url, headers=None):
+        """Give a font, or decode a data: address."""
+        name = url.removeprefix("font:")
+        if name != url:
+            with open(self.fonts[name], "rb") as stream:
+                return URLFetcherResponse(url, stream.read())
+        return super().fetch(url, headers)
+
+
+def render(html, xml, filename, level, fonts=None):
     """Make the Factur-X file.
 
     :param str html: whole page with lang, title and @page rules
     :param bytes xml: the checked CII document
     :param str filename: name inside the PDF ("factur-x.xml")
     :param str level: conformance level as the XMP spells it ("EN 16931")
-    :param base_url: where relative addresses of the page start
-    :param url_fetcher: WeasyPrint URL fetcher; decides what the page may load
+    :param dict fonts: name -> path of the fonts the page may load as "font:name"
     :return: PDF/A-3a
     :rtype: bytes
     :raise PdfError: the page cannot be drawn, or the result is not as promised
     """
-    options = {"url_fetcher": url_fetcher} if url_fetcher else {}
     try:
-        document = HTML(string=html, base_url=base_url, **options).render()
+        document = HTML(string=html, url_fetcher=ClosedFetcher(fonts or {})).render()
         document.metadata.attachments = [
             Attachment(
                 string=xml,
@@ -76,6 +98,20 @@ def render(html, xml, filename, level, base_url=None, url_fetcher=None):
         reasons = "; ".join(f"{item.rule} {item.message}" for item in findings)
         raise PdfError("pdf_not_as_promised", reason=reasons)
     return pdf
+
+
+def render_page(html, fonts=None):
+    """Draw a page without XML: a draft, to look at.
+
+    :return: PDF/A-3a
+    :raise PdfError: the page cannot be drawn
+    """
+    try:
+        return HTML(string=html, url_fetcher=ClosedFetcher(fonts or {})).write_pdf(
+            pdf_variant=VARIANT, output_intent="srgb"
+        )
+    except (ValueError, OSError, TypeError) as error:
+        raise PdfError("pdf_failed", reason=str(error)) from error
 
 
 def _fold_facturx_metadata(metadata, filename, level):

@@ -1,0 +1,63 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""Codes used by more than one file, each with its source."""
+
+# territories of the French Republic where French VAT law applies (CGI 294: no VAT is
+# charged in GF and YT, but the invoice rules hold)
+FR_COUNTRY_CODES = ("FR", "GP", "MQ", "RE", "GF", "YT")
+
+# electronic address scheme of the French directory (XP Z12-013), and plain e-mail
+EAS_FRANCE = "0225"
+EAS_EMAIL = "EM"
+
+# document kind -> BT-3 of an invoice, BT-3 of a credit note (UNTDID 1001, BR-FR-04)
+TYPE_CODES = {
+    "standard": ("380", "381"),
+    "deposit": ("386", "503"),
+    "final": ("380", "381"),
+    "corrective": ("384", "381"),
+}
+
+# product type of Odoo -> nature of the operation
+NATURES = {"service": "services", "consu": "goods", "combo": "goods"}
+
+# sale taxes of Odoo's French chart (account.tax-fr.csv) -> regime of data/vat_regime.csv
+TAX_REGIMES = {
+    "tva_normale": "standard",
+    "tva_intermediaire": "standard",
+    "tva_reduite": "standard",
+    "tva_specifique": "standard",
+    "tva_super_reduite": "standard",
+    "tva_normale_ttc": "standard",
+    "tva_intermediaire_ttc": "standard",
+    "tva_specifique_ttc": "standard",
+    "tva_reduite_ttc": "standard",
+    "tva_super_reduite_ttc": "standard",
+    "tva_normale_encaissement": "standard",
+    "tva_intermediaire_encaissement": "standard",
+    "tva_reduite_encaissement": "standard",
+    "tva_super_reduite_encaissement": "standard",
+    "tva_normale_encaissement_ttc": "standard",
+    "tva_intermediaire_encaissement_ttc": "standard",
+    "tva_reduite_encaissement_ttc": "standard",
+    "tva_super_reduite_encaissement_ttc": "standard",
+    "tva_sale_good_0": "exempt",
+    "tva_sale_service_0": "exempt",
+    "tva_sale_good_export_0": "export_goods",
+    "tva_sale_service_export_0": "export_services",
+    "tva_sale_good_intra_0": "intra_goods",
+    "tva_sale_service_intra_0": "intra_services",
+}
+
+LATE_PENALTIES = [
+    ("ecb", "European Central Bank rate plus 10 points"),
+    ("legal", "Three times the legal interest rate"),
+    ("rate", "Fixed yearly rate"),
+]
+
+FACTURX_STATES = [
+    ("none", "Not made"),
+    ("pending", "Waiting"),
+    ("valid", "Valid"),
+    ("invalid", "Invalid"),
+    ("error", "Not checked"),
+]

@@ -1,0 +1,149 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""Sentences for the codes of the einvoice package and of our own checks.
+
+Each says what is wrong, where, and what to do next.
+"""
+
+from odoo.tools.translate import LazyTranslate
+
+_lt = LazyTranslate(__name__)
+
+MESSAGES = {
+    # before posting or making the document
+    "seller_siren": _lt(
+        "Your company %(company)s has no SIREN. Fill in its Company ID (SIRET) or its "
+        "French VAT number in Settings, Companies."
+    ),
+    "seller_address": _lt(
+        "Your company %(company)s has no complete address. Fill in street, city and "
+        "country in Settings, Companies."
+    ),
+    "seller_vat": _lt(
+        "Your company %(company)s has no VAT number. Fill it in in Settings, Companies, "
+        "or tick the VAT exemption scheme in the accounting settings."
+    ),
+    "buyer_siren": _lt(
+        "The customer %(partner)s is a French business without SIREN. Fill in the SIREN "
+        "(or the SIRET or the VAT number) on the customer form."
+    ),
+    "buyer_siren_key": _lt(
+        "The SIREN %(value)s of %(partner)s has a wrong key. Check it on the customer "
+        "form: nine digits, as on the customer's K-bis."
+    ),
+    "buyer_country": _lt(
+        "The customer %(partner)s has no country. Fill in the address on the customer "
+        "form."
+    ),
+    "buyer_vat": _lt(
+        "The customer %(partner)s has no VAT number: without it a supply inside the "
+        "European Union cannot be invoiced without TVA. Fill it in on the customer form."
+    ),
+    "buyer_endpoint": _lt(
+        "The customer %(partner)s has no electronic address. Fill in an e-mail address "
+        "on the customer form."
+    ),
+    "buyer_endpoint_replaced": _lt(
+        "The customer %(partner)s has no electronic address: yours stands in its place, "
+        "and the document can only be sent on paper. Fill in an e-mail address on the "
+        "customer form."
+    ),
+    "number_format": _lt(
+        "The number %(number)s cannot stand on a French electronic invoice: at most 35 "
+        "letters, digits and + - _ / without blank. Change the sequence of the journal."
+    ),
+    "origin_missing": _lt(
+        "Credit note %(number)s does not say which invoice it corrects. Fill in the "
+        "corrected invoice on the Factur-X page."
+    ),
+    "due_before_issue": _lt(
+        "The due date %(due)s of %(number)s is before its date %(issue)s. Change the due "
+        "date."
+    ),
+    "line_tax": _lt(
+        "Line “%(line)s” bears no TVA tax. Choose one on the line: a tax of 0 %% says "
+        "why no TVA is due."
+    ),
+    "line_taxes": _lt(
+        "Line “%(line)s” bears several taxes (%(taxes)s). A line of an electronic "
+        "invoice has one TVA rate: split the line."
+    ),
+    "line_tax_kind": _lt(
+        "The tax %(tax)s on line “%(line)s” is not a percentage. Invoice it as a line of "
+        "its own."
+    ),
+    "rate_unknown": _lt(
+        "The TVA rate %(rate)s %% of tax %(tax)s is not in force in France on %(date)s. "
+        "A sale under another country's rate must not leave as a French electronic "
+        "invoice."
+    ),
+    "legal_text_missing": _lt(
+        "No wording of the legal mention “%(key)s” is in force on %(date)s. Add one in "
+        "Usage Billing, Configuration, Legal Texts."
+    ),
+    "currency_rate": _lt(
+        "The company currency is %(currency)s: a French invoice in another currency "
+        "must show the TVA in euro."
+    ),
+    "iban": _lt(
+        "The bank account %(account)s is not a valid IBAN. Check the recipient bank of "
+        "the invoice."
+    ),
+    # values the document refuses
+    "not_decimal": _lt("%(owner)s: %(field)s is not an exact figure (%(value)s)."),
+    "too_many_address_lines": _lt("The address has more than three lines (%(lines)s)."),
+    "party_without_name": _lt("One of the parties has no name."),
+    "siren_format": _lt("The SIREN %(value)s of %(party)s has not nine digits."),
+    "siret_format": _lt("The SIRET %(value)s of %(party)s has not fourteen digits."),
+    "empty_period": _lt("A period has neither start nor end."),
+    "period_order": _lt("A period ends (%(end)s) before it starts (%(start)s)."),
+    "line_without_name": _lt("Line %(line)s has no description."),
+    "negative_price": _lt("Line %(line)s has a negative price (%(price)s)."),
+    "quantity_decimals": _lt(
+        "Line %(line)s has a quantity with more than 4 decimals (%(value)s)."
+    ),
+    "price_decimals": _lt(
+        "Line %(line)s has a price with more than 6 decimals (%(value)s)."
+    ),
+    "base_quantity": _lt("Line %(line)s has a price base of zero."),
+    "document_without_line": _lt("%(number)s has no line to invoice."),
+    "currency_code": _lt("%(value)s is not a currency code."),
+    "currency_decimals": _lt(
+        "The currency %(value)s has more than two decimals: French electronic invoices "
+        "cannot be written in it."
+    ),
+    # making and checking the file
+    "writer_refused": _lt("The XML of %(number)s could not be written: %(reason)s"),
+    "pdf_failed": _lt("The PDF could not be made: %(reason)s"),
+    "pdf_not_as_promised": _lt("The PDF is not a Factur-X PDF/A-3: %(reason)s"),
+    "validator_missing": _lt(
+        "The validator could not be started (%(reason)s). Nothing was checked, so "
+        "nothing was attached. Ask the administrator to install the Python packages of "
+        "the suite."
+    ),
+    "validator_failed": _lt(
+        "The official rules could not be run (%(reason)s). Nothing was checked, so "
+        "nothing was attached. Ask the administrator to install the Python packages of "
+        "the suite."
+    ),
+    "validator_died": _lt(
+        "The validator stopped before it answered. Nothing was checked, so nothing was "
+        "attached. Try again."
+    ),
+    "validator_incomplete": _lt(
+        "The validator did not answer for every document. Nothing was attached. Try "
+        "again."
+    ),
+    "validator_timeout": _lt(
+        "The validator did not answer within %(seconds)s seconds. Nothing was checked, "
+        "so nothing was attached. Try again."
+    ),
+}
+
+
+def message(env, code, facts):
+    """Give the sentence of a code in the user's language.
+
+    :param str code: key of MESSAGES
+    :param dict facts: named values of the sentence
+    """
+    return env._(MESSAGES[code]) % facts

@@ -1,0 +1,208 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import api, fields, models
+from odoo.exceptions import RedirectWarning, UserError
+
+from .. import bridge
+from ..const import FACTURX_STATES, TYPE_CODES
+from ..einvoice import tva
+
+
+class AccountMove(models.Model):
+    """What a French customer invoice says about itself, and what stops its posting.
+
+    Making the file is in account_move_facturx.py.
+    """
+
+    _inherit = "account.move"
+
+    fr_is_concerned = fields.Boolean(
+        compute="_compute_fr_is_concerned",
+        help="Customer invoice or credit note of a company that invoices under French "
+        "law.",
+    )
+    fr_document_kind = fields.Selection(
+        [
+            ("standard", "Standard"),
+            ("deposit", "Deposit"),
+            ("final", "Final, after deposit"),
+            ("corrective", "Corrective"),
+        ],
+        string="Document Kind",
+        default="standard",
+        required=True,
+        copy=False,
+        help="Decides the type code (BT-3) and the billing frame (BT-23) of the "
+        "electronic invoice.",
+    )
+    fr_type_code = fields.Char(
+        string="Type Code",
+        compute="_compute_fr_codes",
+        help="BT-3, UNTDID 1001: 380 invoice, 381 credit note, 386 deposit, 384 "
+        "corrective.",
+    )
+    fr_process_code = fields.Char(
+        string="Billing Frame",
+        compute="_compute_fr_codes",
+        help="BT-23: B goods, S services, M both; 1 normal, 4 final after deposit.",
+    )
+    fr_origin_move_id = fields.Many2one(
+        "account.move",
+        string="Corrected Invoice",
+        compute="_compute_fr_origin_move_id",
+        store=True,
+        readonly=False,
+        copy=False,
+        index="btree_not_null",
+        check_company=True,
+        domain="[('move_type', '=', 'out_invoice'), ('state', '=', 'posted'),"
+        " ('commercial_partner_id', '=', commercial_partner_id)]",
+        help="The invoice this document corrects (BT-25).",
+    )
+    fr_origin_number = fields.Char(
+        string="Corrected Invoice Number",
+        copy=False,
+        help="Number of a corrected invoice that was not made in Odoo.",
+    )
+    fr_origin_date = fields.Date(string="Corrected Invoice Date", copy=False)
+    fr_facturx_state = fields.Selection(
+        FACTURX_STATES,
+        string="Factur-X",
+        default="none",
+        required=True,
+        readonly=True,
+        copy=False,
+        index="btree",
+        help="Valid: the file passed the XSD, EN 16931 and BR-FR rules and is attached. "
+        "Invalid: it did not and is not attached. Not checked: the rules could not be "
+        "run, nothing is attached.",
+    )
+    fr_facturx_findings = fields.Json(readonly=True, copy=False)
+    fr_facturx_findings_html = fields.Html(
+        string="Findings", compute="_compute_fr_facturx_findings_html", sanitize=False
+    )
+    fr_facturx_xml_file = fields.Binary(
+        string="Factur-X XML", attachment=True, readonly=True, copy=False
+    )
+    fr_facturx_xml_filename = fields.Char(compute="_compute_fr_facturx_xml_filename")
+    fr_facturx_made_at = fields.Datetime(string="Made on", readonly=True, copy=False)
+    fr_facturx_rules = fields.Char(
+        string="Rules", readonly=True, copy=False, help="Origin of the rules applied."
+    )
+
+    # === Compute === #
+
+    @api.depends("company_id", "move_type")
+    def _compute_fr_is_concerned(self):
+        for move in self:
+            move.fr_is_concerned = (
+                move.move_type in ("out_invoice", "out_refund")
+                and bool(move.company_id)
+                and move.company_id._fr_is_french()
+            )
+
+    @api.depends(
+        "move_type",
+        "fr_document_kind",
+        "invoice_line_ids.product_id",
+        "invoice_line_ids.tax_ids",
+    )
+    def _compute_fr_codes(self):
+        for move in self:
+            if not move.fr_is_concerned:
+                move.fr_type_code = move.fr_process_code = False
+                continue
+            invoice, credit_note = TYPE_CODES[move.fr_document_kind or "standard"]
+            is_refund = move.move_type == "out_refund"
+            move.fr_type_code = credit_note if is_refund else invoice
+            move.fr_process_code = tva.process_code(
+                bridge.nature(move), move.fr_document_kind == "final"
+            )
+
+    @api.depends("reversed_entry_id")
+    def _compute_fr_origin_move_id(self):
+        for move in self:
+            move.fr_origin_move_id = move.reversed_entry_id or move.fr_origin_move_id
+
+    @api.depends("fr_facturx_findings")
+    def _compute_fr_facturx_findings_html(self):
+        for move in self:
+            move.fr_facturx_findings_html = self.env["ir.qweb"]._render(
+                "fr_invoicing.facturx_findings",
+                {"findings": move.fr_facturx_findings or []},
+            )
+
+    @api.depends("name")
+    def _compute_fr_facturx_xml_filename(self):
+        for move in self:
+            number = (move.name or "").replace("/", "_")
+            move.fr_facturx_xml_filename = f"{number}_factur-x.xml"
+
+    # === Alerts === #
+
+    def _get_alerts(self):
+        """Show what will stop the invoice while it is still a draft."""
+        alerts = super()._get_alerts()
+        if self.state == "draft" and self.fr_is_concerned and self.partner_id:
+            for finding in self._fr_preflight():
+                alerts[f"fr_{finding.rule.lower()}"] = {
+                    "level": "warning",
+                    "message": finding.message,
+                }
+        return alerts
+
+    # === Posting === #
+
+    def _post(self, soft=True):
+        """Refuse what can never become a legal document, then queue the Factur-X.
+
+        Only the missing SIREN of a French business customer stops the posting: the
+        other findings can be repaired afterwards without touching the invoice, and are
+        shown on its Factur-X page.
+        """
+        self.filtered("fr_is_concerned")._fr_check_before_post()
+        posted = super()._post(soft)
+        posted.filtered("fr_is_concerned")._fr_enqueue_facturx()
+        return posted
+
+    def button_draft(self):
+        """Refuse to reopen a document the customer has."""
+        for move in self:
+            if move.fr_facturx_state == "valid" and move.is_move_sent:
+                raise UserError(
+                    self.env._(
+                        "%(invoice)s was sent: an issued invoice cannot be changed. Make "
+                        "a credit note instead.",
+                        invoice=move.name,
+                    )
+                )
+        result = super().button_draft()
+        self.filtered(lambda move: move.fr_facturx_state != "none").write(
+            {
+                "fr_facturx_state": "none",
+                "fr_facturx_findings": False,
+                "fr_facturx_made_at": False,
+            }
+        )
+        return result
+
+    def _fr_check_before_post(self):
+        """Raise for the first French business customer without SIREN."""
+        for move in self:
+            if not move.company_id.fr_check_on_post:
+                continue
+            if findings := bridge.check_buyer_siren(move):
+                partner = move.commercial_partner_id
+                raise RedirectWarning(
+                    findings[0].message,
+                    partner._get_records_action(name=partner.display_name),
+                    self.env._("Open the customer"),
+                )
+
+    def _fr_preflight(self):
+        """Give what is wrong before anything is built.
+
+        :rtype: list[einvoice.findings.Finding]
+        """
+        self.ensure_one()
+        move = self.sudo()  # company and partner data the biller may not read
+        return [*bridge.check_identities(move), *bridge.check_content(move)]

@@ -1,0 +1,42 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import api, models
+from odoo.exceptions import UserError
+
+PROTECTED_FIELDS = ("invoice_pdf_report_file", "fr_facturx_xml_file")
+CONTENT = {"raw", "datas", "db_datas", "store_fname", "res_id", "res_model"}
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_fr_facturx(self):
+        self._fr_check_facturx()
+
+    def write(self, vals):
+        if CONTENT & vals.keys():
+            self._fr_check_facturx()
+        return super().write(vals)
+
+    def _fr_check_facturx(self):
+        """Refuse to change the file of an issued invoice (CGI 289 V: integrity)."""
+        candidates = self.filtered(
+            lambda attachment: attachment.res_model == "account.move"
+            and attachment.res_field in PROTECTED_FIELDS
+        )
+        if not candidates:
+            return
+        moves = (
+            self.env["account.move"].sudo().browse(set(candidates.mapped("res_id"))).exists()
+        )
+        issued = moves.filtered(
+            lambda move: move.state == "posted" and move.fr_facturx_state == "valid"
+        )
+        if issued:
+            raise UserError(
+                self.env._(
+                    "The Factur-X of %(invoice)s is the invoice your customer received: "
+                    "it cannot be changed or deleted. Make a credit note instead.",
+                    invoice=issued[:1].name,
+                )
+            )

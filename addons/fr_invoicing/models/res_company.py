@@ -1,0 +1,86 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..const import FR_COUNTRY_CODES, LATE_PENALTIES
+
+
+class ResCompany(models.Model):
+    _inherit = "res.company"
+
+    # identity printed on every document (C. com. R123-237, R123-238)
+    fr_siren = fields.Char(related="partner_id.fr_siren", readonly=False)
+    fr_siret = fields.Char(related="partner_id.fr_siret", readonly=False)
+    fr_eaddress = fields.Char(related="partner_id.fr_eaddress", readonly=False)
+    fr_legal_form = fields.Char(
+        string="Legal Form", help="For example SAS or SARL, as in the articles."
+    )
+    fr_share_capital = fields.Monetary(
+        string="Share Capital", currency_field="currency_id"
+    )
+    fr_registry_city = fields.Char(
+        string="Trade Register", help="City of the RCS registry, for example Paris."
+    )
+    # TVA
+    fr_vat_on_debits = fields.Boolean(
+        string="TVA on Debits",
+        help="The company opted to pay the TVA of its services when it invoices instead "
+        "of when it is paid. The option is printed on the invoices.",
+    )
+    fr_vat_franchise = fields.Boolean(
+        string="TVA Exemption Scheme",
+        help="Franchise en base (CGI art. 293 B): lines without tax are invoiced "
+        "without TVA with the legal mention.",
+    )
+    # terms of payment (C. com. L441-10)
+    fr_late_penalty = fields.Selection(
+        LATE_PENALTIES,
+        string="Late-payment Penalty",
+        default="ecb",
+        required=True,
+    )
+    fr_late_penalty_rate = fields.Float(
+        string="Penalty Rate (% per year)",
+        digits=(5, 2),
+        help="At least three times the legal interest rate.",
+    )
+    fr_discount_terms = fields.Char(
+        string="Early-payment Discount",
+        translate=True,
+        help="Wording of the discount granted for early payment. Empty: no discount.",
+    )
+    # behaviour
+    fr_default_nature = fields.Selection(
+        [("services", "Services"), ("goods", "Goods")],
+        string="Lines without Product Are",
+        default="services",
+        required=True,
+    )
+    fr_check_on_post = fields.Boolean(
+        string="Check before Posting",
+        default=True,
+        help="Refuse to post an invoice to a French business that has no SIREN.",
+    )
+    fr_facturx_auto = fields.Boolean(
+        string="Make Factur-X after Posting",
+        default=True,
+        help="The Factur-X of each posted customer invoice is made in the background.",
+    )
+
+    @api.constrains("fr_late_penalty", "fr_late_penalty_rate")
+    def _check_fr_late_penalty(self):
+        for company in self:
+            if company.fr_late_penalty == "rate" and company.fr_late_penalty_rate <= 0:
+                raise ValidationError(
+                    self.env._(
+                        "Give the yearly rate of the late-payment penalty of "
+                        "%(company)s, above zero.",
+                        company=company.name,
+                    )
+                )
+
+    def _fr_is_french(self):
+        """Say whether the company invoices under French law."""
+        self.ensure_one()
+        country = self.account_fiscal_country_id or self.country_id
+        return country.code in FR_COUNTRY_CODES

@@ -1,0 +1,91 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""Figures, dates and colours of the invoice page."""
+
+import re
+from decimal import Decimal
+
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
+
+from ..einvoice.document import decimals
+from .labels import labels
+
+DEFAULT_COLOUR = "#1f3a5f"
+
+
+class Format:
+    """Figures and dates as the reader's language writes them.
+
+    :param bool is_french: French or English
+    :param Document document: gives currency and its decimals
+    """
+
+    def __init__(self, is_french, document):
+        self.is_french = is_french
+        self.locale = "fr_FR" if is_french else "en_GB"
+        self.words = labels(is_french)
+        self.document = document
+
+    def money(self, value):
+        """Give an amount with the currency's decimals."""
+        places = self.document.currency_decimals
+        return self._decimal(value, places, places)
+
+    def currency(self, value, code=None):
+        """Give an amount with its currency."""
+        return _plain_spaces(
+            format_currency(value, code or self.document.currency, locale=self.locale)
+        )
+
+    def price(self, value):
+        """Give a unit price: 2 to 6 decimals, no trailing zero beyond."""
+        return self._decimal(value, min(2, self.document.currency_decimals), 6)
+
+    def quantity(self, value):
+        """Give a quantity with the decimals it has."""
+        return self._decimal(value, 0, decimals(value))
+
+    def rate(self, value):
+        """Give a rate in percent, or a dash out of the scope of VAT."""
+        if value is None:
+            return "–"
+        space = "\N{NO-BREAK SPACE}" if self.is_french else ""
+        return f"{self._decimal(Decimal(value), 0, 2)}{space}%"
+
+    def day(self, value):
+        """Give a date."""
+        pattern = "dd/MM/yyyy" if self.is_french else "d MMM yyyy"
+        return format_date(value, pattern, locale=self.locale)
+
+    def period(self, value):
+        """Give a period, both days included."""
+        dates = {
+            "start": self.day(value.start) if value.start else "",
+            "end": self.day(value.end) if value.end else "",
+        }
+        if value.start and value.end:
+            return self.words["from_to"] % dates
+        return self.words["since" if value.start else "until"] % dates
+
+    def _decimal(self, value, least, most):
+        pattern = "#,##0" + ("." + "0" * least + "#" * (most - least) if most else "")
+        return _plain_spaces(format_decimal(value, format=pattern, locale=self.locale))
+
+
+def colour(value):
+    """Give the company's colour if it is one, else ours.
+
+    >>> colour("#875A7B"), colour("red; x")
+    ('#875A7B', '#1f3a5f')
+    """
+    return value if re.fullmatch(r"#[0-9a-fA-F]{6}", value or "") else DEFAULT_COLOUR
+
+
+def grouped(account):
+    """Give an IBAN in groups of four, as bank papers show it."""
+    return " ".join(account[start : start + 4] for start in range(0, len(account), 4))
+
+
+def _plain_spaces(text):
+    # the narrow no-break space is missing in many fonts
+    return text.replace("\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}")
