@@ -126,16 +126,16 @@ def check_content(move):
         findings.append(_fatal(move, "origin_missing", number=number))
     due, issue = move.invoice_date_due, move.invoice_date
     if due and issue and due < issue and move.fr_document_kind != "deposit":
-        findings.append(_fatal(move, "due_before_issue", number=number, due=due, issue=issue))
+        findings.append(
+            _fatal(move, "due_before_issue", number=number, due=due, issue=issue)
+        )
     if move.currency_id.name != "EUR" and move.company_id.currency_id.name != "EUR":
         findings.append(
             _fatal(move, "currency_rate", currency=move.company_id.currency_id.name)
         )
     bank = move.partner_bank_id
     if bank and move.move_type == "out_invoice" and bank.acc_type != "iban":
-        findings.append(
-            _finding(move, WARNING, "iban", account=bank.acc_number)
-        )
+        findings.append(_finding(move, WARNING, "iban", account=bank.acc_number))
     return findings + _check_taxes(move)
 
 
@@ -153,7 +153,11 @@ def _check_taxes(move):
             findings.append(_fatal(move, "line_taxes", line=label, taxes=names))
         elif taxes and taxes.amount_type not in ("percent", "division"):
             findings.append(_fatal(move, "line_tax_kind", line=label, tax=taxes.name))
-        elif taxes and taxes.amount and not tva.is_rate_in_force(exact(taxes.amount), day):
+        elif (
+            taxes
+            and taxes.amount
+            and not tva.is_rate_in_force(exact(taxes.amount), day)
+        ):
             findings.append(
                 _fatal(
                     move,
@@ -226,9 +230,7 @@ def line_tax(line):
     tax = line.tax_ids.flatten_taxes_hierarchy()[:1]
     if not tax:
         regime = tva.regimes()["franchise"]
-        return LineTax(
-            regime.category, Decimal(0), regime.vatex, regime.mention, tax
-        )
+        return LineTax(regime.category, Decimal(0), regime.vatex, regime.mention, tax)
     category, vatex, mention = tax._fr_get_regime(
         line_nature(line), line.move_id.commercial_partner_id
     )
@@ -275,14 +277,15 @@ class DocumentBuilder:
         self.wordings = wordings
         self.places = move.currency_id.decimal_places
         self.sign = Decimal(move.direction_sign)
-        self.is_french = (
-            move.partner_id.lang or "fr_FR"
-        ).startswith("fr") or move.commercial_partner_id.fr_is_french
+        self.is_french = (move.partner_id.lang or "fr_FR").startswith(
+            "fr"
+        ) or move.commercial_partner_id.fr_is_french
         self.facts = facts(move)
         self.terms = html2plaintext(move.narration or "").strip()
         self.findings = []
         self.mentions = [
-            (mention, self._word(mention.key)) for mention in mentions.required(self.facts)
+            (mention, self._word(mention.key))
+            for mention in mentions.required(self.facts)
         ]
 
     def build(self):
@@ -323,7 +326,9 @@ class DocumentBuilder:
             rounding=rounding,
             notes=self._notes(),
             due_date=move.invoice_date_due or None,
-            payment_terms=html2plaintext(move.invoice_payment_term_id.note or "").strip(),
+            payment_terms=html2plaintext(
+                move.invoice_payment_term_id.note or ""
+            ).strip(),
             payment=payment(move),
             remittance=move.payment_reference or "",
             delivery=self._delivery(),
@@ -417,7 +422,9 @@ class DocumentBuilder:
         )
 
     def _notes(self):
-        notes = [Note(mention.code, text) for mention, text in self.mentions if mention.code]
+        notes = [
+            Note(mention.code, text) for mention, text in self.mentions if mention.code
+        ]
         notes.append(Note("BAR", mentions.TREATMENTS[self.facts.buyer]))
         if self.terms:
             notes.append(Note("AAI", self.terms))
@@ -604,7 +611,9 @@ def _optional(record, name):
 
 def _name_and_description(line):
     rows = [row.strip() for row in (line.name or "").splitlines() if row.strip()]
-    name = rows[0] if rows else line.product_id.display_name or line.account_id.name or "-"
+    name = (
+        rows[0] if rows else line.product_id.display_name or line.account_id.name or "-"
+    )
     return name, "\n".join(rows[1:])
 
 

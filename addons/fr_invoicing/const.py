@@ -20,7 +20,7 @@ TYPE_CODES = {
 # product type of Odoo -> nature of the operation
 NATURES = {"service": "services", "consu": "goods", "combo": "goods"}
 
-# sale taxes of Odoo's French chart (account.tax-fr.csv) -> regime of data/vat_regime.csv
+# sale taxes of Odoo's French chart (account.tax-fr.csv) -> regime of vat_regime.csv
 TAX_REGIMES = {
     "tva_normale": "standard",
     "tva_intermediaire": "standard",

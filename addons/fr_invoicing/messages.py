@@ -19,12 +19,12 @@ MESSAGES = {
         "country in Settings, Companies."
     ),
     "seller_vat": _lt(
-        "Your company %(company)s has no VAT number. Fill it in in Settings, Companies, "
-        "or tick the VAT exemption scheme in the accounting settings."
+        "Your company %(company)s has no VAT number. Fill it in in Settings, "
+        "Companies, or tick the VAT exemption scheme in the accounting settings."
     ),
     "buyer_siren": _lt(
-        "The customer %(partner)s is a French business without SIREN. Fill in the SIREN "
-        "(or the SIRET or the VAT number) on the customer form."
+        "The customer %(partner)s is a French business without SIREN. Fill in the "
+        "SIREN (or the SIRET or the VAT number) on the customer form."
     ),
     "buyer_siren_key": _lt(
         "The SIREN %(value)s of %(partner)s has a wrong key. Check it on the customer "
@@ -36,16 +36,17 @@ MESSAGES = {
     ),
     "buyer_vat": _lt(
         "The customer %(partner)s has no VAT number: without it a supply inside the "
-        "European Union cannot be invoiced without TVA. Fill it in on the customer form."
+        "European Union cannot be invoiced without TVA. Fill it in on the customer "
+        "form."
     ),
     "buyer_endpoint": _lt(
         "The customer %(partner)s has no electronic address. Fill in an e-mail address "
         "on the customer form."
     ),
     "buyer_endpoint_replaced": _lt(
-        "The customer %(partner)s has no electronic address: yours stands in its place, "
-        "and the document can only be sent on paper. Fill in an e-mail address on the "
-        "customer form."
+        "The customer %(partner)s has no electronic address: yours stands in its "
+        "place, and the document can only be sent on paper. Fill in an e-mail address "
+        "on the customer form."
     ),
     "number_format": _lt(
         "The number %(number)s cannot stand on a French electronic invoice: at most 35 "
@@ -56,8 +57,8 @@ MESSAGES = {
         "corrected invoice on the Factur-X page."
     ),
     "due_before_issue": _lt(
-        "The due date %(due)s of %(number)s is before its date %(issue)s. Change the due "
-        "date."
+        "The due date %(due)s of %(number)s is before its date %(issue)s. Change the "
+        "due date."
     ),
     "line_tax": _lt(
         "Line “%(line)s” bears no TVA tax. Choose one on the line: a tax of 0 %% says "
@@ -68,13 +69,13 @@ MESSAGES = {
         "invoice has one TVA rate: split the line."
     ),
     "line_tax_kind": _lt(
-        "The tax %(tax)s on line “%(line)s” is not a percentage. Invoice it as a line of "
-        "its own."
+        "The tax %(tax)s on line “%(line)s” is not a percentage. Invoice it as a line "
+        "of its own."
     ),
     "rate_unknown": _lt(
-        "The TVA rate %(rate)s %% of tax %(tax)s is not in force in France on %(date)s. "
-        "A sale under another country's rate must not leave as a French electronic "
-        "invoice."
+        "The TVA rate %(rate)s %% of tax %(tax)s is not in force in France on "
+        "%(date)s. A sale under another country's rate must not leave as a French "
+        "electronic invoice."
     ),
     "legal_text_missing": _lt(
         "No wording of the legal mention “%(key)s” is in force on %(date)s. Add one in "

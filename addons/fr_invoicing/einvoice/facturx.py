@@ -117,7 +117,10 @@ def _add_optional(values, document):
         optional["BG-13"] = _party(document.delivery, with_vat=False)
     if document.preceding:
         optional["BG-3"] = [
-            {"BT-25": ref.number, **({"BT-26": ref.issue_date} if ref.issue_date else {})}
+            {
+                "BT-25": ref.number,
+                **({"BT-26": ref.issue_date} if ref.issue_date else {}),
+            }
             for ref in document.preceding
         ]
     if document.rounding is not None:

@@ -8,7 +8,7 @@ D441-5 for the terms of payment; XP Z12-012 BR-FR-05 for the subject codes.
 
 from dataclasses import dataclass
 
-from .tva import SERVICES, MIXED
+from .tva import MIXED, SERVICES
 
 # kind of buyer
 BUSINESS = "business"

@@ -45,7 +45,6 @@ PROPERTIES = (
 )
 
 
-
 class ClosedFetcher(URLFetcher):
     """Lets a page load our fonts ("font:name") and data: images, nothing else.
 
@@ -211,7 +210,7 @@ def _inspect_structure(pdf, reader, catalog):
     intents = catalog.get("/OutputIntents") or []
     if not any("/DestOutputProfile" in intent.get_object() for intent in intents):
         yield _finding("PDF-INTENT", "no output intent with a colour profile")
-    if "/Lang" not in catalog:
+    if not catalog.get("/Lang"):
         yield _finding("PDF-LANG", "no document language")
     if not (catalog.get("/MarkInfo") or {}).get("/Marked"):
         yield _finding("PDF-TAGS", "the content is not tagged")
@@ -267,4 +266,6 @@ def _inspect_fonts(reader):
 
 
 def _finding(rule, message):
-    return Finding(rule=rule, severity=FATAL, location="", message=message, source="pdf")
+    return Finding(
+        rule=rule, severity=FATAL, location="", message=message, source="pdf"
+    )

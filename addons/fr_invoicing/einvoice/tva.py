@@ -124,7 +124,7 @@ def nature(natures):
 
 
 def process_code(document_nature, is_final_after_deposit=False):
-    """Give BT-23: letter of the nature, then the billing frame (1, or 4 after deposit)."""
+    """Give BT-23: letter of the nature, then the frame (1, or 4 after deposit)."""
     return PROCESS_LETTERS[document_nature] + ("4" if is_final_after_deposit else "1")
 
 

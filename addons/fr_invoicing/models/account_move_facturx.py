@@ -31,7 +31,9 @@ class AccountMove(models.Model):
 
     def action_fr_facturx(self):
         """Make the Factur-X now and say how it went (button of the invoice form)."""
-        moves = self.filtered(lambda move: move.fr_is_concerned and move.state == "posted")
+        moves = self.filtered(
+            lambda move: move.fr_is_concerned and move.state == "posted"
+        )
         if not moves:
             raise UserError(
                 self.env._(
@@ -75,9 +77,11 @@ class AccountMove(models.Model):
         :return: the invoices that have a valid Factur-X now
         """
         todo = self.filtered(
-            lambda move: move.fr_is_concerned
-            and move.state == "posted"
-            and move.fr_facturx_state != "valid"
+            lambda move: (
+                move.fr_is_concerned
+                and move.state == "posted"
+                and move.fr_facturx_state != "valid"
+            )
         )
         for start in range(0, len(todo), BATCH):
             todo[start : start + BATCH]._fr_generate_facturx_batch()
@@ -104,9 +108,13 @@ class AccountMove(models.Model):
             checked = validate.check({str(move.id): xml for move, xml in xmls.items()})
         except ValidatorError as error:
             for move in xmls:
-                move._fr_set_outcome("error", [*findings[move], self._fr_finding_of(error)])
+                move._fr_set_outcome(
+                    "error", [*findings[move], self._fr_finding_of(error)]
+                )
             checked = {}
-            _logger.error("Factur-X of %s invoices not checked: %s", len(xmls), error.code)
+            _logger.error(
+                "Factur-X of %s invoices not checked: %s", len(xmls), error.code
+            )
         for move, found in findings.items():
             found += checked.get(str(move.id), [])
             if move in xmls and str(move.id) not in checked:
@@ -115,7 +123,9 @@ class AccountMove(models.Model):
                 move._fr_set_outcome("invalid", found)
                 continue
             try:
-                content = move._fr_render_pdf(documents[move], builders[move], xmls[move])
+                content = move._fr_render_pdf(
+                    documents[move], builders[move], xmls[move]
+                )
             except EinvoiceError as error:
                 move._fr_set_outcome("error", [*found, self._fr_finding_of(error)])
                 continue
@@ -125,7 +135,9 @@ class AccountMove(models.Model):
         """Give the legal wordings of each invoice: one query per company and day."""
         texts = self.env["fr.legal.text"]
         result = {}
-        groups = groupby(self, lambda move: (move.company_id, move.invoice_date or move.date))
+        groups = groupby(
+            self, lambda move: (move.company_id, move.invoice_date or move.date)
+        )
         for (company, day), moves in groups:
             wordings = texts._get_wordings(company, day or fields.Date.today())
             result.update(dict.fromkeys(moves, wordings))
@@ -159,7 +171,9 @@ class AccountMove(models.Model):
         try:
             builder = bridge.DocumentBuilder(move, move._fr_get_wordings()[move])
             document = builder.build()
-            html = self.env["fr.invoice.page"]._render(move, document, builder, draft=True)
+            html = self.env["fr.invoice.page"]._render(
+                move, document, builder, draft=True
+            )
             return pdf.render_page(html, fonts=self.env["fr.invoice.page"]._get_fonts())
         except EinvoiceError as error:
             raise UserError(message(self.env, error.code, error.facts)) from error
@@ -248,13 +262,17 @@ class AccountMove(models.Model):
     def _fr_enqueue_facturx(self):
         """Leave the Factur-X of freshly posted invoices to the background."""
         wanted = self.filtered(
-            lambda move: move.company_id.fr_facturx_auto
-            and move.fr_facturx_state in ("none", "pending")
+            lambda move: (
+                move.company_id.fr_facturx_auto
+                and move.fr_facturx_state in ("none", "pending")
+            )
         )
         if not wanted:
             return
         wanted.fr_facturx_state = "pending"
-        cron = self.env.ref("fr_invoicing.ir_cron_make_facturx", raise_if_not_found=False)
+        cron = self.env.ref(
+            "fr_invoicing.ir_cron_make_facturx", raise_if_not_found=False
+        )
         if cron:
             cron.sudo()._trigger()
 

@@ -101,8 +101,8 @@ class FrLegalText(models.Model):
             if any(record._overlaps(other) for other in others):
                 raise ValidationError(
                     self.env._(
-                        "Two wordings of “%(code)s” are in force on the same day. Close "
-                        "the older one first.",
+                        "Two wordings of “%(code)s” are in force on the same day. "
+                        "Close the older one first.",
                         code=record.code,
                     )
                 )

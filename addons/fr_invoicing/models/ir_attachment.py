@@ -21,13 +21,18 @@ class IrAttachment(models.Model):
     def _fr_check_facturx(self):
         """Refuse to change the file of an issued invoice (CGI 289 V: integrity)."""
         candidates = self.filtered(
-            lambda attachment: attachment.res_model == "account.move"
-            and attachment.res_field in PROTECTED_FIELDS
+            lambda attachment: (
+                attachment.res_model == "account.move"
+                and attachment.res_field in PROTECTED_FIELDS
+            )
         )
         if not candidates:
             return
         moves = (
-            self.env["account.move"].sudo().browse(set(candidates.mapped("res_id"))).exists()
+            self.env["account.move"]
+            .sudo()
+            .browse(set(candidates.mapped("res_id")))
+            .exists()
         )
         issued = moves.filtered(
             lambda move: move.state == "posted" and move.fr_facturx_state == "valid"
@@ -35,8 +40,9 @@ class IrAttachment(models.Model):
         if issued:
             raise UserError(
                 self.env._(
-                    "The Factur-X of %(invoice)s is the invoice your customer received: "
-                    "it cannot be changed or deleted. Make a credit note instead.",
+                    "The Factur-X of %(invoice)s is the invoice your customer "
+                    "received: it cannot be changed or deleted. Make a credit note "
+                    "instead.",
                     invoice=issued[:1].name,
                 )
             )

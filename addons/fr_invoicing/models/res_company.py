@@ -24,8 +24,8 @@ class ResCompany(models.Model):
     # TVA
     fr_vat_on_debits = fields.Boolean(
         string="TVA on Debits",
-        help="The company opted to pay the TVA of its services when it invoices instead "
-        "of when it is paid. The option is printed on the invoices.",
+        help="The company opted to pay the TVA of its services when it invoices "
+        "instead of when it is paid. The option is printed on the invoices.",
     )
     fr_vat_franchise = fields.Boolean(
         string="TVA Exemption Scheme",

@@ -14,7 +14,9 @@ class ResConfigSettings(models.TransientModel):
         currency_field="currency_id",
         readonly=False,
     )
-    fr_registry_city = fields.Char(related="company_id.fr_registry_city", readonly=False)
+    fr_registry_city = fields.Char(
+        related="company_id.fr_registry_city", readonly=False
+    )
     fr_vat_on_debits = fields.Boolean(
         related="company_id.fr_vat_on_debits", readonly=False
     )

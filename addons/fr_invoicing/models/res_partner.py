@@ -45,7 +45,8 @@ class ResPartner(models.Model):
             partner.fr_siren = siren or partner.fr_siren
             partner.fr_siret = siret or (
                 partner.fr_siret
-                if partner.fr_siren and (partner.fr_siret or "").startswith(partner.fr_siren)
+                if partner.fr_siren
+                and (partner.fr_siret or "").startswith(partner.fr_siren)
                 else False
             )
 
@@ -69,8 +70,8 @@ class ResPartner(models.Model):
             if partner.fr_siren and not identifiers.is_siren(partner.fr_siren):
                 raise ValidationError(
                     self.env._(
-                        "The SIREN %(value)s of %(partner)s is wrong: it has nine digits "
-                        "with a key. Check it on the customer's K-bis.",
+                        "The SIREN %(value)s of %(partner)s is wrong: it has nine "
+                        "digits with a key. Check it on the customer's K-bis.",
                         value=partner.fr_siren,
                         partner=partner.display_name,
                     )
@@ -94,8 +95,8 @@ class ResPartner(models.Model):
             if partner.fr_siren and not siret.startswith(partner.fr_siren):
                 raise ValidationError(
                     self.env._(
-                        "The SIRET %(siret)s of %(partner)s does not begin with its SIREN "
-                        "%(siren)s. Correct one of them.",
+                        "The SIRET %(siret)s of %(partner)s does not begin with its "
+                        "SIREN %(siren)s. Correct one of them.",
                         siret=siret,
                         siren=partner.fr_siren,
                         partner=partner.display_name,
@@ -113,8 +114,9 @@ class ResPartner(models.Model):
             ):
                 raise ValidationError(
                     self.env._(
-                        "The e-invoicing address %(value)s of %(partner)s is wrong: it "
-                        "begins with the SIREN and has letters, digits and + - _ . only.",
+                        "The e-invoicing address %(value)s of %(partner)s is wrong: "
+                        "it begins with the SIREN and has letters, digits and "
+                        "+ - _ . only.",
                         value=address,
                         partner=partner.display_name,
                     )
@@ -123,7 +125,7 @@ class ResPartner(models.Model):
     # === Helpers === #
 
     def _fr_is_business(self):
-        """Say whether the partner buys as a business (a company, or has a VAT number)."""
+        """Say whether the partner buys as a business (company or VAT number)."""
         self.ensure_one()
         partner = self.commercial_partner_id
         return bool(partner.is_company or partner.vat or partner.fr_siren)

@@ -42,6 +42,9 @@ class FrInvoicePage(models.AbstractModel):
         :param bool draft: say on the page that it is not the issued document
         :rtype: str
         """
+        code = "fr_FR" if builder.is_french else "en_US"
+        if self.env["res.lang"]._get_data(code=code):
+            move = move.with_context(lang=code)  # names of units
         format_ = Format(builder.is_french, document)
         values = self._prepare_values(move, document, builder, format_)
         if draft:
@@ -62,7 +65,7 @@ class FrInvoicePage(models.AbstractModel):
             "words": format_.words,
             "title": title(document.type_code, builder.is_french),
             "document": document,
-            "logo": image_data_uri(company.logo) if company.logo else False,
+            "logo": self._get_logo(company),
             "colour": colour(company.primary_color),
             "countries": self._get_countries(document, builder),
             "meta": self._get_meta(document, builder, format_),
@@ -83,6 +86,13 @@ class FrInvoicePage(models.AbstractModel):
             "terms": builder.terms,
             "footer": self._get_footer(document, builder, format_),
         }
+
+    @api.model
+    def _get_logo(self, company):
+        """Give the company's logo as a data: address, not the one Odoo puts first."""
+        if not company.logo or company.uses_default_logo:
+            return False
+        return image_data_uri(company.logo)
 
     @api.model
     def _get_countries(self, document, builder):
@@ -216,5 +226,7 @@ class FrInvoicePage(models.AbstractModel):
             parts.append(f"SIRET {document.seller.siret}")
         if document.seller.vat:
             parts.append(f"{format_.words['vat']} {document.seller.vat}")
-        parts += [text for text in (document.seller.phone, document.seller.email) if text]
+        parts += [
+            text for text in (document.seller.phone, document.seller.email) if text
+        ]
         return " · ".join(parts)
