@@ -23,6 +23,7 @@ CORES = {
         "pyfrctc",
         "pypdf",
         "saxonche",
+        "stdnum",
         "weasyprint",
         "xmlsec",
     },

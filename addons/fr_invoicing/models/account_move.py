@@ -176,6 +176,10 @@ class AccountMove(models.Model):
                     )
                 )
         result = super().button_draft()
+        # the files were detached under the feet of the fields
+        self.invalidate_recordset(
+            ["invoice_pdf_report_id", "invoice_pdf_report_file", "fr_facturx_xml_file"]
+        )
         self.filtered(lambda move: move.fr_facturx_state != "none").write(
             {
                 "fr_facturx_state": "none",
