@@ -132,9 +132,9 @@ def _name(database):
 
 
 def _rename(odoo, old, new):
+    drop(odoo, new)
     odoo.server.query(f'alter database "{_name(old)}" rename to "{_name(new)}"')
     if odoo.filestore(old).exists():
-        shutil.rmtree(odoo.filestore(new), ignore_errors=True)
         odoo.filestore(old).rename(odoo.filestore(new))
 
 
@@ -149,16 +149,32 @@ def base_template(odoo):
     key = base_key(odoo)
     name = f"tpl_base_{key}"
     with _lock(odoo):
-        if not exists(odoo, name):
-            store = paths.cache() / "templates"
-            dump = store / key
-            with safe.locked(store / f"{key}.lock"):
-                if dump.exists():
-                    _restore(odoo, dump, name)
-                else:
-                    _build_base(odoo, name)
-                    _dump(odoo, name, dump)
+        if not _complete(odoo, name):
+            if odoo.server.own:
+                _base_through_cache(odoo, key, name)
+            else:
+                _build_base(odoo, name)
     return name
+
+
+def _complete(odoo, template):
+    """Whether a template and its file store are there; on a server that serves several
+    clones the database may have come from another one.
+    """
+    return exists(odoo, template) and odoo.filestore(template).is_dir()
+
+
+def _base_through_cache(odoo, key, name):
+    """Dumps are read by the PostgreSQL that wrote them: its version names them too."""
+    version = odoo.server.query("show server_version_num")[0][0][:-4]
+    store = paths.cache() / "templates"
+    dump = store / f"{key}-pg{version}"
+    with safe.locked(store / f"{dump.name}.lock"):
+        if dump.exists():
+            _restore(odoo, dump, name)
+        else:
+            _build_base(odoo, name)
+            _dump(odoo, name, dump)
 
 
 def _build_base(odoo: Odoo, name):
@@ -210,7 +226,7 @@ def suite_template(odoo, addons=None):
     base = base_template(odoo)
     name = f"tpl_suite_{suite_key(odoo, addons)}"
     with _lock(odoo):
-        if not exists(odoo, name):
+        if not _complete(odoo, name):
             with step(f"Template database with {', '.join(addons)}"):
                 work = f"{name}_new"
                 copy(odoo, base, work)

@@ -63,7 +63,7 @@ class Odoo:
             "db_host": self.server.host,
             "db_port": self.server.port,
             "db_user": self.server.user,
-            "db_password": self.server.password() or "False",
+            "db_password": self.server.password(),
             "db_name": database,
             "http_port": http_port,
             "gevent_port": settings.get("odoo", "gevent_port", "RELEVE_GEVENT_PORT")

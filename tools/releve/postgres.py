@@ -51,6 +51,11 @@ class Server:
     bin: Path
     passfile: Path | None = None
 
+    @property
+    def own(self):
+        """Whether this clone made the server, for itself alone."""
+        return self.passfile is not None
+
     def environment(self):
         """Variables with which libpq programs and psycopg2 find the server."""
         named = {
@@ -272,7 +277,7 @@ class _Cluster:
                 "-E",
                 "UTF8",
                 "--locale=C.UTF-8",
-                "--no-sync",
+                *(["--no-sync"] if self.kind == "test" else []),
                 problem="PostgreSQL's initdb failed",
             )
             secret.unlink()
