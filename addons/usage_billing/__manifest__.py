@@ -20,6 +20,7 @@
         "security/usage_billing_groups.xml",
         "security/ir.model.access.csv",
         "security/usage_billing_rules.xml",
+        "security/usage_portal_rules.xml",
         "data/decimal_precision_data.xml",
         "data/ir_sequence_data.xml",
         "data/mail_activity_type_data.xml",
@@ -34,9 +35,17 @@
         "views/usage_meter_views.xml",
         "views/usage_source_views.xml",
         "wizards/usage_quarantine_ignore_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/portal_templates.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {
+        "web.assets_frontend": [
+            "usage_billing/static/src/portal/**/*",
+        ],
+        "web.assets_tests": [
+            "usage_billing/static/tests/tours/**/*",
+        ],
         "web.assets_backend": [
             "usage_billing/static/src/fields/**/*",
         ],

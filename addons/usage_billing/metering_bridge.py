@@ -102,6 +102,22 @@ class Store:
         period_ids = self._postgres().periods_of_batches(batches.ids)
         self.rebuild(self.env["usage.period"].browse(period_ids))
 
+    def periods_of(self, batches):
+        """Periods that events of these batches fell into."""
+        self.env.flush_all()
+        return self.env["usage.period"].browse(
+            self._postgres().periods_of_batches(batches.ids)
+        )
+
+    def erase(self, source):
+        """Forget everything a source sent; a later re-send counts as new.
+
+        :param usage.source source: one from which nothing was billed
+        """
+        self.env.flush_all()
+        period_ids = self._postgres().erase(source.company_id.id, source.id)
+        self.rebuild(self.env["usage.period"].browse(period_ids))
+
     # -- reading -----------------------------------------------------------------------
 
     def aggregate(self, periods, meters=None, dimensions=True, as_of=None):

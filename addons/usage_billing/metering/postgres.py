@@ -66,6 +66,29 @@ class PostgresStore:
             selection = select_from_events(cursor, periods, routes)
             cursor.execute(f"INSERT INTO usage_store_rollup ({COLUMNS}) {selection}")
 
+    def erase(self, company_id, source_id):
+        """Forget a source: its events and their identities, as if never received.
+
+        Only for usage that nobody was billed for; the caller makes sure of that, and
+        makes the rollups of the periods again.
+
+        :return: ids of the periods the events fell into
+        """
+        cursor = self.cursor
+        cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute(
+            "DELETE FROM usage_store_event WHERE company_id = %s AND source_id = %s"
+            " RETURNING event_id, period_id",
+            [company_id, source_id],
+        )
+        erased = cursor.fetchall()
+        identity = identity_function(company_id, source_id)
+        cursor.execute(
+            "DELETE FROM usage_store_identity WHERE identity = ANY(%s::uuid[])",
+            [[identity(event_id)[0].hex() for event_id, _period in erased]],
+        )
+        return sorted({period_id for _event_id, period_id in erased})
+
     def dimset_ids(self, wanted):
         """Numbers of dimension sets, new ones added to the dictionary.
 

@@ -20,4 +20,6 @@ from . import usage_event
 from . import account_move
 from . import account_move_line
 from . import res_company
+from . import usage_explorer
+from . import usage_sample
 from . import res_config_settings

@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 
 class UsageSource(models.Model):
@@ -129,3 +130,47 @@ class UsageSource(models.Model):
             "usage_billing.usage_batch_action"
         )
         return {**action, "domain": [("source_id", "=", self.id)], "context": {}}
+
+    # ------------------------------------------------------------------
+    # business
+    # ------------------------------------------------------------------
+    def _erase(self):
+        """Forget all that these sources delivered, as if it had never come.
+
+        For sample data and rehearsals. A source of which anything was billed is the
+        evidence of invoices and stays whole.
+
+        :raise UserError: a billed period holds usage of the source
+        """
+        Batch = self.env["usage.batch"].with_context(active_test=False)
+        for source in self:
+            store = Batch.with_company(source.company_id)._store()
+            batches = Batch.search([("source_id", "=", source.id)])
+            if "billed" in store.periods_of(batches).mapped("state"):
+                raise UserError(
+                    self.env._(
+                        "Usage of source %(source)s was invoiced and is kept as the "
+                        "evidence of the invoices. Archive the source instead.",
+                        source=source.name,
+                    )
+                )
+            store.erase(source)
+            self._erase_held_rows(batches)
+            batches.write(
+                {
+                    "rows_read": 0,
+                    "accepted_count": 0,
+                    "duplicate_count": 0,
+                    "quarantined_count": 0,
+                    "ignored_count": 0,
+                }
+            )
+            batches.unlink()
+
+    def _erase_held_rows(self, batches):
+        """Held rows go with their source only, never one by one: hence no unlink()."""
+        self.env["usage.quarantine"].flush_model()
+        self.env.cr.execute(
+            SQL("DELETE FROM usage_quarantine WHERE batch_id = ANY(%s)", batches.ids)
+        )
+        self.env["usage.quarantine"].invalidate_model()

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 
 import pytest
+
 from sample import story, usage_file
 
 
