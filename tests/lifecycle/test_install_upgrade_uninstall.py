@@ -1,4 +1,4 @@
-"""Each add-on installs alone, upgrades without moving a figure and leaves without harming the ledger."""
+"""Add-ons install alone, upgrade without moving a figure, leave the ledger intact."""
 
 import pytest
 
@@ -22,7 +22,9 @@ partner = env["res.partner"].create({
     "name": "Atelier du Pont", "country_id": env.ref("base.fr").id, "is_company": True,
     "vat": "FR23334175221", "company_registry": "33417522101010",
 })
-product = env["product.product"].create({"name": "Hosting", "type": "service", "lst_price": 100})
+product = env["product.product"].create({
+    "name": "Hosting", "type": "service", "lst_price": 100,
+})
 move = env["account.move"].create({
     "move_type": "out_invoice",
     "partner_id": partner.id,

@@ -93,6 +93,7 @@ def db(options):
 
 
 def serve(options):
+    demo.require_port(options.port)
     odoo = prepare(options.cluster, packages=False)
     config = odoo.configuration(
         options.name,

@@ -14,6 +14,16 @@ TEST_PACKAGES = {
     "chromium": "browser tours and screenshots",
     "poppler-utils": "looking into PDF files (pdftotext, pdftoppm)",
 }
+# programs that serve as well as the package of that name
+PROGRAMS = {
+    "chromium": ("chromium", "google-chrome"),
+    "poppler-utils": ("pdftotext",),
+}
+# programs that serve as well as the package of that name
+PROGRAMS = {
+    "chromium": ("chromium", "google-chrome"),
+    "poppler-utils": ("pdftotext",),
+}
 DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -93,9 +103,12 @@ def mirror(etc=Path("/etc/apt")):
 
 
 def missing_packages(wanted):
-    """Names among ``wanted`` that dpkg does not have installed; all of them where there
-    is no dpkg.
-    """
+    """Names among ``wanted`` that this machine lacks; libraries all, without dpkg."""
+    wanted = [
+        name for name in wanted if not any(map(shutil.which, PROGRAMS.get(name, ())))
+    ]
+    if not wanted:
+        return []
     if not shutil.which("dpkg-query"):
         return list(wanted)
     done = subprocess.run(

@@ -54,7 +54,7 @@ def require_port(port):
     """
     if not port_is_free(port):
         raise Failure(
-            f"Port {port} is taken by another program. Choose another one: "
+            f"Port {port} is taken by another program. Choose another one, such as "
             f"make demo PORT={_next_free(port)}"
         )
 

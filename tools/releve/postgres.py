@@ -9,6 +9,7 @@ The server refuses to run as root, so for root it runs under an unprivileged acc
 with its data in a folder that this account can reach.
 """
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -331,10 +332,24 @@ class _Cluster:
             self._launch()
         return self._server()
 
+    def _forget_dead_server(self):
+        """Remove the note of a killed server whose process nobody has cleared away.
+
+        Containers often lack the program that does so; PostgreSQL then takes the dead
+        process for a running server and refuses to start.
+        """
+        note = self.data / "postmaster.pid"
+        if not note.exists():
+            return
+        process = Path("/proc") / note.read_text().split()[0] / "stat"
+        if process.exists() and process.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            note.unlink()
+
     def _launch(self):
         note = self.notes / "port"
         port = int(note.read_text()) if note.exists() else 0
         for _attempt in range(3):
+            self._forget_dead_server()
             if not port or not port_is_free(port):
                 port = free_port()
             safe.write(note, str(port))
@@ -369,6 +384,7 @@ class _Cluster:
         raise Failure(problem)
 
     def stop(self):
+        self._forget_dead_server()
         if not (self.data / "postmaster.pid").exists():
             return
         try:
@@ -390,3 +406,5 @@ class _Cluster:
     def delete(self):
         shutil.rmtree(self.data.parent, ignore_errors=True)
         shutil.rmtree(self.notes, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.home.rmdir()  # unless the other cluster is still there
