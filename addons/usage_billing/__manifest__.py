@@ -28,6 +28,12 @@
         "data/ir_cron_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
+        "views/usage_billing_run_views.xml",
+        "views/usage_subscription_views.xml",
+        "views/usage_plan_views.xml",
+        "views/usage_rated_line_views.xml",
+        "views/usage_account_role_views.xml",
+        "views/account_move_views.xml",
         "views/usage_event_views.xml",
         "views/usage_batch_views.xml",
         "views/usage_quarantine_views.xml",

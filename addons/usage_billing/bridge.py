@@ -4,6 +4,7 @@ The only file that knows both sides. Odoo hands out floats for money, naive UTC 
 instants and ids for relations; the core wants Decimals, aware instants and keys.
 """
 
+from contextlib import contextmanager
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
@@ -234,8 +235,18 @@ def check_charge(record):
 
     :raise ValidationError: names the charge and what is wrong with it
     """
-    try:
+    with naming_charge(record):
         charge_of(record)
+
+
+@contextmanager
+def naming_charge(record):
+    """Say which charge the core refused, and why, in a sentence.
+
+    :raise ValidationError: in place of a RatingError
+    """
+    try:
+        yield
     except RatingError as error:
         raise ValidationError(
             record.env._(

@@ -141,7 +141,6 @@ def _rate_period(due, measured, live):
     share = bridge.share_of(period)
     value = bridge.period_of(period)
     for charge in charges_of(due):
-        core_charge = bridge.charge_of(charge)
         sets = measured.get((period.id, charge.id), {})
         billed_sets = live.get((period.id, charge.id), {})
         keys = sorted(sets.keys() | billed_sets.keys())
@@ -150,15 +149,16 @@ def _rate_period(due, measured, live):
         for key in keys:
             found = sets.get(key) or _Measured()
             billed = billed_sets.get(key)
-            line = rate(
-                core_charge,
-                _usage_of(charge, found),
-                currency,
-                period=value,
-                share=share,
-                closes=due.reason in (CLOSE, LATE),
-                billed=bridge.billed_of(billed.components) if billed else None,
-            )
+            with bridge.naming_charge(charge):
+                line = rate(
+                    bridge.charge_of(charge),
+                    _usage_of(charge, found),
+                    currency,
+                    period=value,
+                    share=share,
+                    closes=due.reason in (CLOSE, LATE),
+                    billed=bridge.billed_of(billed.components) if billed else None,
+                )
             yield Rated(
                 period=period,
                 charge=charge,

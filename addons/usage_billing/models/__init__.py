@@ -3,6 +3,7 @@ from . import usage_plan
 from . import usage_plan_version
 from . import usage_charge
 from . import usage_subscription
+from . import usage_subscription_current
 from . import usage_period
 from . import usage_billing_run
 from . import usage_billing_run_line

@@ -61,6 +61,12 @@ class AccountMove(models.Model):
             move.usage_rated_line_count = lines
             move.usage_event_count = events
 
+    def _compute_show_reset_to_draft_button(self):
+        """No button for what :meth:`button_draft` refuses."""
+        super()._compute_show_reset_to_draft_button()
+        for move in self.filtered("usage_run_id"):
+            move.show_reset_to_draft_button = False
+
     # ------------------------------------------------------------------
     # tax
     # ------------------------------------------------------------------

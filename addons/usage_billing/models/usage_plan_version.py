@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools import format_date
 
 from ..bridge import check_charge
 
@@ -65,13 +66,14 @@ class UsagePlanVersion(models.Model):
     # compute
     # ------------------------------------------------------------------
     @api.depends("plan_id.name", "number", "valid_from")
+    @api.depends_context("lang")
     def _compute_display_name(self):
         for version in self:
             version.display_name = self.env._(
                 "%(plan)s, version %(number)s from %(date)s",
                 plan=version.plan_id.name or "",
                 number=version.number,
-                date=version.valid_from or "",
+                date=format_date(self.env, version.valid_from),
             )
 
     @api.depends("charge_ids")

@@ -131,6 +131,9 @@ class UsageRatedLine(models.Model):
     event_count = fields.Integer(
         string="Events", readonly=True, help="Events behind the quantity."
     )
+    explanation_html = fields.Html(
+        string="Why This Amount", compute="_compute_explanation_html", sanitize=False
+    )
     component_ids = fields.One2many(
         "usage.rated.component", "rated_line_id", readonly=True
     )
@@ -171,6 +174,59 @@ class UsageRatedLine(models.Model):
     def _compute_amount_currency(self):
         for line in self:
             line.amount_currency = float(line.amount or 0)
+
+    @api.depends_context("lang")
+    def _compute_explanation_html(self):
+        for line in self:
+            line.explanation_html = self.env["ir.qweb"]._render(
+                "usage_billing.rated_line_explanation",
+                {"rows": line._prepare_explanation_rows()},
+            )
+
+    def _prepare_explanation_rows(self):
+        """The visible equation: components, rounding and what was billed before.
+
+        sum of exact components + rounding = amount of this line
+        """
+        self.ensure_one()
+        rows = [
+            self._prepare_explanation_row(
+                component.name,
+                component.exact_amount,
+                quantity=component.quantity,
+                price=component.unit_price,
+            )
+            for component in self.component_ids
+        ]
+        rounding = self.amount - self.exact_amount
+        rows.append(self._prepare_explanation_row(self.env._("Rounding"), rounding))
+        rows.append(
+            self._prepare_explanation_row(
+                self.env._("Billed by this line"), self.amount, is_total=True
+            )
+        )
+        if self.already_billed:
+            rows.append(
+                self._prepare_explanation_row(
+                    self.env._("Billed before for this period"), self.already_billed
+                )
+            )
+        return rows
+
+    def _prepare_explanation_row(
+        self, name, value, quantity=None, price=None, is_total=False
+    ):
+        detail = ""
+        if quantity is not None and price is not None:
+            detail = f"{messages.number(self.env, quantity)} × " + messages.number(
+                self.env, price
+            )
+        return {
+            "name": name,
+            "detail": detail,
+            "value": f"{messages.number(self.env, value)} {self.currency_id.name}",
+            "is_total": is_total,
+        }
 
     # ------------------------------------------------------------------
     # write / unlink
