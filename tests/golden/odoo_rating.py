@@ -8,8 +8,9 @@ buttons of the billing run and reads invoice lines. Never imports the core.
 import contextlib
 import itertools
 import uuid
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
 from harness import BadCase, Unsupported
 from rating_case import (
@@ -33,7 +34,6 @@ MODELS = {
 }
 AGGREGATIONS = ("sum", "count", "max")
 ADJUSTMENTS = ("discount", "maximum", "minimum")
-USAGE_TYPE = "usage"
 
 #: lengths a billing period can have, shortest first
 UNITS = ("day", "week", "month", "quarter", "year")
@@ -222,6 +222,7 @@ class Story:
                     "name": self.session.unique("source"),
                     "code": self.session.unique("source"),
                     "kind": "manual",
+                    "future_tolerance_min": -1,
                 }
             )
         return self.source[name]
@@ -520,6 +521,14 @@ def rerate(session, case):
     return {"phases": totals, "total": sum((t["total"] for t in totals), ZERO)}
 
 
+def check_midnight(case):
+    """Where instants of events count, the period must begin and end at midnight."""
+    start, end, zone = bounds(case)
+    for moment in (start, end):
+        if moment.astimezone(ZoneInfo(zone)).time() != time():
+            raise Unsupported("a period that does not begin at midnight")
+
+
 def aggregate(session, case):
     return billed_events(session, case, read_events(case))
 
@@ -541,6 +550,9 @@ def billed_events(session, case, events, code=None, by_source=False):
     :param str code: only events of this code are measured; None for all
     :param bool by_source: the same id in two sources is two events
     """
+    check_midnight(case)
+    if case.number("opening_quantity", ZERO):
+        raise Unsupported("a level carried over")
     story = Story(session, case)
     decimals = {}
     for fields in case.objects("charges"):
@@ -577,6 +589,10 @@ def meter_vals(fields):
     aggregation = fields.text("aggregation")
     if aggregation not in AGGREGATIONS:
         raise Unsupported(f"aggregation {aggregation}")
+    if fields.flag("carries_over", False):
+        raise Unsupported("a level carried over")
+    if fields.raw("group_by", None):
+        raise Unsupported("groups inside a meter")
     name = fields.text("property", None)
     mode, decimals = rounding_of(fields.object("rounding", None))
     vals = {
@@ -592,6 +608,7 @@ def meter_vals(fields):
 
 def event_priced(session, case):
     """The events' own amounts, passed through."""
+    check_midnight(case)
     story = Story(session, case)
     keys = []
     for fields in case.objects("charges"):

@@ -7,6 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# no deadline: a busy machine is no reason to fail; --hypothesis-profile=thorough
+# tries every property on many more examples
+settings.register_profile("suite", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=3000)
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[2]
 for addon in sorted((ROOT / "addons").iterdir()):
