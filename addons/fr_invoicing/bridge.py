@@ -204,8 +204,8 @@ def references(move):
 
     :rtype: tuple[Reference]
     """
-    if origin := move.fr_origin_move_id:
-        return (Reference(origin.name, origin.invoice_date),)
+    if origins := move._fr_get_corrected_moves():
+        return tuple(Reference(origin.name, origin.invoice_date) for origin in origins)
     if move.fr_origin_number:
         return (Reference(move.fr_origin_number, move.fr_origin_date or None),)
     return ()

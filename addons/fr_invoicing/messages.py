@@ -147,4 +147,5 @@ def message(env, code, facts):
     :param str code: key of MESSAGES
     :param dict facts: named values of the sentence
     """
-    return env._(MESSAGES[code]) % facts
+    sentence = env._(MESSAGES[code])
+    return sentence % facts

@@ -11,6 +11,7 @@ an empty list.
 
 import atexit
 import base64
+import contextlib
 import json
 import os
 import subprocess
@@ -76,10 +77,8 @@ class Checker:
         if process is None:
             return
         for stream in (process.stdin, process.stdout):
-            try:
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                pass
         try:
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:

@@ -8,6 +8,6 @@ from . import res_company
 from . import res_config_settings
 from . import ir_attachment
 from . import ir_actions_report
+from . import fr_facturx_mixin
 from . import account_move
-from . import account_move_facturx
 from . import account_move_send

@@ -4,16 +4,17 @@ from odoo.exceptions import RedirectWarning, UserError
 
 from .. import bridge
 from ..const import FACTURX_STATES, TYPE_CODES
-from ..einvoice import tva
+from ..einvoice import mentions, tva
 
 
 class AccountMove(models.Model):
     """What a French customer invoice says about itself, and what stops its posting.
 
-    Making the file is in account_move_facturx.py.
+    Making the file is in fr_facturx_mixin.py.
     """
 
-    _inherit = "account.move"
+    _name = "account.move"
+    _inherit = ["account.move", "fr.facturx.mixin"]
 
     fr_is_concerned = fields.Boolean(
         compute="_compute_fr_is_concerned",
@@ -195,12 +196,40 @@ class AccountMove(models.Model):
             if not move.company_id.fr_check_on_post:
                 continue
             if findings := bridge.check_buyer_siren(move):
+                if len(self) > 1 or move.usage_run_id:
+                    # a run holds this customer with the reason and posts the others
+                    raise UserError(findings[0].message)
                 partner = move.commercial_partner_id
                 raise RedirectWarning(
                     findings[0].message,
                     partner._get_records_action(name=partner.display_name),
                     self.env._("Open the customer"),
                 )
+
+    def _fr_get_corrected_moves(self):
+        """Give the invoices a credit note corrects.
+
+        The reversed one; for a credit note that a billing run made of corrected usage,
+        those where the earlier revisions of its rated lines were invoiced.
+        """
+        self.ensure_one()
+        if self.fr_origin_move_id or self.move_type != "out_refund":
+            return self.fr_origin_move_id
+        rated = self.invoice_line_ids.usage_rated_line_id.sudo()  # results of the run
+        if not rated:
+            return self.browse()
+        earlier = rated.search(
+            [
+                ("subscription_id", "in", rated.subscription_id.ids),
+                ("charge_id", "in", rated.charge_id.ids),
+                ("period_id", "in", rated.period_id.ids),
+                ("state", "=", "posted"),
+                ("id", "not in", rated.ids),
+            ]
+        )
+        return earlier.move_id.filtered(
+            lambda move: move.move_type == "out_invoice" and move.state == "posted"
+        ).sorted("invoice_date")
 
     def _fr_preflight(self):
         """Give what is wrong before anything is built.
@@ -210,3 +239,63 @@ class AccountMove(models.Model):
         self.ensure_one()
         move = self.sudo()  # company and partner data the biller may not read
         return [*bridge.check_identities(move), *bridge.check_content(move)]
+
+    # === Sending === #
+
+    def _fr_needs_facturx(self):
+        """Say whether sending this invoice means sending our Factur-X."""
+        self.ensure_one()
+        return self.fr_is_concerned and self.state == "posted"
+
+    def _need_ubl_cii_xml(self, ubl_cii_format):
+        """Keep Odoo from a second electronic invoice beside ours.
+
+        Its Factur-X breaks nine fatal BR-FR rules, and a French business must receive
+        one electronic original. Customers abroad keep the format of their country.
+        """
+        if self._fr_needs_facturx() and (
+            ubl_cii_format == "facturx"
+            or self.commercial_partner_id._fr_get_buyer_kind() == mentions.BUSINESS
+        ):
+            return False
+        return super()._need_ubl_cii_xml(ubl_cii_format)
+
+    def _get_fields_to_detach(self):
+        """Detach our XML with the PDF when the invoice goes back to draft."""
+        return [*super()._get_fields_to_detach(), "fr_facturx_xml_file"]
+
+    def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
+        """Give our XML where Odoo would write its own."""
+        self.ensure_one()
+        if self._fr_needs_facturx() and filetype == "ubl" and not self.ubl_cii_xml_id:
+            self._fr_generate_facturx()
+            if self.fr_facturx_state != "valid":
+                return {
+                    "filename": self.fr_facturx_xml_filename,
+                    "filetype": "xml",
+                    "content": b"",
+                    "errors": self._fr_get_findings_text().splitlines(),
+                }
+            attachment = self._fr_get_xml_attachment()
+            return {
+                "filename": attachment.name,
+                "filetype": "xml",
+                "content": attachment.raw,
+            }
+        return super()._get_invoice_legal_documents(filetype, allow_fallback)
+
+    def _fr_get_xml_attachment(self):
+        """Give the attachment that holds the XML of the Factur-X."""
+        self.ensure_one()
+        return (
+            self.env["ir.attachment"]
+            .sudo()  # the caller can read the invoice; the file belongs to the field
+            .search(
+                [
+                    ("res_model", "=", self._name),
+                    ("res_id", "=", self.id),
+                    ("res_field", "=", "fr_facturx_xml_file"),
+                ],
+                limit=1,
+            )
+        )

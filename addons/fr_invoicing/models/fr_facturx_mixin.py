@@ -17,15 +17,18 @@ _logger = logging.getLogger(__name__)
 BATCH = 40
 
 
-class AccountMove(models.Model):
-    """Makes, checks and attaches the Factur-X of posted invoices.
+class FrFacturxMixin(models.AbstractModel):
+    """Makes, checks and attaches the Factur-X of posted invoices (account.move).
+
+    A mixin so that account_move.py stays about the invoice itself.
 
     The order never changes: preflight, document, XML, official rules, PDF, attach. A
     document with a fatal finding is not attached; a document that could not be checked
     is not attached either and is marked differently.
     """
 
-    _inherit = "account.move"
+    _name = "fr.facturx.mixin"
+    _description = "French Electronic Invoice"
 
     # === Actions === #
 
@@ -260,7 +263,11 @@ class AccountMove(models.Model):
     # === Background === #
 
     def _fr_enqueue_facturx(self):
-        """Leave the Factur-X of freshly posted invoices to the background."""
+        """Leave the Factur-X of freshly posted invoices to the background.
+
+        Jobs where a job runner is loaded, else the scheduled action; whoever comes
+        first does the work, the other finds nothing left.
+        """
         wanted = self.filtered(
             lambda move: (
                 move.company_id.fr_facturx_auto
@@ -269,12 +276,26 @@ class AccountMove(models.Model):
         )
         if not wanted:
             return
-        wanted.fr_facturx_state = "pending"
-        cron = self.env.ref(
+        wanted.write({"fr_facturx_state": "pending"})
+        if self.env["usage.billing.run"]._is_job_runner_loaded():
+            for start in range(0, len(wanted), BATCH):
+                part = wanted[start : start + BATCH]
+                part.with_delay(
+                    channel="root.billing",
+                    description=self.env._("Factur-X of %(count)s", count=len(part)),
+                    identity_key=f"fr_invoicing.facturx.{part[0].id}.{len(part)}",
+                )._job_fr_generate_facturx()
+        elif cron := self.env.ref(
             "fr_invoicing.ir_cron_make_facturx", raise_if_not_found=False
-        )
-        if cron:
-            cron.sudo()._trigger()
+        ):
+            cron.sudo()._trigger()  # a biller may not touch scheduled actions
+
+    def _job_fr_generate_facturx(self):
+        """Body of a job: the invoices still waiting, no commit (the engine commits)."""
+        moves = self.exists().try_lock_for_update(allow_referencing=True)
+        moves.filtered(
+            lambda move: move.fr_facturx_state == "pending"
+        )._fr_generate_facturx()
 
     @api.model
     def _cron_fr_generate_facturx(self):
@@ -283,7 +304,7 @@ class AccountMove(models.Model):
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=self.search_count(domain))
         while moves := self.search(domain, limit=BATCH, order="id"):
-            moves = moves.try_lock_for_update()
+            moves = moves.try_lock_for_update(allow_referencing=True)
             if not moves:
                 return
             moves._fr_generate_facturx()
