@@ -234,23 +234,6 @@ class TestFacturx(FrInvoicingCommon):
         reason = "//ram:ApplicableTradeTax/ram:ExemptionReasonCode"
         self.assertEqual(self._texts(move, reason), ["VATEX-FR-FRANCHISE"])
 
-    def test_service_period_ends_the_day_before_the_excluded_end(self):
-        line_model = self.env["account.move.line"]
-        if "usage_period_start" not in line_model._fields:
-            self.skipTest("this version of usage_billing has no period on the line")
-        move = self._make_invoice([self._line()], post=False)
-        move.invoice_line_ids.write(
-            {
-                "usage_period_start": date(2026, 10, 1),
-                "usage_period_end": date(2026, 11, 1),
-            }
-        )
-        move.action_post()
-        move._fr_generate_facturx()
-        self.assertValid(move)
-        period = "//ram:BillingSpecifiedPeriod/ram:EndDateTime/*"
-        self.assertEqual(set(self._texts(move, period)), {"20261031"})
-
     def test_company_of_another_country_is_left_alone(self):
         self.company.account_fiscal_country_id = self.env.ref("base.be")
         move = self._make_invoice([self._line(tax_ids=[Command.clear()])])
