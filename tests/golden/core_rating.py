@@ -44,9 +44,6 @@ from rating.periods import (
     days30,
     periods,
 )
-from rating.pricers._blocks import BlockTier
-from rating.pricers.graduated_percentage import PercentTier
-from rating.pricers.stairstep import StairstepTier
 from rating.rounding import ZERO, exact_arithmetic, round_money, round_quantity
 from rating.values import BilledPart, LevelChange, PricingUnit
 
@@ -82,7 +79,7 @@ def _tier(fields):
 
 
 def _percent_tier(fields):
-    return PercentTier(
+    return pricers.PercentTier(
         fields.number("up_to"),
         fields.number("rate_percent"),
         fields.number("flat_fee", ZERO),
@@ -91,7 +88,7 @@ def _percent_tier(fields):
 
 
 def _block_tier(fields):
-    return BlockTier(
+    return pricers.BlockTier(
         fields.number("block_size"),
         fields.number("max_blocks"),
         fields.number("block_price"),
@@ -100,7 +97,7 @@ def _block_tier(fields):
 
 def _stairstep_tier(fields):
     limits = fields.object("limits")
-    return StairstepTier(
+    return pricers.StairstepTier(
         tuple((name, limits.number(name)) for name in limits.names()),
         fields.number("price"),
     )

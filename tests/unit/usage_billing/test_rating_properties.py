@@ -20,6 +20,7 @@ from rating import (
 )
 from rating.explain import residual
 from rating.pricers import (
+    BlockTier,
     CostPlus,
     EventPriced,
     Graduated,
@@ -29,7 +30,6 @@ from rating.pricers import (
     PerUnit,
     Volume,
 )
-from rating.pricers._blocks import BlockTier
 from rating.rounding import allocate, apportion, exact_arithmetic, round_money
 
 CURRENCIES = st.sampled_from(

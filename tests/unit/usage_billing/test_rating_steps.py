@@ -17,8 +17,7 @@ from rating import (
     rate,
 )
 from rating.explain import residual
-from rating.pricers import Flat, Graduated, Package, PerUnit, Stairstep
-from rating.pricers.stairstep import StairstepTier
+from rating.pricers import Flat, Graduated, Package, PerUnit, Stairstep, StairstepTier
 from rating.steps import ORDER
 from rating.values import BilledPart, PricingUnit
 

@@ -11,16 +11,17 @@ A price model is a frozen dataclass with
 from dataclasses import fields
 
 from ..errors import RatingError
+from ._blocks import BlockTier
 from .cost_plus import CostPlus
 from .event_priced import EventPriced
 from .flat import Flat
 from .graduated import Graduated
 from .graduated_blocks import GraduatedBlocks
 from .graduated_level import GraduatedLevel
-from .graduated_percentage import GraduatedPercentage
+from .graduated_percentage import GraduatedPercentage, PercentTier
 from .package import Package
 from .percentage import Percentage
-from .stairstep import Stairstep
+from .stairstep import Stairstep, StairstepTier
 from .unit import PerUnit
 from .volume import Volume
 from .volume_blocks import VolumeBlocks
@@ -60,4 +61,11 @@ def build(model, **parameters):
     return cls(**parameters)
 
 
-__all__ = ["PRICERS", "build"] + [cls.__name__ for cls in PRICERS.values()]
+__all__ = [
+    "PRICERS",
+    "BlockTier",
+    "PercentTier",
+    "StairstepTier",
+    "build",
+    *(cls.__name__ for cls in PRICERS.values()),
+]

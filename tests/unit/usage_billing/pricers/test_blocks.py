@@ -2,8 +2,7 @@
 import pytest
 
 from rating import Charge, Currency, rate
-from rating.pricers import GraduatedBlocks, VolumeBlocks
-from rating.pricers._blocks import BlockTier
+from rating.pricers import BlockTier, GraduatedBlocks, VolumeBlocks
 
 TIERS = (BlockTier("100", "10", "1"), BlockTier("1000", "100", "0.5"))
 

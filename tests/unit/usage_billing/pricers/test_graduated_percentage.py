@@ -1,8 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 import pytest
 
-from rating.pricers import GraduatedPercentage
-from rating.pricers.graduated_percentage import PercentTier
+from rating.pricers import GraduatedPercentage, PercentTier
 
 PRICE = GraduatedPercentage(
     (

@@ -2,8 +2,7 @@
 import pytest
 
 from rating import Charge, Currency, Usage, rate
-from rating.pricers import Stairstep
-from rating.pricers.stairstep import StairstepTier
+from rating.pricers import Stairstep, StairstepTier
 
 STEPS = Stairstep(
     (
