@@ -4,3 +4,4 @@ from . import test_billing_import_tour
 from . import test_billing_import_wizard
 from . import test_billing_mapping
 from . import test_provision
+from . import test_usage_sample

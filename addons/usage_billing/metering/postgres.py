@@ -6,6 +6,7 @@ from datetime import date
 from psycopg2.extras import execute_values
 
 from .append import Append
+from .keys import identity_function
 from .rollups import (
     COLUMNS,
     LIVE,
@@ -85,7 +86,7 @@ class PostgresStore:
         identity = identity_function(company_id, source_id)
         cursor.execute(
             "DELETE FROM usage_store_identity WHERE identity = ANY(%s::uuid[])",
-            [[identity(event_id)[0].hex() for event_id, _period in erased]],
+            [[identity(event_id)[1].hex() for event_id, _period in erased]],
         )
         return sorted({period_id for _event_id, period_id in erased})
 

@@ -1,3 +1,4 @@
+import base64
 import csv
 import io
 import logging
@@ -86,10 +87,17 @@ class UsageSample(models.Model):
         """Give an empty company the seller's identity; a real company keeps its own."""
         if not self._is_blank(company):
             return
-        vals = {"name": story.SELLER.name, **self._prepare_address_vals(story.SELLER)}
-        self._fill(company, "settings.company", company, vals)
+        self._fill(company, "settings.company", company, self._prepare_seller_vals())
         if self._has_french():
             self._fill(company, "settings.lang", company.partner_id, {"lang": FRENCH})
+
+    def _prepare_seller_vals(self):
+        """Values of the company; an override may add plain fields of ``res.company``."""
+        return {
+            "name": story.SELLER.name,
+            "logo": base64.b64encode(story.LOGO.read_bytes()).decode(),
+            **self._prepare_address_vals(story.SELLER),
+        }
 
     def _is_blank(self, company):
         """Whether nobody has set up the company or posted anything in it yet."""
@@ -102,6 +110,7 @@ class UsageSample(models.Model):
         )
 
     def _load_partners(self, company):
+        term = self._get_payment_term(company)
         for facts in story.PARTNERS:
             self._ensure(
                 company,
@@ -113,9 +122,22 @@ class UsageSample(models.Model):
                     "company_id": company.id,
                     "lang": FRENCH if self._has_french() else self.env.lang,
                     "tz": story.TIME_ZONE,
+                    "property_payment_term_id": term.id,
                     **self._prepare_address_vals(facts),
                 },
             )
+
+    def _get_payment_term(self, company):
+        """The company's own term of 30 days, empty where there is none."""
+        terms = self.env["account.payment.term"].search(
+            self.env["account.payment.term"]._check_company_domain(company)
+        )
+        return terms.filtered(
+            lambda term: (
+                term.line_ids.mapped("nb_days") == [30]
+                and term.line_ids.delay_type == "days_after"
+            )
+        )[:1]
 
     def _prepare_address_vals(self, facts):
         """Address and registration of a company of the story, for a partner or company.
@@ -481,12 +503,12 @@ class UsageSample(models.Model):
 
         Only plain fields; empty ones come back empty.
         """
-        former = {
-            name: record._fields[name].convert_to_write(record[name], record)
-            for name in vals
-        }
+        former = {name: self._to_json(record[name]) for name in vals}
         record.write(vals)
         self._remember(company, key, record).former = former
+
+    def _to_json(self, value):
+        return value.decode() if isinstance(value, bytes) else value
 
     def _get_all(self, company, model):
         """Records of one model that the story made and that still exist."""

@@ -156,16 +156,23 @@ class UsageSource(models.Model):
                 )
             store.erase(source)
             self._erase_held_rows(batches)
-            batches.write(
-                {
-                    "rows_read": 0,
-                    "accepted_count": 0,
-                    "duplicate_count": 0,
-                    "quarantined_count": 0,
-                    "ignored_count": 0,
-                }
-            )
-            batches.unlink()
+            source._erase_batches(batches)
+
+    def _erase_batches(self, batches):
+        """Delete the records of batches whose events are gone.
+
+        An override takes away first what it keeps about them.
+        """
+        batches.write(
+            {
+                "rows_read": 0,
+                "accepted_count": 0,
+                "duplicate_count": 0,
+                "quarantined_count": 0,
+                "ignored_count": 0,
+            }
+        )
+        batches.unlink()
 
     def _erase_held_rows(self, batches):
         """Held rows go with their source only, never one by one: hence no unlink()."""

@@ -7,6 +7,7 @@ Prices are euros before tax, written as text so that no float can touch them.
 
 import datetime
 from dataclasses import dataclass, field
+from pathlib import Path
 
 TIME_ZONE = "Europe/Paris"
 START = datetime.date(2026, 10, 1)
@@ -14,6 +15,7 @@ END = datetime.date(2026, 11, 1)
 """First and last-excluded local day of the month that is measured and billed."""
 
 SOURCE_CODE = "sample-cloud"
+LOGO = Path(__file__).with_name("logo.png")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,13 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
         }
 
     def _count_events(self):
-        self.env.cr.execute("SELECT COUNT(*) FROM usage_store_event")
-        return self.env.cr.fetchone()[0]
+        """Events, identities and sums in the store."""
+        self.env.cr.execute(
+            """SELECT (SELECT COUNT(*) FROM usage_store_event),
+                      (SELECT COUNT(*) FROM usage_store_identity),
+                      (SELECT COUNT(*) FROM usage_store_rollup)"""
+        )
+        return self.env.cr.fetchone()
 
     def _run(self):
         run = self.env["usage.billing.run"].create(
@@ -115,6 +120,7 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
 
     def test_removing_leaves_no_trace_while_nothing_is_posted(self):
         before, events = self._count(), self._count_events()
+        name = self.company.name
         self.sample._load(self.company, usage=False)
         self.sample._load_usage(self.company)
         self.assertGreater(self._count_events(), events)
@@ -124,6 +130,7 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
         self.assertEqual(kept, [])
         self.assertEqual(self._count(), before)
         self.assertEqual(self._count_events(), events)
+        self.assertEqual(self.company.name, name)
         self.assertFalse(self.sample._is_loaded(self.company))
 
     def test_removing_keeps_what_is_posted(self):
