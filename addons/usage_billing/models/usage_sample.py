@@ -87,7 +87,8 @@ class UsageSample(models.Model):
         """Give an empty company the seller's identity; a real company keeps its own."""
         if not self._is_blank(company):
             return
-        self._fill(company, "settings.company", company, self._prepare_seller_vals())
+        vals = self._prepare_seller_vals()
+        self._fill(company, "settings.company", company, vals)
         if self._has_french():
             self._fill(company, "settings.lang", company.partner_id, {"lang": FRENCH})
 
