@@ -456,23 +456,24 @@ class Job:
 
     def _check_shares(self, moves):
         """Shares and what is left of the shared base, and the credited invoice."""
-        [(base, shared)] = self._query(
-            """SELECT (SELECT COALESCE(SUM(base), 0)::numeric(16, 2)::text
-                         FROM revenue_share_item WHERE company_id = %s),
+        rows = self._query(
+            """SELECT a.name,
+                      (SELECT COALESCE(SUM(base), 0)::numeric(16, 2)::text
+                         FROM revenue_share_item WHERE agreement_id = a.id),
                       (SELECT COALESCE(SUM(amount), 0)::numeric(16, 2)::text
-                         FROM revenue_share_line WHERE company_id = %s)""",
-            self.company.id,
+                         FROM revenue_share_line WHERE agreement_id = a.id)
+                 FROM revenue_share_agreement a
+                WHERE a.company_id = %s ORDER BY a.name""",
             self.company.id,
         )
-        base, shared = Decimal(base), Decimal(shared)
-        for name, amount in self._query(
-            """SELECT p.name, SUM(l.amount)::numeric(16, 2)::text
-                 FROM revenue_share_line l JOIN res_partner p ON p.id = l.partner_id
-                WHERE l.company_id = %s GROUP BY p.name ORDER BY p.name""",
-            self.company.id,
-        ):
-            self._row(f"Share of {name}", f"{Decimal(amount):,.2f} EUR")
-        self._row("Kept by the seller", f"{base - shared:,.2f} EUR")
+        shared = Decimal(0)
+        for name, base, part in rows:
+            base, part = Decimal(base), Decimal(part)
+            shared += part
+            self._row(
+                name,
+                f"{base:,.2f} shared: partner {part:,.2f}, kept {base - part:,.2f} EUR",
+            )
         told = self._query(
             """SELECT SUM(amount_total)::text FROM revenue_share_statement
                 WHERE company_id = %s AND state IN ('sent', 'accepted')""",

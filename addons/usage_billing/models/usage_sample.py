@@ -93,7 +93,7 @@ class UsageSample(models.Model):
             self._fill(company, "settings.lang", company.partner_id, {"lang": FRENCH})
 
     def _prepare_seller_vals(self):
-        """Values of the company; an override may add plain fields of ``res.company``."""
+        """Values of the company; an override may add plain fields of its model."""
         return {
             "name": story.SELLER.name,
             "logo": base64.b64encode(story.LOGO.read_bytes()).decode(),
