@@ -180,7 +180,7 @@ class Store:
         self.env.flush_all()
         return self._postgres().verify(*self._specs(periods, meters))
 
-    # -- what the store is made of -------------------------------------------------------
+    # -- what the store is made of -----------------------------------------------------
 
     def _postgres(self):
         return PostgresStore(exact_cursor(self.env.cr))

@@ -1,10 +1,10 @@
 """One append to the PostgreSQL store.
 
 How a chunk of rows goes in
-    1. a route for each distinct (type, subject, dimensions): subscription, periods, meters
+    1. a route for each distinct (type, subject, dimensions): subscription, periods
     2. per row: identity, period by time, encoding; what does not fit is held
-    3. identities go straight into the registry by COPY; only when one is there already is
-       that undone and the way through a staging table taken, which tells the new rows
+    3. identities go straight into the registry by COPY; only when one is there already
+       is that undone and the way through a staging table taken, which tells the new
     4. the new rows go by COPY into the tables of their months
     5. rollups are added up from the new rows and written at the end
 """
@@ -22,9 +22,10 @@ import psycopg2.errors
 from . import copybin, schema
 from .jsonform import event_to_json, properties_to_json
 from .keys import event_key, identity_function, payload_hash
-from .rollups import EXACT, Additions
+from .rollups import Additions
 from .routing import (
     EPOCH,
+    EXACT,
     OPEN_END,
     Router,
     canonical,

@@ -2,8 +2,9 @@
 
 PostgreSQL documentation, "COPY", section Binary Format: header, then for each row a
 16-bit count of fields and each field as a 32-bit length and its bytes, then -1. Field
-bytes are the ``send`` format of the type; for ``numeric`` src/backend/utils/adt/numeric.c
-(numeric_send): digit count, weight, sign, display scale, then digits to base 10000.
+bytes are the ``send`` format of the type; for ``numeric``
+src/backend/utils/adt/numeric.c (numeric_send): digit count, weight, sign, display
+scale, then digits to base 10000.
 """
 
 from struct import Struct, pack
@@ -108,7 +109,8 @@ _QUAD = {"": b""} | {
     for size in range(1, 5)
     for number in range(10**size)
 }
-#: Beginning of a positive number by bytes of its whole part, of all its digits, and scale.
+#: Beginning of a positive number by bytes of its whole part, of all its digits, and
+#: scale.
 _HEADS = {
     (whole, size, scale): pack(">iHhHH", 8 + size, size // 2, whole // 2 - 1, 0, scale)
     for whole in (2, 4)

@@ -17,7 +17,7 @@ def properties_to_json(properties):
 
 
 def event_to_json(row):
-    """Canonical JSON of an event, numbers as texts; ``event_from_json`` reads it back."""
+    """Canonical JSON of an event, numbers as texts; see :func:`event_from_json`."""
     return json.dumps(
         {
             "id": row.event_id,

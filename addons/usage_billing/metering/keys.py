@@ -3,10 +3,10 @@
 Three numbers are derived from an event, always the same for a re-send:
 
 identity
-    16 bytes from (company, source, event id), unique for ever in the registry. Two in
-    three new events of one feed differ only in the number at the end of their id, so the
-    identity keeps that number in its middle: new rows land side by side in the index,
-    which costs half of a random order (measured: spec/performance.md section 1).
+    16 bytes from (company, source, event id), unique for ever in the registry. Feeds
+    that number their events differ in the end of the id only, so the identity keeps
+    that number in its middle: new rows land side by side in the index, at half the cost
+    of a random order.
 key
     16 bytes: milliseconds of the event time, then a hash of the identity; unique within
     the month's table, in time order for the same reason.

@@ -204,14 +204,16 @@ class PostgresStore:
             return []
         self.cursor.execute(
             "SELECT e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount,"
-            " e.currency, d.dims, coalesce(e.properties, '{}'), e.source_id, e.batch_id,"
-            " e.row_number, e.received_at"
+            " e.currency, d.dims, coalesce(e.properties, '{}'), e.source_id,"
+            " e.batch_id, e.row_number, e.received_at"
             " FROM usage_store_event e"
             " JOIN usage_store_dimset d ON d.id = e.dimset_id"
             " JOIN unnest(%(dimsets)s::int[], %(filters)s::jsonb[])"
             "      AS r(dimset_id, filters)"
-            "   ON r.dimset_id = e.dimset_id AND coalesce(e.properties, '{}') @> r.filters"
-            " WHERE e.period_id = %(period)s AND e.time >= %(start)s AND e.time < %(end)s"
+            "   ON r.dimset_id = e.dimset_id"
+            "  AND coalesce(e.properties, '{}') @> r.filters"
+            " WHERE e.period_id = %(period)s"
+            " AND e.time >= %(start)s AND e.time < %(end)s"
             f" AND e.type = %(type)s AND {LIVE}"
             " AND (%(time)s::timestamp IS NULL OR (e.time, e.id) > (%(time)s, %(id)s))"
             " ORDER BY e.time, e.id LIMIT %(limit)s",
@@ -276,14 +278,15 @@ class PostgresStore:
         return [period_id for (period_id,) in self.cursor.fetchall()]
 
     def _event_routes(self, periods, meters):
-        """Which meter counts which (type, dimension set) of the events of these periods.
+        """Which meter counts which (type, dimension set) of these periods' events.
 
         :rtype: list[EventRoute]
         """
         self.cursor.execute(
             "SELECT k.type, k.dimset_id, d.dims FROM ("
             "   SELECT DISTINCT type, dimset_id FROM usage_store_event"
-            "   WHERE period_id = ANY(%s) AND time >= %s AND time < %s AND type = ANY(%s)"
+            "   WHERE period_id = ANY(%s) AND time >= %s AND time < %s"
+            "   AND type = ANY(%s)"
             ") AS k JOIN usage_store_dimset d ON d.id = k.dimset_id",
             [
                 [period.id for period in periods],

@@ -1,25 +1,20 @@
 """Rollups: made from events in SQL, read, and added to by an append.
 
-The SQL here and the addition in :mod:`.append` are two ways to the same figures; ``verify``
-compares them.
+The SQL here and the addition in :mod:`.append` are two ways to the same figures;
+``verify`` compares them.
 """
 
 import json
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, localcontext
+from decimal import Decimal, localcontext
 from io import BytesIO
 from struct import Struct
 
 from . import copybin
 from .errors import StoreError
-from .routing import canonical, from_microseconds, to_microseconds
-
-#: Sums keep every digit of MAX_DIGITS-digit numbers; losing one is an error.
-EXACT = Context(prec=999, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+from .routing import EXACT, canonical, from_microseconds, to_microseconds
 
 #: Events of a delivery that a newer version replaced do not count.
-LIVE = (
-    "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
-)
+LIVE = "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
 COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
@@ -175,8 +170,8 @@ class Additions:
     """What an append adds to the rollups, kept in memory until it is written.
 
     Sums by (period, meter, dimension set, local day as days since 2000-01-01):
-    [subscription, count, sum, minimum, maximum, first, last]; the three in the middle are
-    None for meters that only count, times are in microseconds.
+    [subscription, count, sum, minimum, maximum, first, last]; the three in the middle
+    are None for meters that only count, times are in microseconds.
     """
 
     def __init__(self):
@@ -241,8 +236,8 @@ class Additions:
         ]
         cursor.copy_expert(
             "COPY usage_stage_rollup (period_id, meter_id, dimset_id, bucket,"
-            " subscription_id, event_count, value_sum, value_min, value_max, first_time,"
-            " last_time, watermark) FROM STDIN (FORMAT binary)",
+            " subscription_id, event_count, value_sum, value_min, value_max,"
+            " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
             BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
         )
         cursor.execute(

@@ -1,8 +1,9 @@
 """Which subscription, period and meters an event belongs to. Pure; no SQL.
 
 An append asks the :class:`Catalogue` for what it needs, chunk by chunk, and builds one
-:class:`Route` for each distinct (type, subject, dimensions). All that does not depend on
-the single event is decided there once: a file of a million rows has a few hundred routes.
+:class:`Route` for each distinct (type, subject, dimensions). All that does not depend
+on the single event is decided there once: a file of a million rows has a few hundred
+routes.
 """
 
 import json
@@ -10,7 +11,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+)
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -21,6 +30,9 @@ _DAY = timedelta(days=1)
 OPEN_END = 2**62
 #: Every offset from UTC in use since 1970 is a multiple of a quarter of an hour.
 SLOT = 900_000_000
+
+#: Room for every digit of sums of 100-digit numbers.
+EXACT = Context(prec=999, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 ROUNDINGS = {"half_up": ROUND_HALF_UP, "up": ROUND_CEILING, "down": ROUND_FLOOR}
 
@@ -41,7 +53,7 @@ def from_microseconds(microseconds):
 class MeterSpec:
     """What the store must know of a meter.
 
-    filters: (key, value) pairs an event must all show, among dimensions, else properties
+    filters: (key, value) pairs an event must all show, as dimension, else as property
     dimension_keys: dimensions kept apart; others are added up
     value_source: "value", "amount" or "property" (then ``value_property`` names it)
     rounding, decimals: rounding of the aggregated quantity, None for none
@@ -88,13 +100,15 @@ class MeterSpec:
         if not self.rounding:
             return quantity
         return quantity.quantize(
-            Decimal(1).scaleb(-self.decimals), rounding=ROUNDINGS[self.rounding]
+            Decimal(1).scaleb(-self.decimals),
+            rounding=ROUNDINGS[self.rounding],
+            context=EXACT,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectSpan:
-    """A subject belongs to a subscription from start to end (microseconds, half-open)."""
+    """Whose a subject is, from start to end (microseconds, half-open)."""
 
     subject: str
     source_id: int | None
@@ -105,7 +119,7 @@ class SubjectSpan:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSpan:
-    """A billing period (microseconds, half-open) with the zone its days are counted in."""
+    """A billing period (microseconds, half-open) and the zone its days are of."""
 
     id: int
     subscription_id: int
@@ -127,7 +141,7 @@ class Catalogue(Protocol):
     def periods(
         self, subscription_ids: Iterable[int], until: datetime
     ) -> Iterable[PeriodSpan]:
-        """Periods of these subscriptions, made when missing up to ``until`` included."""
+        """Periods of these subscriptions, made when missing up to ``until``."""
 
 
 class Piece(NamedTuple):
@@ -334,7 +348,7 @@ class Router:
         return [key for key in dict.fromkeys(keys) if key not in routes]
 
     def dimensions(self, keys):
-        """Dimension sets that routes of these keys will name: full ones and projections."""
+        """Dimension sets that routes of these keys name: full ones and projections."""
         wanted = {}
         for etype, subject, items in keys:
             dimensions = clean(items)

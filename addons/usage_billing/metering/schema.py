@@ -3,15 +3,15 @@
 ``usage_store_event``
     one row per event, append-only, partitioned by month of ``time`` (naive UTC). Each
     month has a unique index on ``key`` alone, which is global because a key begins with
-    its time, and BRIN indexes on what a drill-down asks for. BRIN costs a thousandth of a
-    B-tree here, and works because a batch is written period by period.
+    its time, and BRIN indexes on what a drill-down asks for. BRIN costs a thousandth of
+    a B-tree here, and works because a batch is written period by period.
 ``usage_store_identity``
     registry that makes (company, source, event id) unique across all months
 ``usage_store_dimset``
     dictionary of dimension sets
 ``usage_store_rollup``
-    sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period, a
-    date one local day of it
+    sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
+    a date one local day of it
 
 No foreign key leads here or away: the ORM side refuses to delete what events refer to.
 """
@@ -114,9 +114,9 @@ def missing_leaves(cursor, months):
 def create_leaves(cursor, months):
     """Create and attach tables of months. Call in a transaction of its own, and commit.
 
-    ATTACH takes a lock that lets reading and writing of the other months go on; creating
-    the table as a partition right away would stop them (PostgreSQL documentation, "Table
-    Partitioning", partition maintenance).
+    ATTACH takes a lock that lets reading and writing of the other months go on;
+    creating the table as a partition right away would stop them (PostgreSQL
+    documentation, "Table Partitioning", partition maintenance).
     """
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
     for month in missing_leaves(cursor, months):
@@ -125,7 +125,8 @@ def create_leaves(cursor, months):
         cursor.execute(
             f"CREATE TABLE {name} (LIKE usage_store_event INCLUDING DEFAULTS);"
             f"CREATE UNIQUE INDEX {name}_key ON {name} (key);"
-            f"CREATE INDEX {name}_brin ON {name} USING brin (time, period_id, id, batch_id)"
+            f"CREATE INDEX {name}_brin ON {name}"
+            " USING brin (time, period_id, id, batch_id)"
             " WITH (pages_per_range = 16, autosummarize = on);"
             f"ALTER TABLE usage_store_event ATTACH PARTITION {name}"
             f" FOR VALUES FROM ('{start}') TO ('{end}');"

@@ -1,8 +1,8 @@
 """The interface to an event store. PostgreSQL implements it in :mod:`.postgres`.
 
-These calls are all that the rest of the suite may use. ``metering_bridge`` in the add-on
-puts records in front of them; here everything is a value, so that another store can
-stand behind the same interface.
+These calls are all that the rest of the suite may use. ``metering_bridge`` in the
+add-on puts records in front of them; here everything is a value, so that another store
+can stand behind the same interface.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,8 +74,8 @@ class EventStore(Protocol):
 
         All in the caller's transaction. Rows are read once, in chunks.
 
-        :raise psycopg2.errors.SerializationFailure: the caller's transaction is REPEATABLE
-            READ and somebody else stored one of the events since it began: try again
+        :raise psycopg2.errors.SerializationFailure: the transaction is REPEATABLE READ
+            and somebody else stored one of the events since it began: try again
         """
 
     def aggregate(

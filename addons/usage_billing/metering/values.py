@@ -22,7 +22,7 @@ class EventRow(NamedTuple):
     time: when it was used; naive means UTC, an aware time is converted
     value: quantity in the source's unit, exact; None for events that are only counted
     amount: what the event itself costs, in ``currency``; for pass-through charges
-    dimensions: few distinct values ("region": "fr-1"); dictionary-coded, usable in prices
+    dimensions: few distinct values ("region": "fr-1"); dictionary-coded, for prices
     properties: anything else worth keeping, texts (numbers written in full)
     row_number: line of the file it comes from, 0 when unknown
     """

@@ -84,22 +84,33 @@ class UsageBatch(models.Model):
     )
 
     # what became of it
-    rows_read = fields.Integer(readonly=True, copy=False)
-    accepted_count = fields.Integer(string="Accepted", readonly=True, copy=False)
+    rows_read = fields.Integer(required=True, readonly=True, copy=False, default=0)
+    accepted_count = fields.Integer(
+        string="Accepted", required=True, readonly=True, copy=False, default=0
+    )
     duplicate_count = fields.Integer(
         string="Duplicates",
+        required=True,
         readonly=True,
         copy=False,
+        default=0,
         help="Rows that were known already, with the same content: nothing to do.",
     )
     quarantined_count = fields.Integer(
         string="Quarantined",
+        required=True,
         readonly=True,
         copy=False,
+        default=0,
         help="Rows held at arrival. How many still wait is the count of open ones.",
     )
     ignored_count = fields.Integer(
-        string="Ignored", readonly=True, copy=False, help="Left out by a mapping rule."
+        string="Ignored",
+        required=True,
+        readonly=True,
+        copy=False,
+        default=0,
+        help="Left out by a mapping rule.",
     )
     quarantine_ids = fields.One2many("usage.quarantine", "batch_id")
     open_quarantine_count = fields.Integer(

@@ -9,7 +9,8 @@ class UsageEvent(models.Model):
     """The event store, to look at. Events are written by ``usage.batch`` only.
 
     A view on tables that are not the ORM's, see ``metering/schema.py``. Lists should be
-    narrowed to a period, a batch or a span of time: that is what the store is indexed by.
+    narrowed to a period, a batch or a span of time: that is what the store is indexed
+    by.
     """
 
     _name = "usage.event"
@@ -54,10 +55,12 @@ class UsageEvent(models.Model):
                        e.currency, e.kind::varchar AS kind, e.company_id, e.source_id,
                        e.batch_id, e.row_number, e.subscription_id, e.period_id,
                        e.received_at,
-                       (SELECT string_agg(d.key || ' = ' || d.value, ', ' ORDER BY d.key)
+                       (SELECT string_agg(d.key || ' = ' || d.value, ', '
+                                          ORDER BY d.key)
                           FROM usage_store_dimset s, jsonb_each_text(s.dims) d
                          WHERE s.id = e.dimset_id) AS dimensions,
-                       (SELECT string_agg(p.key || ' = ' || p.value, ', ' ORDER BY p.key)
+                       (SELECT string_agg(p.key || ' = ' || p.value, ', '
+                                          ORDER BY p.key)
                           FROM jsonb_each_text(e.properties) p) AS properties,
                        e.batch_id NOT IN (SELECT b.id FROM usage_batch b
                                            WHERE b.state = 'superseded') AS is_live

@@ -350,7 +350,11 @@ class UsageMeterFilter(models.Model):
         "usage.meter", required=True, index=True, ondelete="cascade"
     )
     company_id = fields.Many2one(
-        related="meter_id.company_id", store=True, index=True, required=True
+        related="meter_id.company_id",
+        store=True,
+        precompute=True,
+        index=True,
+        required=True,
     )
     key = fields.Char(
         string="Dimension or Property", required=True, help="As the source names it."

@@ -183,21 +183,18 @@ class UsageQuarantine(models.Model):
             events = [(row, event) for row, event in events if event is not None]
             if not events:
                 continue
-            batch = (
-                self.env["usage.batch"]
-                .sudo()
-                .create(  # users do not make batches
-                    {
-                        "name": self.env._(
-                            "Replay of %(count)s rows of %(name)s",
-                            count=len(events),
-                            name=source.name,
-                        ),
-                        "source_id": source.id,
-                        "company_id": source.company_id.id,
-                        "is_replay": True,
-                    }
-                )
+            Batch = self.env["usage.batch"].sudo()  # users do not make batches
+            batch = Batch.create(
+                {
+                    "name": self.env._(
+                        "Replay of %(count)s rows of %(name)s",
+                        count=len(events),
+                        name=source.name,
+                    ),
+                    "source_id": source.id,
+                    "company_id": source.company_id.id,
+                    "is_replay": True,
+                }
             )
             passed += self._replay_into(batch, events)
         return passed
@@ -268,9 +265,10 @@ class UsageQuarantine(models.Model):
         inserted = execute_values(
             cursor,
             "INSERT INTO usage_quarantine (company_id, batch_id, source_id, row_number,"
-            " event_id, subject, event_type, event_time, amount_at_stake, raw, is_event,"
-            " dedupe_key, reason_code, detail, state, create_uid, create_date, write_uid,"
-            " write_date) VALUES %s ON CONFLICT DO NOTHING RETURNING dedupe_key",
+            " event_id, subject, event_type, event_time, amount_at_stake, raw,"
+            " is_event, dedupe_key, reason_code, detail, state, create_uid,"
+            " create_date, write_uid, write_date) VALUES %s"
+            " ON CONFLICT DO NOTHING RETURNING dedupe_key",
             [
                 (
                     batch.company_id,

@@ -20,7 +20,7 @@ class UsageSource(models.Model):
     code = fields.Char(
         required=True,
         copy=False,
-        help="Short technical name, unique in the company, used by imports and the API.",
+        help="Short technical name, unique in the company; imports and the API use it.",
     )
     company_id = fields.Many2one(
         "res.company", required=True, index=True, default=lambda self: self.env.company

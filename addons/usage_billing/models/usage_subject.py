@@ -62,11 +62,17 @@ class UsageSubject(models.Model):
             ):
                 raise ValidationError(
                     self.env._(
-                        "Subject %(subject)s would end before it begins: correct one of "
-                        "the dates.",
+                        "Subject %(subject)s would end before it begins: correct one "
+                        "of the dates.",
                         subject=record.subject,
                     )
                 )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Ends written just before must stand when the successor is inserted."""
+        self.flush_model(["valid_from", "valid_to"])
+        return super().create(vals_list)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):

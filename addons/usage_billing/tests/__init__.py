@@ -3,3 +3,6 @@ from . import test_billing_run
 from . import test_usage_access
 from . import test_portal
 from . import test_usage_sample
+from . import test_usage_store
+from . import test_usage_quarantine
+from . import test_usage_store_two_connections

@@ -36,6 +36,34 @@ EXPECTED = {
         model: dict.fromkeys(("user", "manager", "approver", "system", "auditor"), READ)
         for model in RESULTS
     },
+    **{
+        model: {
+            "user": READ,
+            "manager": FULL,
+            "approver": FULL,
+            "system": FULL,
+            "auditor": READ,
+        }
+        for model in ("usage.meter", "usage.meter.filter", "usage.subject")
+    },
+    **{
+        model: dict.fromkeys(("user", "manager", "approver", "system", "auditor"), READ)
+        for model in ("usage.batch", "usage.event")
+    },
+    "usage.source": {
+        "user": READ,
+        "manager": READ,
+        "approver": READ,
+        "system": FULL,
+        "auditor": READ,
+    },
+    "usage.quarantine": {
+        "user": READ,
+        "manager": READ | {"write"},
+        "approver": READ | {"write"},
+        "system": READ | {"write"},
+        "auditor": READ,
+    },
     "usage.account.role": {
         "user": READ,
         "manager": READ,

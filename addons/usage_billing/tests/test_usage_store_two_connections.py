@@ -1,0 +1,236 @@
+"""Two transactions at once, on real connections that commit."""
+
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from threading import Thread
+
+import psycopg2.errors
+
+from odoo import SUPERUSER_ID, api, sql_db
+from odoo.tests import BaseCase, get_db_name, tagged
+from odoo.tools import mute_logger
+
+from ..metering import EventRow
+
+ROWS = [
+    EventRow(
+        event_id=f"race-{number}",
+        type="race.cpu",
+        subject="race-1",
+        time=datetime(2026, 9, 15) + timedelta(minutes=number),
+        value=Decimal(number),
+        row_number=number,
+    )
+    for number in range(1, 201)
+]
+TOTAL = Decimal(200 * 201 // 2)
+
+
+@tagged("post_install", "-at_install")
+class TestTwoConnections(BaseCase):
+    """Commits for real, so it makes what it needs and takes it away again."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self._remove)
+        self._remove()
+        with self._transaction() as env:
+            plan = env["usage.plan"].create({"name": "Race", "code": "race"})
+            partner = env["res.partner"].create({"name": "Race", "ref": "race"})
+            subscription = env["usage.subscription"].create(
+                {
+                    "partner_id": partner.id,
+                    "plan_id": plan.id,
+                    "date_start": "2026-09-01",
+                    "tz": "Europe/Paris",
+                    "state": "active",
+                }
+            )
+            env["usage.subject"].create(
+                {"subject": "race-1", "subscription_id": subscription.id}
+            )
+            self.meter_id = (
+                env["usage.meter"]
+                .create({"name": "Race", "code": "race", "event_type": "race.cpu"})
+                .id
+            )
+            self.sources = {
+                mode: env["usage.source"]
+                .create({"name": mode, "code": f"race-{mode}", "identity_mode": mode})
+                .id
+                for mode in ("strict", "time_keyed")
+            }
+            subscription._ensure_periods()
+            self.subscription_id = subscription.id
+
+    def _remove(self):
+        with self._transaction() as env:
+            sources = tuple(
+                env["usage.source"].search([("code", "=like", "race-%")]).ids
+            ) or (0,)
+            cr = env.cr
+            cr.execute("SELECT id FROM usage_meter WHERE code = 'race'")
+            meters = tuple(row[0] for row in cr.fetchall()) or (0,)
+            for query, parameter in (
+                ("DELETE FROM usage_store_event WHERE source_id IN %s", sources),
+                ("DELETE FROM usage_store_rollup WHERE meter_id IN %s", meters),
+                ("DELETE FROM usage_quarantine WHERE source_id IN %s", sources),
+                ("DELETE FROM usage_batch WHERE source_id IN %s", sources),
+                ("DELETE FROM usage_source WHERE id IN %s", sources),
+                ("DELETE FROM usage_meter WHERE id IN %s", meters),
+            ):
+                cr.execute(query, [parameter])
+            cr.execute(
+                "DELETE FROM usage_store_identity i WHERE NOT EXISTS"
+                " (SELECT FROM usage_store_event e WHERE e.time = i.time)"
+                " AND i.time BETWEEN '2026-09-15' AND '2026-09-16'"
+            )
+            subscriptions = env["usage.subscription"].search(
+                [("plan_id.code", "=", "race")]
+            )
+            partners = subscriptions.partner_id
+            subscriptions.state = "draft"
+            subscriptions.unlink()
+            partners.unlink()
+            env["usage.plan"].search([("code", "=", "race")]).unlink()
+
+    @contextmanager
+    def _transaction(self, isolation=None):
+        """Environment of a connection of its own, committed at the end."""
+        with sql_db.db_connect(get_db_name()).cursor() as cr:
+            if isolation:
+                cr.execute(f"SET TRANSACTION ISOLATION LEVEL {isolation}")
+            yield api.Environment(cr, SUPERUSER_ID, {"tracking_disable": True})
+
+    def _append(self, env, rows=ROWS, mode="strict"):
+        batch = env["usage.batch"].create(
+            {"name": "Race", "source_id": self.sources[mode]}
+        )
+        return batch._append(rows)
+
+    def _total(self):
+        with self._transaction() as env:
+            subscription = env["usage.subscription"].browse(self.subscription_id)
+            store = env["usage.batch"]._store()
+            meter = env["usage.meter"].browse(self.meter_id)
+            self.assertEqual(store.verify(subscription.period_ids, meter), [])
+            env.cr.execute(
+                "SELECT count(*) FROM usage_store_event WHERE source_id IN %s",
+                [tuple(self.sources.values())],
+            )
+            (events,) = env.cr.fetchone()
+            rows = store.aggregate(subscription.period_ids, meter)
+            return events, sum(row.quantity for row in rows)
+
+    def _race(self, isolation, mode, rows=ROWS):
+        """Send the rows, and again by a second transaction before the first commits.
+
+        :return: result of the second, or its error
+        """
+        outcome = []
+
+        def second():
+            try:
+                with self._transaction(isolation) as env:
+                    if not isolation:
+                        env.cr.execute("SELECT 1 FROM usage_store_identity LIMIT 1")
+                    outcome.append(self._append(env, rows, mode))
+            except psycopg2.Error as error:
+                outcome.append(error)
+
+        with self._transaction("READ COMMITTED") as env:
+            self._append(env, mode=mode)
+            thread = Thread(target=second)
+            thread.start()
+            self._wait_for_lock(env.cr)
+        thread.join(30)
+        self.assertFalse(thread.is_alive())
+        return outcome[0]
+
+    def _wait_for_lock(self, cr):
+        """Wait until the other transaction waits for this one."""
+        with self._transaction() as env:
+            for _attempt in range(200):
+                env.cr.execute(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE datname = current_database()"
+                    " AND %s = ANY(pg_blocking_pids(pid))",
+                    [cr.connection.info.backend_pid],
+                )
+                if env.cr.fetchone()[0]:
+                    return
+                env.cr.execute("SELECT pg_sleep(0.05), pg_stat_clear_snapshot()")
+        self.fail("the second transaction did not wait for the first")
+
+    def test_same_batch_sent_twice_at_once_is_stored_once(self):
+        for mode in ("strict", "time_keyed"):
+            with self.subTest(mode=mode):
+                result = self._race("READ COMMITTED", mode)
+                self.assertEqual((result.accepted, result.duplicate), (0, 200))
+        self.assertEqual(self._total(), (400, 2 * TOTAL))
+
+    def test_other_content_sent_at_once_is_a_conflict(self):
+        changed = [row._replace(value=row.value + 1) for row in ROWS]
+        result = self._race("READ COMMITTED", "strict", changed)
+        self.assertEqual((result.accepted, result.quarantined), (0, {"conflict": 200}))
+        self.assertEqual(self._total(), (200, TOTAL))
+
+    @mute_logger("odoo.sql_db")
+    def test_repeatable_read_fails_so_that_odoo_tries_again(self):
+        for mode in ("strict", "time_keyed"):
+            with self.subTest(mode=mode):
+                error = self._race(None, mode)
+                self.assertIsInstance(error, psycopg2.errors.SerializationFailure)
+        self.assertEqual(self._total(), (400, 2 * TOTAL))
+
+    def test_without_the_registry_the_same_batch_would_be_stored_twice(self):
+        """The promise rests on the constraint, not on a look before."""
+        with self._transaction() as env:
+            env.cr.execute(
+                "ALTER TABLE usage_store_identity"
+                " DROP CONSTRAINT usage_store_identity_pkey"
+            )
+            moved = [row._replace(time=row.time + timedelta(seconds=1)) for row in ROWS]
+            self.assertEqual(self._append(env).accepted, 200)
+            self.assertEqual(self._append(env, moved).accepted, 200)
+            env.cr.rollback()
+
+    @mute_logger("odoo.sql_db")
+    def test_killed_in_the_middle_leaves_nothing_half(self):
+        def rows_then_kill(env):
+            yield from ROWS[:150]
+            with self._transaction() as other:
+                other.cr.execute(
+                    "SELECT pg_terminate_backend(%s)",
+                    [env.cr.connection.info.backend_pid],
+                )
+            yield from ROWS[150:]
+
+        from ..metering.postgres import PostgresStore
+
+        append = PostgresStore.append
+        self.patch(
+            PostgresStore,
+            "append",
+            lambda store, batch, rows: append(store, batch, rows, chunk=50),
+        )
+        with self.assertRaises(psycopg2.Error), self._transaction() as env:
+            self._append(env, rows_then_kill(env))
+        self.assertEqual(self._total(), (0, 0))
+        with self._transaction() as env:
+            self.assertFalse(
+                env["usage.batch"].search([("source_id", "=", self.sources["strict"])])
+            )
+            self.assertEqual(self._append(env).accepted, 200)
+        self.assertEqual(self._total(), (200, TOTAL))
+
+    def test_import_connection_is_read_committed(self):
+        from ..metering import connection
+
+        with self._transaction() as env:
+            env.cr.execute("SHOW transaction_isolation")
+            self.assertEqual(env.cr.fetchone()[0], "repeatable read")
+            with connection(env) as import_env:
+                import_env.cr.execute("SHOW transaction_isolation")
+                self.assertEqual(import_env.cr.fetchone()[0], "read committed")
