@@ -149,9 +149,9 @@ class UsageSource(models.Model):
             if "billed" in store.periods_of(batches).mapped("state"):
                 raise UserError(
                     self.env._(
-                        "Usage of source %(source)s was invoiced and is kept as the "
+                        "Usage of source %(name)s was invoiced and is kept as the "
                         "evidence of the invoices. Archive the source instead.",
-                        source=source.name,
+                        name=source.name,
                     )
                 )
             store.erase(source)

@@ -613,6 +613,21 @@ class TestUsageStore(StoreCase):
         self.assertEqual(found.mapped("is_live"), [False, False])
         self.assertRollupsEqualEvents()
 
+    def test_erased_source_can_be_delivered_again(self):
+        meter = self._create_meter("cpu")
+        rows = [event(number) for number in range(1, 4)]
+        rehearsal = self._create_source("rehearsal")
+        self._send(rows)
+        self._send([*rows, event(9, subject="nobody")], rehearsal)
+        rehearsal._erase()
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01"), meter),
+            {("2026-09-01",): Decimal(3)},
+        )
+        self.assertRollupsEqualEvents()
+        self.assertEqual(self._counts(self._send(rows, rehearsal)), (3, 0, 0, 0))
+        self.assertEqual(self._counts(self._send(rows)), (0, 3, 0, 0))
+
     def test_events_of_another_company_are_out_of_reach(self):
         self._create_meter("cpu")
         other = self.env["res.company"].create({"name": "Second company"})
