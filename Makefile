@@ -3,7 +3,7 @@ PYTHON ?= python3
 RELEVE = $(PYTHON) -m tools.releve
 
 .DEFAULT_GOAL := help
-.PHONY: demo test golden bench lint i18n setup clean help
+.PHONY: demo test golden bench lint i18n setup stop clean help
 
 demo: ## sample data, main job, summary, then Odoo in the browser
 demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
@@ -29,6 +29,10 @@ i18n: ## export the catalogues; fails when one was stale or lacks French
 
 setup: ## only obtain Odoo and the dependencies and build the base database
 	@$(RELEVE) setup --lint
+
+stop: ## stop this clone's PostgreSQL servers
+	@$(RELEVE) pg stop --cluster main
+	@$(RELEVE) pg stop --cluster test
 
 clean: ## stop this clone's servers, delete its databases and generated files
 	@$(RELEVE) clean
