@@ -2,13 +2,16 @@
 
 ``play(case)`` returns the figures of the case with the names that its
 ``expected`` uses; the runner compares them. A clause that is not built yet
-raises :class:`Unsupported` with its name; anything else that is not understood
-is an error of the case, not a skip.
+raises :class:`Unsupported` with its name; what the case says and nobody read is
+an error, never a skip.
 """
 
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+
+from harness import BadCase, Unsupported
+from reading import Read
 
 from splitting import (
     allocate,
@@ -25,31 +28,48 @@ from splitting import (
     waterfall,
 )
 
-try:
-    from run import Unsupported
-except ImportError:  # played without the runner: from a test of this module
-
-    class Unsupported(Exception):  # noqa: N818
-        """A feature on the list of unsupported ones."""
-
-
-# Feature -> why it is not played on the pure package.
+# On the written list (unsupported.json), with the reason of each.
 UNSUPPORTED = {
-    "posting": "ledger entries belong to Odoo: there is nothing pure to play",
-    "clearing_posting": "ledger entries belong to Odoo: there is nothing pure to play",
-    "payout.holdback": "the reserve of a partner is not built yet",
-    "clearing.fee": "fees between clearing operators are not built yet",
-    "fx_payout": "exchange difference on payout is not built yet",
-    "amendment": "adjusting a settled period by a new version is not built yet",
-    "usage": "shares on consumption without an invoice are not built yet",
-    "dispute": "disputes of statement lines are not built yet",
-    "late": "late usage is rated before it is shared: not built yet",
-    "batch": "payment batches are not built yet",
-    "clawback": "taking back after an early end is not built yet",
-    "dimension.seller_commission": "a commission before the weights is not built yet",
-    "dimension.fallback_weights": "keys used when weights are zero are not built yet",
-    "dimension.refund": "refunds of a line spread by weights are not built yet",
-    "match_on_remaining": "what remains of some lines is not defined by the rules",
+    "posting",
+    "clearing_posting",
+    "fx_payout",
+    "amendment",
+    "usage",
+    "dispute",
+    "late",
+    "batch",
+    "clawback",
+    "match_on_remaining",
+}
+# Told for the reader of the case, or needed by some families only.
+TOLD = (
+    *("currency", "operator", "decimals", "trigger", "base", "granularity"),
+    *("partner", "reseller", "rules", "share_currency", "settlement_currency"),
+)
+TOLD_OF_EVENTS = ("partner", "customer", "date", "usage_date", "invoice_date")
+# Family -> the events it knows.
+EVENTS = {
+    "split": {"line"},
+    "periods": {"line"},
+    "idempotent": {"line"},
+    "invoiced": {"invoice", "credit_note", "write_off", "payment"},
+    "collected": {"invoice", "credit_note", "write_off", "payment"},
+    "refund": {"charge", "refund"},
+    "guarantee": {"earned"},
+    "payout": {"earned"},
+    "statement": {"opening", "earned", "adjustment", "offset", "paid"},
+    "statements": {"earned"},
+    "selfbill": {"share"},
+    "fx": {"earned"},
+    "das2": {"paid"},
+    "chain": {"usage"},
+    "wholesale": {"usage"},
+    "isolation": {"view"},
+    "dimension": {"line", "refund"},
+    "clearing": {"sale"},
+    "versions": {"line"},
+    "attribution": {"line"},
+    "bundle": {"bundle"},
 }
 LINE_FIELDS = ("net", "vat", "cost", "quantity", "events", "type", "id", "period")
 
@@ -59,16 +79,33 @@ def play(case):
     family = case["family"]
     if family in UNSUPPORTED:
         raise Unsupported(family)
+    agreement = Read(case["agreement"], "agreement")
+    transactions = [
+        Read(data, f"transactions[{index}]")
+        for index, data in enumerate(case["transactions"])
+    ]
+    for name in TOLD:
+        agreement.get(name)
+    for data in transactions:
+        for name in TOLD_OF_EVENTS:
+            data.get(name)
+        if data["type"] not in EVENTS[family]:
+            raise BadCase(f"{data.where}: {data['type']} is unknown in {family}")
+    if agreement.get("trigger") not in (None, "invoiced", "collected"):
+        raise BadCase(f"trigger {agreement['trigger']} is unknown")
     try:
-        return FAMILIES[family](case["agreement"], case["transactions"])
+        figures = FAMILIES[family](agreement, transactions)
     except errors.SplitError as error:
         if error.code in UNSUPPORTED:
             raise Unsupported(error.code) from error
         raise
+    for read in (agreement, *transactions):
+        read.done()
+    return figures
 
 
 def _money(value, decimals):
-    return f"{value:.{decimals}f}"
+    return allocate.half_up(value, decimals)
 
 
 def _amounts(amounts, decimals):
@@ -169,7 +206,8 @@ def _split(agreement, transactions):
 def _idempotent(agreement, transactions):
     seen = {}
     for data in transactions:
-        seen.setdefault(data["id"], data)
+        if dict(data.items()) != dict(seen.setdefault(data["id"], data).items()):
+            raise BadCase(f"{data.where}: another content under the same id")
     figures = _split(agreement, list(seen.values()))
     return {**figures, "duplicates": len(transactions) - len(seen)}
 
@@ -257,9 +295,10 @@ def _invoiced(agreement, transactions):
         if data["type"] == "credit_note":
             invoice.credit(data)
         elif data["type"] == "write_off":
-            invoice.written_off += Decimal(data["amount"]) if clawback else 0
-        elif data["type"] != "payment":
-            raise ValueError(data["type"])
+            written_off = Decimal(data["amount"])
+            invoice.written_off += written_off if clawback else 0
+        else:
+            data.get("amount")  # a payment changes nothing on the invoiced basis
         ratio = reversal.reversed_ratio(
             invoice.credited_net, invoice.net
         ) + reversal.reversed_ratio(invoice.written_off, invoice.due)
@@ -290,8 +329,8 @@ def _collected(agreement, transactions):
             invoice.collected += Decimal(data["amount"])
         elif data["type"] == "credit_note":
             invoice.credit(data)
-        elif data["type"] != "write_off":
-            raise ValueError(data["type"])
+        else:
+            data.get("amount")  # a write-off releases nothing
         base, amounts = release.after_credit(
             invoice.base,
             invoice.amounts,
@@ -350,8 +389,6 @@ def _refund(agreement, transactions):
 def _earned(transactions):
     earned = {}
     for data in transactions:
-        if data["type"] != "earned":
-            raise ValueError(data["type"])
         period = data["period"]
         earned[period] = earned.get(period, Decimal(0)) + Decimal(data["amount"])
     return earned
@@ -377,7 +414,7 @@ def _guarantee(agreement, transactions):
                 amounts, Decimal(clause["amount"]), clause["recoup"], cap
             )
         else:
-            raise ValueError(clause["recoup"])
+            raise BadCase(f"recoup {clause['recoup']} is unknown")
     return {
         "periods": [
             {
@@ -401,7 +438,7 @@ def _payout(agreement, transactions):
         raise Unsupported("payout.holdback")
     decimals, earned = _decimals(agreement), _earned(transactions)
     periods = payout.payouts(list(earned.values()), Decimal(clause["minimum"]))
-    partner = transactions[0]["partner"]
+    [partner] = {data["partner"] for data in transactions}
     return {
         "payouts": [_money(period.paid, decimals) for period in periods],
         "carried": [_money(period.carried, decimals) for period in periods],
@@ -414,8 +451,6 @@ def _statement(agreement, transactions):
         (data["type"], Decimal(data["amount"])) for data in transactions
     )
     names = ("opening", "earned", "adjustment", "offset", "paid")
-    if set(sums) - set(names):
-        raise ValueError(sorted(set(sums) - set(names)))
     closing = totals.roll_forward(*(sums.get(name, Decimal(0)) for name in names))
     return {"closing": _money(closing, _decimals(agreement))}
 
@@ -539,6 +574,12 @@ def _dimension(agreement, transactions):
     for clause in ("seller_commission", "fallback_weights"):
         if any(clause in part for part in (agreement, *agreement["rules"])):
             raise Unsupported(f"dimension.{clause}")
+    [rule] = agreement["rules"]
+    if rule["type"] != "by_weight" or len(rule) != len(
+        {"type", "priority"} & set(rule)
+    ):
+        raise BadCase(f"{rule.where}: by_weight was expected")
+    rule.get("priority")
     shares, base = {}, Decimal(0)
     for data in transactions:
         if data["type"] != "line":
@@ -655,11 +696,10 @@ def _bundle(agreement, transactions):
     )
     shares = {}
     for part, amount in zip(parts, allocated, strict=True):
+        rate = Fraction(Decimal(part["rate"]))
         if part["partner"] is None:
             continue
-        share = allocate.half_up(
-            Fraction(amount) * Fraction(Decimal(part["rate"])) / 100, decimals
-        )
+        share = allocate.half_up(Fraction(amount) * rate / 100, decimals)
         shares[part["partner"]] = shares.get(part["partner"], Decimal(0)) + share
     return {
         "allocated": _amounts(
