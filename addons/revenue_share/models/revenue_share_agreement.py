@@ -73,6 +73,18 @@ class RevenueShareAgreement(models.Model):
         default="attributed",
         tracking=True,
     )
+    date_basis = fields.Selection(
+        [
+            ("invoice", "Date of the invoice"),
+            ("usage", "First day of the usage"),
+        ],
+        string="Version and period by",
+        required=True,
+        default="invoice",
+        tracking=True,
+        help="Which date of an invoice line decides the version of the terms and the "
+        "period of the statement. Lines without usage go by the invoice.",
+    )
     cycle = fields.Selection(CYCLES, required=True, default="month", tracking=True)
     due_days = fields.Integer(
         string="Payment term (days)",
@@ -190,12 +202,11 @@ class RevenueShareAgreement(models.Model):
         active = self.version_ids.filtered(lambda version: version.state == "active")
         return version_in_force(active, day) or self.version_ids.browse()
 
-    def _get_attribution(self, move, day):
+    def _get_attribution(self, line, customer, day):
         """Return the attribution that covers an invoice line, or an empty recordset."""
         self.ensure_one()
-        customer = move.commercial_partner_id
         for attribution in self.attribution_ids:
-            if attribution.customer_id == customer and attribution._covers(move, day):
+            if attribution._covers(line, customer, day):
                 return attribution
         return self.attribution_ids.browse()
 
@@ -260,8 +271,10 @@ class RevenueShareAgreement(models.Model):
         items_sudo = self.env["revenue.share.item"].sudo()
         if all(statement.state == "draft" for statement in statements):
             items_sudo = items_sudo._take_for_period(self, period_start, period_end)
-            items_sudo._share_for_period(self, period_start, period_end)
-        collected = statements.sudo()._collect(self, period_start, period_end)
+            missing = items_sudo._share_for_period(self, period_start, period_end)
+        else:
+            missing = {}
+        collected = statements.sudo()._collect(self, period_start, period_end, missing)
         return collected.with_env(self.env)
 
     def _prepare_ended_periods(self, today):

@@ -24,6 +24,13 @@ class RevenueShareAttribution(models.Model):
     customer_id = fields.Many2one(
         "res.partner", required=True, ondelete="restrict", index=True
     )
+    subscription_id = fields.Many2one(
+        "usage.subscription",
+        ondelete="restrict",
+        index="btree_not_null",
+        check_company=True,
+        help="Only what this subscription is billed for. Empty: all the customer buys.",
+    )
     date_from = fields.Date(string="From")
     date_to = fields.Date(
         string="To", help="Last day on which purchases of the customer are shared."
@@ -60,12 +67,33 @@ class RevenueShareAttribution(models.Model):
                     )
                 )
 
-    @api.constrains("agreement_id", "customer_id", "date_from", "date_to")
+    @api.constrains("customer_id", "subscription_id")
+    def _check_subscription(self):
+        for attribution in self:
+            subscription = attribution.subscription_id
+            customer = subscription.partner_id.commercial_partner_id
+            if subscription and customer != attribution.customer_id:
+                raise ValidationError(
+                    self.env._(
+                        "The subscription %(subscription)s belongs to %(owner)s, "
+                        "not to %(customer)s.",
+                        subscription=subscription.display_name,
+                        owner=customer.display_name,
+                        customer=attribution.customer_id.display_name,
+                    )
+                )
+
+    @api.constrains(
+        "agreement_id", "customer_id", "subscription_id", "date_from", "date_to"
+    )
     def _check_overlap(self):
         for attribution in self:
             others = attribution.agreement_id.attribution_ids - attribution
             for other in others.filtered(
-                lambda other, own=attribution: other.customer_id == own.customer_id
+                lambda other, own=attribution: (
+                    other.customer_id == own.customer_id
+                    and other.subscription_id == own.subscription_id
+                )
             ):
                 if attribution._overlaps(other):
                     raise ValidationError(
@@ -86,18 +114,25 @@ class RevenueShareAttribution(models.Model):
         )
         return not (ends_before or starts_after)
 
-    def _covers(self, move, day):
+    def _covers(self, line, customer, day):
         """Say whether an invoice line of a day belongs to the attribution.
 
         Remembers the first invoice where only that one counts.
+
+        :param customer: company that used what the line bills
         """
         self.ensure_one()
+        subscription = self.subscription_id
+        if self.customer_id != customer or (
+            subscription and subscription != line.usage_rated_line_id.subscription_id
+        ):
+            return False
         if (self.date_from and day < self.date_from) or (
             self.date_to and day > self.date_to
         ):
             return False
         if self.is_first_purchase_only:
             if not self.first_move_id:
-                self.first_move_id = move
-            return self.first_move_id == move
+                self.first_move_id = line.move_id
+            return self.first_move_id == line.move_id
         return True

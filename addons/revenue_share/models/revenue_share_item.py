@@ -213,12 +213,13 @@ class RevenueShareItem(models.Model):
         None when no version is in force, the customer is not attributed, or (for an
         agreement with all customers) no rule looks at the line.
         """
-        day = self._get_basis_date(line)
+        day = self._get_basis_date(agreement, line)
         version = agreement._get_version(day)
         if not version:
             return None
         attributed = agreement.applies_to == "attributed"
-        if attributed and not agreement._get_attribution(line.move_id, day):
+        customer = self._get_customer(line)
+        if attributed and not agreement._get_attribution(line, customer, day):
             return None
         vals = self._prepare_sale_vals(agreement, version, line, day)
         if version not in terms_by_version:
@@ -236,14 +237,24 @@ class RevenueShareItem(models.Model):
         vals["base"] = half_up(source.base(terms.base), terms.decimals)
         return vals, waterfall.split(terms.early(), [source])
 
-    def _get_basis_date(self, line):
+    def _get_basis_date(self, agreement, line):
         """Return the date that decides version, attribution and period of a line."""
+        if agreement.date_basis == "usage" and line.usage_period_start:
+            return line.usage_period_start
         return line.move_id.invoice_date or line.move_id.date
+
+    def _get_customer(self, line):
+        """Return the company that used what a line bills; the payer may be another."""
+        subscription = line.usage_rated_line_id.subscription_id
+        return (subscription.partner_id or line.move_id).commercial_partner_id
 
     def _prepare_sale_vals(self, agreement, version, line, day):
         move = line.move_id
         sign = -1 if move.move_type == "out_refund" else 1
-        quantity = bridge.to_decimal(line.quantity)
+        # What the invoice shows may be scaled ("per 1,000 calls"): this is what counts.
+        quantity = line.usage_quantity
+        if quantity is None:
+            quantity = bridge.to_decimal(line.quantity)
         net = bridge.to_decimal(line.price_subtotal)
         cost = bridge.to_decimal(
             line.company_id.currency_id._convert(
@@ -263,7 +274,7 @@ class RevenueShareItem(models.Model):
             "source": SALE,
             "move_id": move.id,
             "move_line_id": line.id,
-            "customer_id": move.commercial_partner_id.id,
+            "customer_id": self._get_customer(line).id,
             "product_id": line.product_id.id,
             "label": line.name,
             "date": day,
@@ -271,7 +282,10 @@ class RevenueShareItem(models.Model):
             "quantity": sign * quantity,
             "net": sign * net,
             "vat": sign * (bridge.to_decimal(line.price_total) - net),
-            "cost": half_up(sign * quantity * cost, line.currency_id.decimal_places),
+            "cost": half_up(
+                sign * bridge.to_decimal(line.quantity) * cost,
+                line.currency_id.decimal_places,
+            ),
         }
 
     def _create_shares(self, items, splits):

@@ -23,8 +23,9 @@ class RevenueShareItemCredit(models.Model):
     def _prepare_credit_vals(self, move):
         """Say which sales a credit note takes back, and how much of each.
 
-        A credited line takes back the line of the same product, the one of the same
-        amount first; what names no product of the invoice is spread over it.
+        A credited line takes back the line of the same rated component, else of the
+        same product, the one of the same amount first; what names no product of the
+        invoice is spread over it.
         """
         lines = move.invoice_line_ids.filtered(
             lambda line: line.display_type == "product"
@@ -52,7 +53,7 @@ class RevenueShareItemCredit(models.Model):
             [
                 (
                     line,
-                    line.product_id or line.name,
+                    self._get_credit_key(line),
                     open_by_line.get(line, bridge.to_decimal(line.price_subtotal)),
                 )
                 for line in origins
@@ -60,7 +61,7 @@ class RevenueShareItemCredit(models.Model):
             [
                 (
                     line,
-                    line.product_id or line.name,
+                    self._get_credit_key(line),
                     bridge.to_decimal(line.price_subtotal),
                 )
                 for line in lines
@@ -79,6 +80,10 @@ class RevenueShareItemCredit(models.Model):
                     }
                 )
         return vals_list
+
+    def _get_credit_key(self, line):
+        """Return what tells which invoiced line a credited line takes back."""
+        return line.usage_component_id or line.product_id or line.name
 
     def _get_open_net(self, sales):
         """Return what is not yet credited of the lines of some sales."""
@@ -183,6 +188,8 @@ class RevenueShareItemCredit(models.Model):
             reversal.Stored(bridge.to_decimal(sale.base), given, base, taken),
             reversal.reversed_ratio(net, bridge.to_decimal(sale.net)),
             sale.currency_id.decimal_places,
+            # What a partner got by several rules is one share.
+            owner=lambda key: key[1],
         )
 
     def _prepare_mirror_lines(self, mirrored, numbers):

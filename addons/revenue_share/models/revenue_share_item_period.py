@@ -35,9 +35,12 @@ class RevenueShareItemPeriod(models.Model):
         Computes the target of each rule over all sales of the period and appends the
         difference to what is stored: amounts that depend on the period, and the cent
         of rounding once per statement. Then the credit notes follow.
+
+        :return: {(partner, currency): amount} promised by rules that take at most
+            what is left, and not given for lack of it
         """
         sales = self.filtered(lambda item: item.source == SALE).sorted("id")
-        vals_list = []
+        vals_list, missing = [], {}
         for version in agreement.version_ids.filtered(lambda v: v.state != "draft"):
             ratio = version._get_period_ratio(period_start, period_end)
             own = sales.filtered(lambda item, v=version: item.version_id == v)
@@ -49,7 +52,7 @@ class RevenueShareItemPeriod(models.Model):
                 terms = bridge.without_fixed(terms)
             currencies = own.currency_id | agreement.currency_id
             for currency in currencies:
-                vals_list += own.filtered(
+                vals, shortfall = own.filtered(
                     lambda item, c=currency: item.currency_id == c
                 )._prepare_period_lines(
                     version,
@@ -57,12 +60,17 @@ class RevenueShareItemPeriod(models.Model):
                     currency,
                     (period_start, period_end),
                 )
+                vals_list += vals
+                for partner, amount in shortfall.items():
+                    key = (self.env["res.partner"].browse(int(partner)), currency)
+                    missing[key] = missing.get(key, Decimal(0)) + amount
         self.env["revenue.share.line"].create(vals_list)
         self._follow_sales(sales)
+        return missing
 
     def _prepare_period_lines(self, version, terms, currency, period):
         if terms.granularity == "line" and terms.early().rules == terms.rules:
-            return []
+            return [], {}
         if currency != version.currency_id:
             # A fixed amount is due once, in the currency of the agreement.
             terms = bridge.without_fixed(terms)
@@ -96,7 +104,7 @@ class RevenueShareItemPeriod(models.Model):
                         version, currency, period, key, figures, count
                     )
                 )
-        return vals_list
+        return vals_list, result.shortfall
 
     def _prepare_fixed_vals(self, version, currency, period, key, figures, number):
         rule, partner, _item = key

@@ -154,6 +154,22 @@ class RevenueShareRule(models.Model):
                     )
                 )
 
+    @api.constrains("kind", "tier_reset", "on")
+    def _check_yearly_tiers(self):
+        for rule in self:
+            if (
+                rule.kind in ("tiered_percent", "tiered_unit")
+                and rule.tier_reset == "year"
+                and rule.on != "base"
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Tiers that run over the year count the shared base: the rule "
+                        "of %(partner)s cannot take them on the rest or on a share.",
+                        partner=rule.partner_id.display_name,
+                    )
+                )
+
     @api.constrains("partner_id")
     def _check_partner(self):
         for rule in self:

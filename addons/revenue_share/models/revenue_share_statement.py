@@ -106,6 +106,13 @@ class RevenueShareStatement(models.Model):
         readonly=True,
         help="Negative balance that the next statement starts with.",
     )
+    shortfall_amount = fields.Monetary(
+        string="Not covered",
+        readonly=True,
+        groups=USER_GROUPS,
+        help="Part of fixed amounts that the revenue of the period could not pay, "
+        "where a rule takes at most what is left.",
+    )
     base_amount = fields.Monetary(
         string="Shared revenue",
         readonly=True,
@@ -309,9 +316,10 @@ class RevenueShareStatement(models.Model):
         return number
 
     @api.model
-    def _collect(self, agreement, period_start, period_end):
+    def _collect(self, agreement, period_start, period_end, shortfalls):
         """Put the shares of a period that are on no statement on the drafts.
 
+        :param dict shortfalls: (partner, currency) -> amount not covered
         :return: all live statements of the period
         """
         lines = self.env["revenue.share.line"].search(
@@ -336,7 +344,7 @@ class RevenueShareStatement(models.Model):
         groups = defaultdict(lambda: self.env["revenue.share.line"])
         for line in lines:
             groups[line.partner_id, line.currency_id] |= line
-        missing = [key for key in groups if key not in existing]
+        missing = [key for key in {**groups, **shortfalls} if key not in existing]
         created = self.create(
             [
                 {
@@ -354,6 +362,9 @@ class RevenueShareStatement(models.Model):
         for key, own in groups.items():
             own.write({"statement_id": existing[key].id})
         statements |= created
+        for key, statement in existing.items():
+            if statement.state == "draft":
+                statement.shortfall_amount = shortfalls.get(key, 0)
         statements._refresh_amounts()
         return statements
 

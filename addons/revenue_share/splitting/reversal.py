@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from .allocate import from_units, half_up
+from .allocate import from_units, half_up, largest_remainder
 from .values import exact
 
 
@@ -47,7 +47,7 @@ def reversed_ratio(credited, invoiced):
     return max(Fraction(0), min(Fraction(1), credited / invoiced))
 
 
-def mirror(stored, ratio, decimals):
+def mirror(stored, ratio, decimals, owner=None):
     """Return what has to be taken back so that ``ratio`` of a share is reversed.
 
     Cumulative: the target is the rounded part of the stored amount, less what
@@ -56,17 +56,34 @@ def mirror(stored, ratio, decimals):
 
     :param Stored stored: the stored base and amounts, and what was taken back
     :param Fraction ratio: part credited so far, this credit note included
+    :param owner: key -> who has the amount, where several keys are one share: the
+        share is rounded once and spread over its keys
     :rtype: Mirror
     """
     taken = stored.reversed or {}
     zero = from_units(0, decimals)
+    shares = {}
+    for key in stored.amounts:
+        shares.setdefault(key if owner is None else owner(key), []).append(key)
+    targets = {}
+    for keys in shares.values():
+        amounts = [stored.amounts[key] for key in keys]
+        targets.update(zip(keys, _parts(amounts, ratio, decimals), strict=True))
     return Mirror(
         base=zero - (_part(stored.base, ratio, decimals) - stored.base_reversed),
         amounts={
-            key: zero - (_part(amount, ratio, decimals) - taken.get(key, zero))
-            for key, amount in stored.amounts.items()
+            key: zero - (targets[key] - taken.get(key, zero)) for key in stored.amounts
         },
     )
+
+
+def _parts(amounts, ratio, decimals):
+    """Return the part of each amount, so that their sum is the part of the sum."""
+    whole = sum(amounts, Decimal(0))
+    if not whole:
+        return largest_remainder([Fraction(a) * ratio for a in amounts], decimals)
+    share = Fraction(_part(whole, ratio, decimals)) / Fraction(whole)
+    return largest_remainder([Fraction(a) * share for a in amounts], decimals)
 
 
 def _part(amount, ratio, decimals):

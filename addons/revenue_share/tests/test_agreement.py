@@ -98,6 +98,41 @@ class TestAgreement(RevenueShareCommon):
         self.assertEqual(self._shares(first), {self.reseller: 30})
         self.assertEqual(self._shares(second), {})
 
+    def test_subscription_of_another_customer_is_refused(self):
+        plan = self.env["usage.plan"].create({"name": "Plan", "code": "RS-TEST"})
+        other = self._create_partner("Someone else")
+        subscription = self.env["usage.subscription"].create(
+            {
+                "partner_id": other.id,
+                "plan_id": plan.id,
+                "date_start": date(2026, 1, 1),
+            }
+        )
+        agreement = self._create_agreement([(self.reseller, "percent", "10")])
+        with self.assertRaises(ValidationError):
+            agreement.attribution_ids.subscription_id = subscription
+        subscription.partner_id = self.customer
+        agreement.attribution_ids.subscription_id = subscription
+        move = self._create_invoice((self.music, 100))
+        self.assertFalse(move.revenue_share_item_ids, "not billed by the subscription")
+
+    def test_yearly_tiers_count_the_shared_base(self):
+        with self.assertRaises(ValidationError):
+            self._create_agreement(
+                [
+                    (
+                        self.reseller,
+                        "tiered_percent",
+                        None,
+                        {
+                            "on": "remaining",
+                            "tier_reset": "year",
+                            "tier_ids": [Command.create({"rate": "10"})],
+                        },
+                    )
+                ]
+            )
+
     def test_suspended_agreement_shares_nothing(self):
         agreement = self._create_agreement([(self.reseller, "percent", "10")])
         agreement.action_suspend()

@@ -199,6 +199,44 @@ class TestStatement(RevenueShareCommon):
         # 800 at 10 %; then 1 500 at 20 % less the 80
         self.assertEqual((march.amount_total, april.amount_total), (80, 220))
 
+    def test_fixed_amount_limited_to_what_is_left_reports_what_is_missing(self):
+        agreement = self._create_agreement(
+            [
+                (self.reseller, "percent", "20", {"priority": 10}),
+                (
+                    self.author,
+                    "fixed",
+                    "300",
+                    {"priority": 20, "limited_to_available": True},
+                ),
+            ]
+        )
+        self._create_invoice((self.music, 250))
+        author = self._prepare(agreement).filtered(
+            lambda statement: statement.partner_id == self.author
+        )
+        # 250 less 20 % leaves 200 of the 300
+        self.assertEqual((author.amount_total, author.shortfall_amount), (200, 100))
+        self.assertEqual(author.residual_amount, 0)
+
+    def test_usage_of_last_month_counts_for_last_month_where_agreed(self):
+        agreement = self._create_agreement(
+            [(self.reseller, "percent", "10")], date_basis="usage"
+        )
+        self._create_invoice(
+            (self.music, 100, {"usage_period_start": date(2026, 2, 1)}),
+            (self.movie, 50),
+            day="2026-03-02",
+        )
+        february, march = self._prepare(agreement).sorted("period_start")
+        self.assertEqual((february.amount_total, march.amount_total), (10, 5))
+
+    def test_amount_per_unit_counts_the_billed_units_not_the_shown_ones(self):
+        agreement = self._create_agreement([(self.author, "per_unit", "0.0125")])
+        # shown as 12.345 thousands, billed as 12 345 units
+        self._create_invoice((self.music, 600, {"usage_quantity": "12345"}))
+        self.assertEqual(self._prepare(agreement).amount_total, 154.31)
+
     # life cycle
 
     def test_sent_statement_is_numbered_dated_and_final(self):

@@ -48,6 +48,20 @@ def test_the_same_credit_twice_takes_back_once(decimals, amount, ratio):
     assert _take_back(Stored(amount, {0: amount}), [ratio, ratio], decimals) == once
 
 
+@given(DECIMALS, st.lists(AMOUNT, min_size=1, max_size=5), RATIOS)
+def test_a_share_of_several_rules_is_mirrored_as_one(decimals, amounts, ratios):
+    unit = Decimal(1).scaleb(-decimals)
+    amounts = {("rule", n): a.quantize(unit) for n, a in enumerate(amounts)}
+    whole = sum(amounts.values())
+    for ratio in [*ratios, Fraction(1)]:
+        parts = mirror(
+            Stored(whole, amounts), ratio, decimals, owner=lambda key: key[0]
+        )
+        alone = mirror(Stored(whole, {"rule": whole}), ratio, decimals)
+        assert sum(parts.amounts.values()) == alone.amounts["rule"]
+    assert all(parts.amounts[key] == -amount for key, amount in amounts.items())
+
+
 def test_ratio_stays_between_nothing_and_the_whole():
     assert reversed_ratio(Decimal(150), Decimal(100)) == 1
     assert reversed_ratio(Decimal(-1), Decimal(100)) == 0
