@@ -11,7 +11,8 @@ from decimal import Decimal, InvalidOperation
 from odoo import fields
 from odoo.tools import SQL
 
-#: context key under which :class:`Exact` columns are selected as text, see ``models/base.py``
+#: context key under which :class:`Exact` columns are selected as text
+#: (see ``models/base.py``)
 AS_TEXT = "usage_exact_as_text"
 
 
@@ -25,7 +26,7 @@ class Exact(fields.Field[Decimal]):
       float (taken by its shortest text, for XML data files); anything else, NaN and
       infinities raise ValueError
 
-    The web client shows it with the ``exact`` widget, which knows the user's decimal sign.
+    The web client shows it with the ``exact`` widget: it knows the user's decimal sign.
     No aggregator: sums are made in SQL or by the event store, never in float.
     """
 

@@ -98,7 +98,8 @@ def sentence(env, error):
     :rtype: str
     """
     facts = {name: _readable(value) for name, value in error.facts.items()}
-    return env._(ERRORS[error.code]) % facts
+    sentence = env._(ERRORS[error.code])
+    return sentence % facts
 
 
 def _readable(value):
@@ -164,7 +165,8 @@ def component_label(env, component):
     text = LABELS.get(component.label)
     if text is None:
         return component.dimension or ""
-    return env._(text) % {
+    label = env._(text)
+    return label % {
         "tier": component.tier or "",
         "range": _tier_range(env, component.lower, component.upper),
     }

@@ -15,7 +15,6 @@ CORES = {
     "usage_billing/metering": {"psycopg2", "clickhouse_driver"},
     "revenue_share/splitting": set(),
     "billing_connectors/feeds": set(),
-    "usage_billing/metering": {"psycopg2"},
     "fr_invoicing/einvoice": {
         "facturx",
         "fontTools",

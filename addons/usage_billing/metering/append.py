@@ -10,7 +10,7 @@ How a chunk of rows goes in
 """
 
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal, localcontext
 from io import BytesIO
 from itertools import compress, islice
@@ -537,12 +537,11 @@ def optional_fields(amount, currency, properties):
 
 def _naive(rows):
     """Rows with naive UTC times, and the newest time (None when no row has one)."""
-    try:
+    # TypeError: some have none, or aware and naive ones stand together
+    with suppress(TypeError):
         newest = max(map(_time_of, rows))
         if newest is not None and newest.tzinfo is None:
             return rows, newest
-    except TypeError:
-        pass  # some have none, or aware and naive ones stand together
     rows = [
         row
         if row[3] is None or row[3].tzinfo is None

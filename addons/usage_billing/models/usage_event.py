@@ -20,7 +20,7 @@ class UsageEvent(models.Model):
     _order = "time desc, id desc"
     _rec_name = "event_id"
 
-    event_id = fields.Char(string="Event", readonly=True)
+    event_id = fields.Char(readonly=True)
     type = fields.Char(readonly=True)
     subject = fields.Char(readonly=True)
     time = fields.Datetime(readonly=True, help="When the usage happened.")

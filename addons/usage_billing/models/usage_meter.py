@@ -171,35 +171,34 @@ class UsageMeter(models.Model):
         return sentences
 
     def _get_first_sentence(self, facts):
-        _ = self.env._
         sentences = {
-            "count": _("Counts the events of type “%(type)s”.", **facts),
-            ("sum", "value"): _(
+            "count": self.env._("Counts the events of type “%(type)s”.", **facts),
+            ("sum", "value"): self.env._(
                 "Adds up the values of the events of type “%(type)s”.", **facts
             ),
-            ("sum", "amount"): _(
+            ("sum", "amount"): self.env._(
                 "Adds up the amounts of the events of type “%(type)s”.", **facts
             ),
-            ("sum", "property"): _(
+            ("sum", "property"): self.env._(
                 "Adds up “%(property)s” of the events of type “%(type)s”.", **facts
             ),
-            ("max", "value"): _(
+            ("max", "value"): self.env._(
                 "Takes the highest value of the events of type “%(type)s”.", **facts
             ),
-            ("max", "amount"): _(
+            ("max", "amount"): self.env._(
                 "Takes the highest amount of the events of type “%(type)s”.", **facts
             ),
-            ("max", "property"): _(
+            ("max", "property"): self.env._(
                 "Takes the highest “%(property)s” of the events of type “%(type)s”.",
                 **facts,
             ),
-            ("min", "value"): _(
+            ("min", "value"): self.env._(
                 "Takes the lowest value of the events of type “%(type)s”.", **facts
             ),
-            ("min", "amount"): _(
+            ("min", "amount"): self.env._(
                 "Takes the lowest amount of the events of type “%(type)s”.", **facts
             ),
-            ("min", "property"): _(
+            ("min", "property"): self.env._(
                 "Takes the lowest “%(property)s” of the events of type “%(type)s”.",
                 **facts,
             ),

@@ -57,7 +57,7 @@ class UsageQuarantine(models.Model):
     row_number = fields.Integer(string="Row", readonly=True)
 
     # the event, as far as it could be read
-    event_id = fields.Char(string="Event", readonly=True)
+    event_id = fields.Char(readonly=True)
     subject = fields.Char(readonly=True, index="btree_not_null")
     event_type = fields.Char(string="Type", readonly=True)
     event_time = fields.Datetime(string="Time", readonly=True)
