@@ -82,8 +82,9 @@ class UsagePlan(models.Model):
     def copy_data(self, default=None):
         vals_list = super().copy_data(default)
         for plan, vals in zip(self, vals_list, strict=True):
-            vals["name"] = self.env._("%(name)s (copy)", name=plan.name)
-            vals["code"] = f"{plan.code}-copy"
+            if "name" not in (default or {}):
+                vals["name"] = self.env._("%(name)s (copy)", name=plan.name)
+            vals.setdefault("code", f"{plan.code}-copy")
         return vals_list
 
     # ------------------------------------------------------------------

@@ -6,3 +6,5 @@ from . import test_usage_sample
 from . import test_usage_store
 from . import test_usage_quarantine
 from . import test_usage_store_two_connections
+from . import test_billing_tour
+from . import test_usage_catalogue
