@@ -62,7 +62,7 @@ def reason_of(env, error):
     if isinstance(error, ArithmeticError):
         return env._("A figure is too large or is no number. Check the usage sent.")
     constraint = getattr(error.diag, "constraint_name", None) or ""
-    if constraint == "usage_rated_line__live_unique":
+    if constraint == "usage_rated_line_live_unique":
         return env._(
             "Another run has just billed this subscription for the same period. Retry "
             "once that run is finished."

@@ -24,6 +24,7 @@ MAX_BYTES = 16 << 30
 # deflate cannot exceed about 1032:1; usage files stay far below. Small files are free.
 MAX_RATIO = 200
 FREE_BYTES = 64 << 20
+MAX_LINE_BYTES = 16 << 20  # beyond it no line end was seen: not a table
 
 
 class Content(NamedTuple):
@@ -69,8 +70,12 @@ def inspect_content(raw, name="", encoding=None, max_bytes=MAX_BYTES) -> Content
     size = _size(raw, name)
     is_gzip = _starts_with(raw, b"\x1f\x8b")
     limit = min(max_bytes, max(FREE_BYTES, size * MAX_RATIO)) if is_gzip else max_bytes
+    line = 0
     for block in _blocks(raw, is_gzip, name):
         unpacked += len(block)
+        line = 0 if b"\n" in block or b"\r" in block else line + len(block)
+        if line > MAX_LINE_BYTES:
+            raise FeedError("not_text", file=name)
         if unpacked > limit:
             raise FeedError("too_large", file=name, limit=limit)
         digest.update(block)

@@ -25,11 +25,18 @@ applying it costs some microseconds.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from . import identity
-from .numbers import CONTEXT, check_range, parse_decimal, parse_factor, plain, scale
+from .numbers import (
+    CONTEXT,
+    check_range,
+    parse_decimals,
+    parse_factor,
+    plain,
+    scale,
+)
 from .times import time_reader
 from .units import parse_pack
 from .values import IgnoredRow, MappingError, ParsedUsage, RowProblem
@@ -53,10 +60,6 @@ _NUMBER_KEYS = {"factor", "offset", "pack"}
 _TIME_KEYS = {"column", "formats", "time_zone"}
 _OPTION_KEYS = {"delimiter", "encoding", "decimal", "quote"}
 _MEMO_SIZE = 20_000
-_PACK_MEMO_SIZE = 1_000
-
-Row = list
-TextReader = Callable[[Row], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +140,15 @@ class MappingSpec:
 class CompiledMapping:
     """A mapping bound to the header of one file.
 
-    convert: row, line number -> ParsedUsage or IgnoredRow; raises RowProblem
-    scope: row -> delivery scope, None unless identity mode is ``scope``
-    customer: row -> (key, name) of the customer, for provisioning
-    used: positions of the columns the mapping reads
+    convert: rows, line numbers -> (usages, ignored rows); raises RowProblem when any of
+        the rows cannot be mapped, without saying more than that unless it was alone
+    scopes: rows -> set of delivery scopes, None unless identity mode is ``scope``
+    customers: rows -> list of (key, name) of the customer, for provisioning
     """
 
     convert: Callable
-    scope: Callable | None
-    customer: Callable
-    used: frozenset
+    scopes: Callable | None
+    customers: Callable
 
 
 # -- declaration -------------------------------------------------------------------
@@ -394,7 +396,7 @@ class Header:
 
 
 def compile_mapping(spec, header_names, file_name, sha256, sign) -> CompiledMapping:
-    """Bind a mapping to one file: find its columns and build its row function.
+    """Bind a mapping to one file: find its columns and build its functions.
 
     :param MappingSpec spec: the declaration
     :param list[str] header_names: columns of the file
@@ -407,14 +409,20 @@ def compile_mapping(spec, header_names, file_name, sha256, sign) -> CompiledMapp
 
 
 class _Compiler:
-    """Builds the functions of one file; lives only while compiling."""
+    """Builds the functions of one file; lives only while compiling.
+
+    Each function reads one field of many rows at once: most of the work then happens in
+    loops of the interpreter's own C code, and a check such as "is all of it plain text"
+    is made once for a whole column. The first bad value makes the function give up; the
+    caller halves the rows until the bad one stands alone.
+    """
 
     def __init__(self, spec, header_names, file_name, sha256, sign):
         self.spec = spec
         self.header = Header(header_names)
         self.sha256 = sha256
         self.sign = sign
-        self.nulls = spec.null_words | {""}
+        self.nulls = spec.null_words - {""}
         self.file_parts = {}
         if spec.file_pattern:
             match = re.search(spec.file_pattern, file_name)
@@ -424,59 +432,39 @@ class _Compiler:
 
     def compile(self):
         spec, fields = self.spec, self.spec.fields
-        event_id, scope = self._event_id()
-        rules = self._rules()
-        kind = self._required(fields["type"])
-        subject = self._required(fields["subject"])
-        moment = self._time(fields["time"])
-        value = self._number(fields.get("value"))
-        amount = self._number(fields.get("amount"))
-        currency = self._optional(fields.get("currency"))
-        dimensions = self._texts(spec.dimensions)
-        properties = self._properties()
-        make = ParsedUsage
+        event_ids, scopes = self._event_ids()
+        leave_out = self._rules()
+        subjects = self._required(fields["subject"])
+        columns = (
+            self._required(fields["type"]),
+            subjects,
+            self._times(fields["time"]),
+            self._numbers(fields.get("value")),
+            self._numbers(fields.get("amount")),
+            self._optional(fields.get("currency")),
+            self._dicts(spec.dimensions),
+            self._properties(),
+        )
 
-        def convert(row, line):
-            for position, equals, name in rules:
-                if row[position] in equals:
-                    return IgnoredRow(line, name)
-            return make(
-                event_id(row, line),
-                kind(row),
-                subject(row),
-                moment(row),
-                value(row),
-                amount(row),
-                currency(row),
-                dimensions(row),
-                properties(row),
-                line,
-            )
+        def convert(rows, lines):
+            rows, lines, ignored = leave_out(rows, lines)
+            read = [column(rows) for column in columns]
+            values = zip(event_ids(rows, lines), *read, lines, strict=True)
+            return list(map(_make_usage, values)), ignored
 
-        customer = self._customer(subject)
-        return CompiledMapping(convert, scope, customer, frozenset(self.header.used))
+        return CompiledMapping(convert, scopes, self._customers(subjects))
 
     # -- texts -----------------------------------------------------------------
 
     def _text(self, text: TextSpec, is_required=True):
-        """Return row -> text ('' when absent). A column that must exist and does not
+        """Return rows -> texts ('' when absent). A column that must exist and does not
         is refused here, before any row is read."""
         if text.const is not None:
             return _constant(text.const)
         if text.file is not None:
             return self._shaped(_constant(self.file_parts[text.file]), text)
-        if text.join:
-            parts = [self._text(part, is_required) for part in text.join]
-            separator = text.separator
-            return self._shaped(
-                lambda row: separator.join([v for part in parts if (v := part(row))]),
-                text,
-            )
-        if text.first:
-            parts = [self._text(part, is_required) for part in text.first]
-            return self._shaped(
-                lambda row: next((v for part in parts if (v := part(row))), ""), text
-            )
+        if text.join or text.first:
+            return self._shaped(self._combined(text, is_required), text)
         position = self.header.find(text.column)
         if position is None:
             if is_required and text.default is None:
@@ -484,18 +472,28 @@ class _Compiler:
             return _constant(text.default or "")
         return self._shaped(self._column(position), text)
 
+    def _combined(self, text, is_required):
+        """Texts of several parts: all of them joined, or the first that is there."""
+        parts = [self._text(part, is_required) for part in text.join + text.first]
+        separator, is_first = text.separator, bool(text.first)
+
+        def read(rows):
+            found = zip(*[part(rows) for part in parts], strict=True)
+            if is_first:
+                return [next(filter(None, values), "") for values in found]
+            return [separator.join(filter(None, values)) for values in found]
+
+        return read
+
     def _column(self, position):
         nulls, name = self.nulls, self.header.names[position]
 
-        def read(row):
-            text = row[position].strip()
-            if text in nulls:
-                return ""
-            if not text.isascii():
-                _check_text(text, name)
-            elif "\0" in text:
-                raise RowProblem("invalid_text", name, text)
-            return text
+        def read(rows):
+            texts = [row[position].strip() for row in rows]
+            _check_texts("".join(texts), name)
+            if not nulls.isdisjoint(texts):
+                return ["" if text in nulls else text for text in texts]
+            return texts
 
         return read
 
@@ -503,27 +501,23 @@ class _Compiler:
     def _shaped(read, text: TextSpec):
         if not (text.case or text.values or text.default):
             return read
-        case = {"lower": str.lower, "upper": str.upper}.get(text.case)
+        case = {"lower": str.lower, "upper": str.upper}.get(text.case, str)
         table, default = dict(text.values), text.default or ""
 
-        def shaped(row):
-            found = read(row)
-            if case:
-                found = case(found)
-            return table.get(found, found) or default
+        def shaped(rows):
+            texts = map(case, read(rows))
+            return [table.get(found, found) or default for found in texts]
 
         return shaped
 
     def _required(self, text: TextSpec):
         read, name = self._text(text), _column_name(text)
-        if text.const is not None:
-            return read
 
-        def required(row):
-            found = read(row)
-            if not found:
+        def required(rows):
+            texts = read(rows)
+            if "" in texts:
                 raise RowProblem("missing_field", name)
-            return found
+            return texts
 
         return required
 
@@ -531,36 +525,33 @@ class _Compiler:
         if text is None:
             return _constant(None)
         read = self._text(text, is_required=False)
-        return lambda row: read(row) or None
+        return lambda rows: [found or None for found in read(rows)]
 
-    def _texts(self, specs):
-        """Return row -> dict of the texts that are not empty.
+    def _dicts(self, specs):
+        """Return rows -> dicts of the texts that are not empty.
 
-        The same few combinations come back for ever, so the dict is shared: callers
-        must not change it.
+        The same few combinations come back for ever, so a dict is shared: callers must
+        not change it.
         """
         if not specs:
-            empty = {}
-            return lambda row: empty
+            return _constant({})
         names = tuple(specs)
         reads = [self._text(spec, is_required=False) for spec in specs.values()]
         memo = {}
 
-        def texts(row):
-            key = tuple([read(row) for read in reads])
-            found = memo.get(key)
-            if found is None:
-                found = {n: v for n, v in zip(names, key, strict=True) if v}
-                if len(memo) >= _MEMO_SIZE:
-                    memo.clear()
-                memo[key] = found
-            return found
+        def dicts(rows):
+            keys = list(zip(*[read(rows) for read in reads], strict=True))
+            if len(memo) > _MEMO_SIZE:
+                memo.clear()
+            for key in set(keys).difference(memo):
+                memo[key] = {n: v for n, v in zip(names, key, strict=True) if v}
+            return [memo[key] for key in keys]
 
-        return texts
+        return dicts
 
     # -- numbers and times -----------------------------------------------------
 
-    def _number(self, number: NumberSpec | None):
+    def _numbers(self, number: NumberSpec | None):
         if number is None:
             return _constant(None)
         columns = number.text.column
@@ -568,17 +559,13 @@ class _Compiler:
         if is_missing and number.text.default is None:
             raise MappingError("missing_column", columns=", ".join(columns))
         read, name = self._text(number.text, False), _column_name(number.text)
-        sign = self.sign if number.text.column else "."
+        sign = self.sign if columns else "."
 
-        def parse(row):
-            text = read(row)
-            if not text:
+        def parse(rows):
+            texts = read(rows)
+            if "" in texts:
                 raise RowProblem("missing_field", name)
-            try:
-                return parse_decimal(text, sign)
-            except RowProblem as problem:
-                problem.column = name
-                raise
+            return _named(name, parse_decimals, texts, sign)
 
         steps = (number.numerator, number.denominator, number.offset)
         if steps == (1, 1, 0) and number.pack is None:
@@ -587,125 +574,135 @@ class _Compiler:
 
     def _stepped(self, parse, number, name):
         numerator, denominator = number.numerator, number.denominator
-        offset, pack = number.offset, self._pack(number.pack)
+        offset, packs = number.offset, self._packs(number.pack)
 
-        def stepped(row):
-            found = CONTEXT.multiply(parse(row), pack(row))
-            found = CONTEXT.add(scale(found, numerator, denominator), offset)
-            try:
-                return check_range(round_excess(found))
-            except RowProblem as problem:
-                problem.column = name
-                raise
+        def step(value, pack):
+            value = CONTEXT.multiply(value, pack)
+            value = CONTEXT.add(scale(value, numerator, denominator), offset)
+            return check_range(round_excess(value))
+
+        def stepped(rows):
+            pairs = zip(parse(rows), packs(rows), strict=True)
+            return [_named(name, step, *pair) for pair in pairs]
 
         return stepped
 
-    def _pack(self, text):
+    def _packs(self, text):
         if text is None:
-            one = Decimal(1)
-            return lambda row: one
-        read, name, memo = self._required(text), _column_name(text), {}
+            return _constant(Decimal(1))
+        read, name = self._required(text), _column_name(text)
 
-        def pack(row):
-            written = read(row)
-            if written not in memo:
-                if len(memo) >= _PACK_MEMO_SIZE:
-                    memo.clear()
-                try:
-                    memo[written] = parse_pack(written).size
-                except RowProblem as problem:
-                    problem.column = name
-                    raise
-            return memo[written]
+        def packs(rows):
+            texts = read(rows)
+            sizes = {text: _named(name, parse_pack, text).size for text in set(texts)}
+            return [sizes[text] for text in texts]
 
-        return pack
+        return packs
 
-    def _time(self, spec: TimeSpec):
+    def _times(self, spec: TimeSpec):
         position = self.header.find(spec.column)
         if position is None:
             raise MappingError("missing_column", columns=", ".join(spec.column))
         read, name = time_reader(spec.formats, spec.time_zone), spec.column[0]
-        nulls = self.nulls
+        nulls = self.nulls | {""}
 
-        def moment(row) -> datetime:
-            text = row[position]
-            if text in nulls:
+        def times(rows):
+            texts = [row[position] for row in rows]
+            if not nulls.isdisjoint(texts):
                 raise RowProblem("missing_field", name)
-            try:
-                return read(text)
-            except RowProblem as problem:
-                problem.column = name
-                raise
+            return _named(name, read, texts)
 
-        return moment
+        return times
 
-    # -- identity, properties, rules ------------------------------------------
+    # -- identity, properties, rules -------------------------------------------
 
-    def _event_id(self):
-        """Return ((row, line) -> event id, row -> scope or None)."""
+    def _event_ids(self):
+        """Return ((rows, lines) -> event ids, rows -> scopes or None)."""
         mode, sha256 = self.spec.identity_mode, self.sha256
         if mode == "row":
-            return lambda row, line: f"{sha256}:{line}", None
+            return (
+                lambda rows, lines: [f"{sha256}:{line}" for line in lines],
+                None,
+            )
         parts = [self._required(part) for part in self.spec.identity_parts]
-        if mode == "columns":
+
+        def keys(rows):
             if len(parts) == 1:
-                only = parts[0]
-                return lambda row, line: only(row), None
-            return lambda row, line: identity.join_key([p(row) for p in parts]), None
+                return parts[0](rows)
+            found = zip(*[part(rows) for part in parts], strict=True)
+            return list(map(identity.join_key, found))
+
+        if mode == "columns":
+            return lambda rows, lines: keys(rows), None
         version = identity.version_of(sha256)
 
-        def scope(row):
-            return identity.join_key([part(row) for part in parts])
+        def scoped(rows, lines):
+            pairs = zip(keys(rows), lines, strict=True)
+            return [identity.scope_event_id(k, version, line) for k, line in pairs]
 
-        return (
-            lambda row, line: identity.scope_event_id(scope(row), version, line),
-            scope,
-        )
+        return scoped, lambda rows: set(keys(rows))
 
     def _properties(self):
-        texts = self._texts(self.spec.properties)
-        if not self.spec.measures:
+        texts = self._dicts(self.spec.properties)
+        names = tuple(self.spec.measures)
+        if not names:
             return texts
-        measures = [
-            (name, self._number(number)) for name, number in self.spec.measures.items()
-        ]
+        reads = [self._numbers(number) for number in self.spec.measures.values()]
 
-        def properties(row):
-            found = dict(texts(row))
-            for name, read in measures:
-                found[name] = plain(read(row))
-            return found
+        def properties(rows):
+            numbers = zip(*[map(plain, read(rows)) for read in reads], strict=True)
+            return [
+                {**found, **dict(zip(names, values, strict=True))}
+                for found, values in zip(texts(rows), numbers, strict=True)
+            ]
 
         return properties
 
     def _rules(self):
+        """Return (rows, lines) -> rows and lines kept, rows ignored by rule."""
         rules = []
         for rule in self.spec.ignore:
             position = self.header.find(rule.column)
             if position is None:
                 raise MappingError("missing_column", columns=", ".join(rule.column))
             rules.append((position, rule.equals, rule.name))
-        return rules
 
-    def _customer(self, subject):
-        """Return row -> (customer key, customer name); the subject where undeclared."""
+        def leave_out(rows, lines):
+            ignored = []
+            for position, equals, name in rules:
+                if equals.isdisjoint([row[position] for row in rows]):
+                    continue
+                pairs = list(zip(rows, lines, strict=True))
+                ignored += [
+                    IgnoredRow(line, name)
+                    for row, line in pairs
+                    if row[position] in equals
+                ]
+                pairs = [pair for pair in pairs if pair[0][position] not in equals]
+                rows = [row for row, _line in pairs]
+                lines = [line for _row, line in pairs]
+            return rows, lines, ignored
+
+        return leave_out
+
+    def _customers(self, subjects):
+        """Return rows -> (customer key, customer name); the subject if undeclared."""
         fields = self.spec.fields
-        key = (
-            self._required(fields["customer_key"])
-            if "customer_key" in fields
-            else subject
-        )
-        name = (
-            self._text(fields["customer_name"], is_required=False)
-            if "customer_name" in fields
-            else _constant("")
-        )
+        keys, names = subjects, _constant("")
+        if "customer_key" in fields:
+            keys = self._required(fields["customer_key"])
+        if "customer_name" in fields:
+            names = self._text(fields["customer_name"], is_required=False)
 
-        def customer(row):
-            found = key(row)
-            return found, name(row) or found
+        def customers(rows):
+            pairs = zip(keys(rows), names(rows), strict=True)
+            return [(key, name or key) for key, name in pairs]
 
-        return customer
+        return customers
+
+
+#: builds a ParsedUsage of a tuple without a call of Python code
+_make_usage = partial(tuple.__new__, ParsedUsage)
 
 
 def round_excess(number: Decimal) -> Decimal:
@@ -716,7 +713,7 @@ def round_excess(number: Decimal) -> Decimal:
 
 
 def _constant(value):
-    return lambda row: value
+    return lambda rows: [value] * len(rows)
 
 
 def _column_name(text: TextSpec) -> str:
@@ -724,11 +721,23 @@ def _column_name(text: TextSpec) -> str:
     return ", ".join(group[0] for group in groups) if groups else ""
 
 
-def _check_text(text, name):
-    """Refuse bytes that are not text in the file's encoding."""
+def _named(name, function, *arguments):
+    """Call; a problem found inside gets the name of the column."""
     try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise RowProblem("invalid_text", name, text) from error
-    if "\0" in text or "\ufffd" in text:
-        raise RowProblem("invalid_text", name, text)
+        return function(*arguments)
+    except RowProblem as problem:
+        problem.column = problem.column or name
+        raise
+
+
+def _check_texts(joined, name):
+    """Refuse what a database cannot keep as text: NUL, undecodable bytes."""
+    if "\0" in joined:
+        raise RowProblem("invalid_text", name, joined)
+    if not joined.isascii():
+        try:
+            joined.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise RowProblem("invalid_text", name, joined) from error
+        if "\ufffd" in joined:
+            raise RowProblem("invalid_text", name, joined)

@@ -21,6 +21,13 @@ CONTEXT = Context(
 )
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?").fullmatch
+_PLAIN_COLUMNS = {
+    sign: re.compile(
+        rf"{number}(?:\n{number})*".replace("SIGN", re.escape(sign))
+    ).fullmatch
+    for number in (r"[+-]?[0-9]{1,38}(?:SIGN[0-9]{1,38})?",)
+    for sign in (".", ",")
+}
 _SCIENTIFIC = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,6})?")
 _SPACES = " \u00a0\u2009\u202f'\u2019"
 _GROUPED = {
@@ -58,6 +65,20 @@ def parse_decimal(text: str, sign: str = ".") -> Decimal:
     if len(clean) > 400 or not _SCIENTIFIC.fullmatch(clean):
         raise RowProblem("invalid_value", value=text)
     return check_range(Decimal(clean), text)
+
+
+def parse_decimals(texts: list[str], sign: str = ".") -> list[Decimal]:
+    """Read many numbers as ``parse_decimal`` does, at a fraction of its cost.
+
+    One look at the whole column tells whether all of it is plainly written; if not,
+    each value is read on its own.
+    """
+    joined = "\n".join(texts)
+    if _PLAIN_COLUMNS[sign](joined) and joined.count("\n") == len(texts) - 1:
+        if sign == ",":
+            texts = joined.replace(",", ".").split("\n")
+        return list(map(Decimal, texts))
+    return [parse_decimal(text, sign) for text in texts]
 
 
 def check_range(number: Decimal, text: str = "") -> Decimal:

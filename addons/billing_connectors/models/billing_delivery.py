@@ -411,7 +411,7 @@ class BillingDelivery(models.Model):
         if self.batch_id:
             return
         self.write({"delimiter": feed.delimiter, "decimal_sign": feed.decimal})
-        if feed.compiled.scope:
+        if feed.compiled.scopes:
             self._claim_scopes(feed)
         self.batch_id = self.env["usage.batch"].create(self._prepare_batch_vals())
 

@@ -4,8 +4,11 @@ import json
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
 
+from odoo.addons.usage_billing.metering import EventRow
+
 from .. import bridge, messages
-from ..feeds.values import ROW_ERROR_CODES
+from ..const import REASONS
+from ..feeds.values import ROW_ERROR_CODES, ParsedUsage
 from .common import HEADER, ConnectorCase
 
 
@@ -81,10 +84,11 @@ class TestBillingMapping(ConnectorCase):
             self.env["billing.mapping"]._find("bogus", self.company)
         self.assertIn("aws_cur", str(caught.exception))
 
+    def test_parsed_usage_has_the_fields_of_an_event(self):
+        self.assertEqual(ParsedUsage._fields, EventRow._fields)
+
     def test_every_code_of_a_row_has_a_sentence_and_a_reason(self):
         reasons = dict(self.env["usage.quarantine"]._fields["reason_code"].selection)
-        from ..const import REASONS
-
         self.assertEqual(set(messages.ROW_ERRORS), set(ROW_ERROR_CODES))
         self.assertEqual(set(REASONS), set(ROW_ERROR_CODES))
         self.assertLessEqual(set(REASONS.values()), set(reasons))

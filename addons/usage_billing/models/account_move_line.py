@@ -21,6 +21,9 @@ class AccountMoveLine(models.Model):
 
     _inherit = "account.move.line"
 
+    # The precision "Product Price" is 6 for what electronic invoices round to; on the
+    # screen a price of 9.9 stays 9.90 and one of 0.000137 keeps its digits.
+    price_unit = fields.Float(min_display_digits=2)
     usage_component_id = fields.Many2one(
         "usage.rated.component",
         readonly=True,

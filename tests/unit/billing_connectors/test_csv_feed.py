@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from decimal import Decimal
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from feeds.content import inspect_content
 from feeds.mapping import load_mapping
-from feeds.parsers import open_feed
+from feeds.parsers import csv_feed, open_feed
 from feeds.parsers.csv_feed import MAX_RECORD_LINES, detect_delimiter
 from feeds.values import FeedError, MappingError
 
@@ -297,7 +298,8 @@ def test_wrong_mapping_is_refused(change, code):
         (b"", "empty_file"),
         (gzip.compress(HEADER.encode() * 500)[:-12], "damaged_archive"),
         (b"PK\x03\x04rest", "not_text"),
-        (gzip.compress(b"0" * (100 << 20)), "too_large"),
+        (gzip.compress(b"0\n" * (50 << 20)), "too_large"),
+        (b"0" * (17 << 20), "not_text"),
     ],
 )
 def test_unusable_file_is_refused_whole(raw, code):
@@ -309,7 +311,7 @@ def test_unusable_file_is_refused_whole(raw, code):
 def test_reading_can_go_on_after_a_line():
     text = HEADER + "".join(GOOD.replace("e1", f"e{i}") for i in range(20))
     source = feed(text)
-    first = next(source.chunks(size=8))
+    (first,) = source.chunks(limit=8)
     rest = [
         row for c in source.chunks(size=8, after_line=first.last_line) for row in c.rows
     ]
@@ -340,6 +342,45 @@ def test_any_file_is_read_to_its_end(lines):
     rows, errors, _ignored = read(raw, mapping)
     numbers = [item.row_number for item in rows + errors]
     assert len(numbers) == len(set(numbers))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                GOOD,
+                GOOD.replace("1.5", "x"),
+                'e0,"acme,2026-10-01T00:00:00Z,1,eu\n',
+                'e1,"ac\nme",2026-10-01T00:00:00Z,1,"e""u"\n',
+                "\n",
+                "too,few\n",
+                "e5,us,2026-10-01T00:00:00Z,1,us\n",
+            ]
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 300),
+    st.integers(1, 30),
+)
+def test_result_does_not_depend_on_how_the_file_is_cut(lines, characters, limit):
+    """Blocks of any size, at once or with a stop after any row: the same outcome."""
+    mapping = {
+        **MAPPING,
+        "options": {"delimiter": ",", "decimal": "."},
+        "ignore": [{"name": "US", "column": "region", "equals": "us"}],
+    }
+    text = HEADER + "".join(lines)
+    expected = [sorted(part) for part in read(text, mapping)]
+    with patch.object(csv_feed, "BLOCK_CHARACTERS", characters):
+        assert [sorted(part) for part in read(text, mapping)] == expected
+    source, found, line = feed(text, mapping), ([], [], []), 1
+    while chunks := list(source.chunks(after_line=line, limit=limit)):
+        for chunk in chunks:
+            for part, more in zip(found, chunk[:3], strict=True):
+                part.extend(more)
+            line = chunk.last_line
+    assert [sorted(part) for part in found] == expected
 
 
 @given(

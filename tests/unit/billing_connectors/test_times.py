@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feeds.times import time_reader
+from feeds.times import time_reader as column_reader
 from feeds.values import MappingError, RowProblem
+
+
+def time_reader(formats, time_zone):
+    """Read one text; the core reads columns."""
+    read = column_reader(formats, time_zone)
+    return lambda text: read([text])[0]
 
 
 @pytest.mark.parametrize(

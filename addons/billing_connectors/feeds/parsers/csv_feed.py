@@ -9,9 +9,10 @@ alone and reading goes on with the next line.
 """
 
 import csv
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ..content import Content, open_text
 from ..mapping import MappingSpec, compile_mapping
@@ -21,7 +22,6 @@ from ..values import (
     FeedError,
     IgnoredRow,
     MappingError,
-    ParsedUsage,
     RowError,
     RowProblem,
 )
@@ -31,7 +31,7 @@ DECIMAL_SIGNS = (".", ",")
 MAX_RECORD_LINES = 200
 MAX_FIELD = 1 << 17  # the csv module's own limit, process-wide: not changed here
 MAX_COLUMNS = 2_000
-MAX_LINE = 1 << 20
+BLOCK_CHARACTERS = 1 << 15  # lines read and mapped together
 CHUNK_ROWS = 20_000
 _VALUE_SHOWN = 200
 _RAW_SHOWN = 4_000
@@ -65,13 +65,17 @@ class CsvFeed:
         return declared
 
     def _header(self) -> list[str]:
-        for _line, row, _problem in self._records():
-            if row is None:
-                raise FeedError("no_header", file=self.content.name)
-            if len(row) > MAX_COLUMNS:
-                raise FeedError("too_many_columns", file=self.content.name)
-            return [name.strip() for name in row]
-        raise FeedError("empty_file", file=self.content.name)
+        with open_text(self.content) as text:
+            reader = csv.reader(_Lines(text), delimiter=self.delimiter, strict=True)
+            try:
+                row = next((row for row in reader if row), None)
+            except csv.Error as error:
+                raise FeedError("no_header", file=self.content.name) from error
+        if row is None:
+            raise FeedError("empty_file", file=self.content.name)
+        if len(row) > MAX_COLUMNS:
+            raise FeedError("too_many_columns", file=self.content.name)
+        return [name.strip() for name in row]
 
     def _decimal(self) -> str:
         declared = self.spec.options.get("decimal")
@@ -119,106 +123,224 @@ class CsvFeed:
 
         result is a ``ParsedUsage``, a ``RowError`` or an ``IgnoredRow``.
         """
-        convert, width = self.compiled.convert, len(self.header)
-        for line, row, problem in self._records(skip_header=True):
-            if line <= after_line:
-                continue
-            if row is None:
-                yield line, row, problem
-            elif len(row) != width:
-                if not any(row):
-                    yield line, row, IgnoredRow(line, "blank")
-                else:
-                    yield line, row, _error(line, row, _malformed(row, width))
-            else:
-                try:
-                    yield line, row, convert(row, line)
-                except RowProblem as failure:
-                    if any(row):
-                        yield line, row, _error(line, row, failure)
-                    else:
-                        yield line, row, IgnoredRow(line, "blank")
+        for block in self._blocks(after_line):
+            for line, row in zip(block.lines, block.rows, strict=True):
+                usages, errors, ignored = self._convert([row], [line])
+                yield line, row, (usages or errors or ignored)[0]
+            for error in block.errors:
+                yield error.row_number, None, error
 
     def chunks(self, size=CHUNK_ROWS, after_line=1, limit=None) -> Iterator[Chunk]:
-        """Rows in chunks of at most ``size``; ``limit`` ends after that many rows."""
-        scope_of = self.compiled.scope
-        rows, errors, ignored, scopes, read = [], [], [], set(), 0
-        last = after_line
-        for line, row, result in islice(self.rows(after_line), limit):
-            kind = type(result)
-            if kind is ParsedUsage:
-                rows.append(result)
-                if scope_of:
-                    scopes.add(scope_of(row))
-            elif kind is RowError:
-                errors.append(result)
-            else:
-                ignored.append(result)
-            read += 1
-            last = line
-            if read >= size:
-                yield Chunk(rows, errors, ignored, read, last, frozenset(scopes))
-                rows, errors, ignored, scopes, read = [], [], [], set(), 0
-        if read:
-            yield Chunk(rows, errors, ignored, read, last, frozenset(scopes))
+        """Rows in chunks of ``size`` or somewhat more (whole blocks).
+
+        :param int limit: end after exactly that many rows
+        """
+        found = _Gathered(after_line)
+        left = float("inf") if limit is None else limit
+        for block in self._blocks(after_line):
+            block = block.first(left)
+            found.add(block, *self._convert(block.rows, block.lines))
+            if self.compiled.scopes:
+                found.scopes |= self._scopes(block)
+            left -= block.size
+            if found.read >= size or not left:
+                yield found.chunk()
+                found = _Gathered(found.last)
+            if not left:
+                return
+        if found.read:
+            yield found.chunk()
 
     def customers(self) -> Iterator[tuple]:
         """Every usable row with its customer: (usage, customer key, customer name)."""
-        customer = self.compiled.customer
-        for _line, row, result in self.rows():
-            if type(result) is ParsedUsage:
+        customers = self.compiled.customers
+        for block in self._blocks():
+            usages, _errors, _ignored = self._convert(block.rows, block.lines)
+            rows = dict(zip(block.lines, block.rows, strict=True))
+            for usage in usages:
                 try:
-                    yield (result, *customer(row))
+                    ((key, name),) = customers([rows[usage.row_number]])
                 except RowProblem:
-                    yield (result, result.subject, result.subject)
+                    key = name = usage.subject
+                yield usage, key, name
+
+    def _convert(self, rows, lines):
+        """Map rows: (usages, errors, ignored), in the order of the file.
+
+        The mapping gives up on the whole when one row is bad, so rows are halved until
+        the bad one stands alone: good files pass in one go, bad rows cost a few more
+        goes each.
+        """
+        width = len(self.header)
+        if not rows:
+            return [], [], []
+        try:
+            if set(map(len, rows)) == {width}:
+                usages, ignored = self.compiled.convert(rows, lines)
+                return usages, [], ignored
+            problem = _malformed(rows[0], width)
+        except RowProblem as failure:
+            problem = failure
+        if len(rows) == 1:
+            if not any(rows[0]):
+                return [], [], [IgnoredRow(lines[0], "blank")]
+            return [], [_error(lines[0], rows[0], problem)], []
+        half = len(rows) // 2
+        first = self._convert(rows[:half], lines[:half])
+        second = self._convert(rows[half:], lines[half:])
+        return tuple(left + right for left, right in zip(first, second, strict=True))
+
+    def _scopes(self, block):
+        """Delivery scopes of the rows that carry one."""
+        try:
+            return self.compiled.scopes(block.rows)
+        except (RowProblem, IndexError):
+            found = set()
+            for row in block.rows:
+                try:
+                    found |= self.compiled.scopes([row])
+                except (RowProblem, IndexError):
+                    continue
+            return found
 
     # -- records ---------------------------------------------------------------
 
-    def _records(self, skip_header=False) -> Iterator[tuple]:
-        """Logical records: (first line number, row, None) or (line, None, RowError).
-
-        Blank lines are not records.
-        """
+    def _blocks(self, after_line=1) -> Iterator["_Block"]:
+        """Blocks of data rows with their line numbers, in the order of the file."""
         with open_text(self.content) as text:
             lines = _Lines(text)
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-            width = None if not skip_header else len(self.header)
-            is_first = True
-            while True:
-                start = lines.begin_record()
-                try:
-                    row = next(reader)
-                except StopIteration:
-                    if not lines.pending:
-                        return
-                    row, failure = None, "malformed_row"
-                except csv.Error:
-                    row, failure = None, "malformed_row"
-                spans = len(lines.pending)
-                if row is not None:
-                    if not row:
-                        continue
-                    is_header = is_first and skip_header
-                    if lines.is_cut or (
-                        spans > 1 and width and len(row) != width and not is_header
-                    ):
-                        row, failure = None, "malformed_row"
-                if row is None:
-                    first = lines.recover()
-                    reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
-                    is_first = False
-                    yield start, None, _malformed_line(start, first, failure)
-                    continue
-                if is_first and skip_header:
-                    is_first = False
-                    continue
-                is_first = False
-                yield start, row, None
+            self._skip_header(lines)
+            while block := self._read_block(lines):
+                block = block.after(after_line)
+                if block.size:
+                    yield block
+
+    def _skip_header(self, lines):
+        """Pass over the line of column names and the blank lines before it."""
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        while True:
+            lines.begin_record()
+            if next(reader):
+                lines.begin_record()
+                return
+
+    def _read_block(self, lines):
+        """The next block, or None at the end of the file.
+
+        Lines that are one record each are read at once; where a quote joins or breaks
+        lines, the records of the block are read one by one.
+        """
+        texts = lines.take()
+        if not texts:
+            return None
+        start = lines.number + 1
+        try:
+            reader = csv.reader(texts, delimiter=self.delimiter, strict=True)
+            rows = list(reader)
+        except csv.Error:
+            rows = []
+        if len(rows) != len(texts):
+            lines.give_back(texts)
+            return self._read_records(lines, len(texts))
+        lines.number += len(texts)
+        numbers = range(start, start + len(rows))
+        if [] in rows:  # blank lines are no rows
+            pairs = [pair for pair in zip(numbers, rows, strict=True) if pair[1]]
+            numbers = [number for number, _row in pairs]
+            rows = [row for _number, row in pairs]
+        return _Block(numbers, rows, [])
+
+    def _read_records(self, lines, count):
+        """Read records singly until ``count`` lines and their last record are done."""
+        block = _Block([], [], [])
+        last, width = lines.number + count, len(self.header)
+        reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        while lines.number < last:
+            start = lines.begin_record()
+            try:
+                row = next(reader)
+            except (csv.Error, StopIteration):
+                row = None
+                if not lines.pending:
+                    break
+            spans = len(lines.pending)
+            if lines.is_cut or (row and spans > 1 and len(row) != width):
+                row = None
+            if row is None:
+                block.errors.append(_malformed_line(start, lines.recover()))
+                reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            elif row:
+                block.lines.append(start)
+                block.rows.append(row)
+            lines.begin_record()
+        return block
+
+
+class _Block(NamedTuple):
+    """Some rows with their line numbers, and lines that are not rows."""
+
+    lines: Sequence
+    rows: list
+    errors: list
+
+    @property
+    def size(self):
+        return len(self.rows) + len(self.errors)
+
+    def after(self, line):
+        """What stands after a line."""
+        if not self.lines or self.lines[0] > line:
+            if not self.errors or self.errors[0].row_number > line:
+                return self
+        keep = bisect_right(self.lines, line)
+        errors = [error for error in self.errors if error.row_number > line]
+        return _Block(self.lines[keep:], self.rows[keep:], errors)
+
+    def first(self, count):
+        """At most ``count`` rows from the beginning, by line."""
+        if self.size <= count:
+            return self
+        numbers = sorted([*self.lines, *(error.row_number for error in self.errors)])
+        end = numbers[count]
+        keep = bisect_left(self.lines, end)
+        errors = [error for error in self.errors if error.row_number < end]
+        return _Block(self.lines[:keep], self.rows[:keep], errors)
+
+    def last_line(self, before):
+        """Line of the last row, ``before`` when there is none."""
+        last = max(before, self.lines[-1] if self.lines else 0)
+        return max(last, self.errors[-1].row_number if self.errors else 0)
+
+
+class _Gathered:
+    """A chunk in the making."""
+
+    def __init__(self, last):
+        self.usages, self.errors, self.ignored = [], [], []
+        self.read, self.last, self.scopes = 0, last, set()
+
+    def add(self, block, usages, errors, ignored):
+        self.usages += usages
+        self.errors += errors + block.errors
+        self.ignored += ignored
+        self.read += block.size
+        self.last = block.last_line(self.last)
+
+    def chunk(self):
+        return Chunk(
+            self.usages,
+            sorted(self.errors),
+            self.ignored,
+            self.read,
+            self.last,
+            frozenset(self.scopes),
+        )
 
 
 class _Lines:
     """Feeds the csv reader line by line and can give back all but the first line.
 
+    number: lines of the records that are done
     pending: lines of the current record
     is_cut: the record was ended by force because it grew too long
     """
@@ -239,12 +361,24 @@ class _Lines:
         if pending and (len(pending) >= MAX_RECORD_LINES or self.size > MAX_FIELD):
             self.is_cut = True
             raise StopIteration
-        line = self.queue.popleft() if self.queue else self.text.readline(MAX_LINE)
+        line = self.queue.popleft() if self.queue else self.text.readline()
         if not line:
             raise StopIteration
         pending.append(line)
         self.size += len(line)
         return line
+
+    def take(self) -> list[str]:
+        """The next lines that are not read yet; empty at the end of the file."""
+        if self.queue:
+            lines = list(self.queue)
+            self.queue.clear()
+            return lines
+        return self.text.readlines(BLOCK_CHARACTERS)
+
+    def give_back(self, lines):
+        """Put lines that were taken back."""
+        self.queue.extendleft(reversed(lines))
 
     def begin_record(self) -> int:
         """Forget the record read before; returns the line number of the next one."""
@@ -257,7 +391,7 @@ class _Lines:
     def recover(self) -> str:
         """Give back every line of the record but the first, which is returned."""
         first, *others = self.pending
-        self.queue.extendleft(reversed(others))
+        self.give_back(others)
         self.pending = [first]
         return first
 
@@ -308,9 +442,9 @@ def _error(line, row, problem: RowProblem) -> RowError:
     )
 
 
-def _malformed_line(line, text, code) -> RowError:
+def _malformed_line(line, text) -> RowError:
     shown = printable(text.rstrip("\r\n"), _RAW_SHOWN)
-    return RowError(line, "", code, shown[:_VALUE_SHOWN], (shown,))
+    return RowError(line, "", "malformed_row", shown[:_VALUE_SHOWN], (shown,))
 
 
 def printable(text: str, size=_VALUE_SHOWN) -> str:

@@ -71,5 +71,14 @@ registry.category("web_tour.tours").add("billing_connectors_import_usage", {
         {
             trigger: ".o_form_view .o_group .o_field_widget[name=accepted_count]:contains('2')",
         },
+        {
+            content: "Look at the held rows",
+            trigger: "button[name=action_view_quarantine]",
+            run: "click",
+        },
+        {
+            content: "They are grouped by reason",
+            trigger: ".o_list_view .o_group_name:contains('Unknown subject')",
+        },
     ],
 });
