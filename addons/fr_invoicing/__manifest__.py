@@ -25,5 +25,8 @@
         # menus last: they open the actions above
         "views/fr_invoicing_menus.xml",
     ],
+    "assets": {
+        "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],
+    },
     "post_init_hook": "post_init_hook",
 }

@@ -186,6 +186,8 @@ def _finding(move, severity, code, **facts):
         location="",
         message=message(move.env, code, facts),
         source="preflight",
+        code=code,
+        facts={name: str(value) for name, value in facts.items()},
     )
 
 
@@ -528,7 +530,7 @@ def seller(move):
         address=_address(partner),
         siren=partner.fr_siren or "",
         siret=partner.fr_siret or "",
-        vat=_vat(company.vat),
+        vat=_vat(company.vat, partner.country_id.code),
         endpoint=partner._fr_get_endpoint(),
         email=company.email or "",
         phone=company.phone or "",
@@ -553,7 +555,7 @@ def buyer(move):
         address=_address(partner if partner.country_id else commercial),
         siren=siren or "",
         siret=(commercial.fr_siret or "") if siren else "",
-        vat=_vat(commercial.vat),
+        vat=_vat(commercial.vat, commercial.country_id.code),
         endpoint=endpoint,
     )
 
@@ -632,8 +634,12 @@ def _address(partner):
     )
 
 
-def _vat(number):
-    return identifiers.clean(number).upper()
+def _vat(number, country_code):
+    """Give a VAT number with its country prefix (EN 16931 BR-CO-09)."""
+    number = identifiers.clean(number).upper()
+    if number and not number[:2].isalpha():
+        return f"{country_code or ''}{number}"
+    return number
 
 
 def _spaced(siren):

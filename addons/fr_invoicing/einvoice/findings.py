@@ -1,7 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """What a check found, whoever checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FATAL = "fatal"
 WARNING = "warning"
@@ -16,6 +16,7 @@ class Finding:
     location: XPath or place in words
     message: the rule's own text
     source: rule set ("xsd", "en16931", "br-fr", "arithmetic", "pdf", "preflight")
+    code, facts: of a finding of our own, to say it again in another language
     """
 
     rule: str
@@ -23,6 +24,8 @@ class Finding:
     location: str
     message: str
     source: str = ""
+    code: str = ""
+    facts: dict = field(default_factory=dict)
 
     @property
     def is_fatal(self):

@@ -125,11 +125,12 @@ class AccountMove(models.Model):
             move.fr_origin_move_id = move.reversed_entry_id or move.fr_origin_move_id
 
     @api.depends("fr_facturx_findings")
+    @api.depends_context("lang")
     def _compute_fr_facturx_findings_html(self):
         for move in self:
             move.fr_facturx_findings_html = self.env["ir.qweb"]._render(
                 "fr_invoicing.facturx_findings",
-                {"findings": move.fr_facturx_findings or []},
+                {"findings": move._fr_get_findings()},
             )
 
     @api.depends("name")
@@ -243,9 +244,17 @@ class AccountMove(models.Model):
     # === Sending === #
 
     def _fr_needs_facturx(self):
-        """Say whether sending this invoice means sending our Factur-X."""
+        """Say whether sending this invoice means sending our Factur-X.
+
+        An invoice that has a PDF of another origin was issued before this add-on came:
+        it stays as it is.
+        """
         self.ensure_one()
-        return self.fr_is_concerned and self.state == "posted"
+        return (
+            self.fr_is_concerned
+            and self.state == "posted"
+            and (self.fr_facturx_state == "valid" or not self.invoice_pdf_report_id)
+        )
 
     def _need_ubl_cii_xml(self, ubl_cii_format):
         """Keep Odoo from a second electronic invoice beside ours.
@@ -265,8 +274,10 @@ class AccountMove(models.Model):
         return [*super()._get_fields_to_detach(), "fr_facturx_xml_file"]
 
     def _get_invoice_legal_documents(self, filetype, allow_fallback=False):
-        """Give our XML where Odoo would write its own."""
+        """Give our XML where Odoo would write its own, and the issued PDF."""
         self.ensure_one()
+        if filetype == "pdf" and self.fr_facturx_state == "pending":
+            self._fr_generate_facturx()
         if self._fr_needs_facturx() and filetype == "ubl" and not self.ubl_cii_xml_id:
             self._fr_generate_facturx()
             if self.fr_facturx_state != "valid":
@@ -283,6 +294,12 @@ class AccountMove(models.Model):
                 "content": attachment.raw,
             }
         return super()._get_invoice_legal_documents(filetype, allow_fallback)
+
+    def _get_invoice_legal_documents_all(self, allow_fallback=False):
+        """Make the Factur-X a customer asks for before the background did."""
+        if self.fr_facturx_state == "pending":
+            self._fr_generate_facturx()
+        return super()._get_invoice_legal_documents_all(allow_fallback)
 
     def _fr_get_xml_attachment(self):
         """Give the attachment that holds the XML of the Factur-X."""

@@ -10,7 +10,7 @@ from .. import bridge
 from ..einvoice import facturx, pdf, validate
 from ..einvoice.errors import EinvoiceError, ValidatorError
 from ..einvoice.findings import FATAL, Finding, has_fatal
-from ..messages import message
+from ..messages import MESSAGES, message
 
 _logger = logging.getLogger(__name__)
 
@@ -34,14 +34,12 @@ class FrFacturxMixin(models.AbstractModel):
 
     def action_fr_facturx(self):
         """Make the Factur-X now and say how it went (button of the invoice form)."""
-        moves = self.filtered(
-            lambda move: move.fr_is_concerned and move.state == "posted"
-        )
+        moves = self.filtered(lambda move: move._fr_needs_facturx())
         if not moves:
             raise UserError(
                 self.env._(
                     "A Factur-X is made of a posted customer invoice or credit note of "
-                    "a French company. Post the invoice first."
+                    "a French company that was not issued in another way."
                 )
             )
         moves._fr_generate_facturx()
@@ -80,11 +78,7 @@ class FrFacturxMixin(models.AbstractModel):
         :return: the invoices that have a valid Factur-X now
         """
         todo = self.filtered(
-            lambda move: (
-                move.fr_is_concerned
-                and move.state == "posted"
-                and move.fr_facturx_state != "valid"
-            )
+            lambda move: move._fr_needs_facturx() and move.fr_facturx_state != "valid"
         )
         for start in range(0, len(todo), BATCH):
             todo[start : start + BATCH]._fr_generate_facturx_batch()
@@ -233,6 +227,8 @@ class FrFacturxMixin(models.AbstractModel):
             location="",
             message=message(self.env, error.code, error.facts),
             source="document",
+            code=error.code,
+            facts={name: str(value) for name, value in error.facts.items()},
         )
 
     def _fr_get_findings_text(self):
@@ -243,9 +239,22 @@ class FrFacturxMixin(models.AbstractModel):
         self.ensure_one()
         return "\n".join(
             f"{finding['rule']}: {finding['message']}"
-            for finding in self.fr_facturx_findings or []
+            for finding in self._fr_get_findings()
             if finding["severity"] == FATAL
         )
+
+    def _fr_get_findings(self):
+        """Give the stored findings, our own ones in the reader's language.
+
+        :rtype: list[dict]
+        """
+        self.ensure_one()
+        return [
+            {**finding, "message": message(self.env, finding["code"], finding["facts"])}
+            if finding.get("code") in MESSAGES
+            else finding
+            for finding in self.fr_facturx_findings or []
+        ]
 
     def _fr_notify(self, text, kind):
         return {

@@ -17,7 +17,12 @@ class IrActionsReport(models.Model):
         if not res_ids or not self._is_invoice_report(report_ref):
             return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids)
         moves = self.env["account.move"].browse(res_ids)
-        ours = moves.filtered("fr_is_concerned")
+        ours = moves.filtered(
+            lambda move: (
+                move.fr_is_concerned
+                and (move.state != "posted" or move._fr_needs_facturx())
+            )
+        )
         if not ours:
             return super()._render_qweb_pdf_prepare_streams(report_ref, data, res_ids)
         others = moves - ours

@@ -74,6 +74,25 @@ class TestIdentities(FrInvoicingCommon):
         self.assertEqual(self._rules(move)[:2], ["SELLER-SIREN", "SELLER-VAT"])
         self.assertIn("Settings", move._fr_get_findings_text())
 
+    def test_findings_are_read_in_the_language_of_the_reader(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.company.fr_check_on_post = False
+        nameless = self._make_partner("Sans SIREN", is_company=True, email="a@b.fr")
+        move = self._make_invoice([self._line()], nameless)
+        move._fr_generate_facturx()
+        self.assertIn("French business", move._fr_get_findings_text())
+        french = move.with_context(lang="fr_FR")
+        self.assertIn("entreprise française", french._fr_get_findings_text())
+        self.assertIn("entreprise française", str(french.fr_facturx_findings_html))
+
+    def test_vat_number_without_prefix_gets_it(self):
+        self.business.write({"vat": "37200000008"})
+        move = self._make_invoice([self._line()])
+        move._fr_generate_facturx()
+        self.assertValid(move)
+        path = "//ram:BuyerTradeParty/ram:SpecifiedTaxRegistration/*"
+        self.assertEqual(self._texts(move, path), ["FR37200000008"])
+
     def test_person_without_address_gets_paper(self):
         self.person.email = False
         move = self._make_invoice([self._line()], self.person)

@@ -76,9 +76,25 @@ class TestSend(FrInvoicingCommon):
         self.assertValid(move)
         self.assertEqual(found["content"], move._fr_get_xml_attachment().raw)
 
-    def test_portal_download_is_one_pdf(self):
+    def test_invoice_issued_before_stays_as_it_is(self):
         move = self._make_invoice([self._line()])
-        move._fr_generate_facturx()
+        old = self.env["ir.attachment"].create(
+            {
+                "name": "old.pdf",
+                "raw": b"%PDF-1.4 issued before",
+                "res_model": "account.move",
+                "res_id": move.id,
+                "res_field": "invoice_pdf_report_file",
+            }
+        )
+        move.invalidate_recordset()
+        self.assertFalse(move._fr_generate_facturx())
+        self.assertEqual(move.invoice_pdf_report_id, old)
+        self._send(move)
+        self.assertEqual(move.invoice_pdf_report_id, old)
+
+    def test_portal_download_is_one_pdf_made_on_demand(self):
+        move = self._make_invoice([self._line()])
         documents = move._get_invoice_legal_documents_all(allow_fallback=True)
         self.assertEqual(len(documents), 1)
         self.assertEqual(documents[0]["content"], move.invoice_pdf_report_id.raw)
