@@ -13,6 +13,10 @@ registry.category("web_tour.tours").add("fr_invoicing_facturx", {
             trigger: ".o_notification:contains(passed every rule)",
         },
         {
+            content: "The button is gone: a valid file is never made twice",
+            trigger: ".o_form_view:not(:has(button[name='action_fr_facturx']))",
+        },
+        {
             content: "Open its page",
             trigger: "a[name='fr_facturx']",
             run: "click",
@@ -20,10 +24,6 @@ registry.category("web_tour.tours").add("fr_invoicing_facturx", {
         {
             content: "The state is shown",
             trigger: "div[name='fr_facturx_state'] .badge:contains(Valid)",
-        },
-        {
-            content: "The button is gone: a valid file is never made twice",
-            trigger: ".o_form_view:not(:has(button[name='action_fr_facturx']))",
         },
     ],
 });
