@@ -73,7 +73,9 @@ class UsageBatch(models.Model):
     received_at = fields.Datetime(
         required=True, readonly=True, copy=False, default=fields.Datetime.now
     )
-    duration_s = fields.Float(string="Duration (s)", readonly=True, copy=False)
+    duration_s = fields.Float(
+        string="Duration (s)", readonly=True, copy=False, aggregator=None
+    )
     superseded_by_id = fields.Many2one(
         "usage.batch",
         string="Replaced by",

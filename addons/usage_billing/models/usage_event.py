@@ -35,7 +35,7 @@ class UsageEvent(models.Model):
     company_id = fields.Many2one("res.company", readonly=True)
     source_id = fields.Many2one("usage.source", readonly=True)
     batch_id = fields.Many2one("usage.batch", readonly=True)
-    row_number = fields.Integer(string="Row", readonly=True)
+    row_number = fields.Integer(string="Row", readonly=True, aggregator=None)
     subscription_id = fields.Many2one("usage.subscription", readonly=True)
     period_id = fields.Many2one("usage.period", readonly=True)
     received_at = fields.Datetime(string="Received", readonly=True)

@@ -54,7 +54,7 @@ class UsageQuarantine(models.Model):
         check_company=True,
         ondelete="restrict",
     )
-    row_number = fields.Integer(string="Row", readonly=True)
+    row_number = fields.Integer(string="Row", readonly=True, aggregator=None)
 
     # the event, as far as it could be read
     event_id = fields.Char(readonly=True)
