@@ -21,7 +21,7 @@ import psycopg2.errors
 
 from . import copybin, schema
 from .jsonform import event_to_json, properties_to_json
-from .keys import event_key, identity_function, payload_hash
+from .keys import event_key, identity_function, payload_bytes, payload_hash
 from .rollups import Additions
 from .routing import (
     EPOCH,
@@ -44,8 +44,8 @@ _EVENT_COLUMNS = (
     " properties, company_id, source_id, batch_id, subscription_id, period_id,"
     " dimset_id, type, subject, kind, received_at"
 )
-_event_head = Struct(">hi16siqiqiqiii").pack
-_identity_row = Struct(">hi16siqiq").pack
+_event_head = Struct(">hi16siqi8siqiii").pack
+_identity_row = Struct(">hi16si8siq").pack
 _shared_numbers = Struct(">iiiiiiiiiiii").pack
 _USAGE = copybin.data(b"u")
 _NOTHING_OPTIONAL = copybin.NULL * 3
@@ -319,7 +319,7 @@ class Append:
             "SELECT i.identity, i.payload_hash FROM usage_store_identity i"
             " JOIN usage_stage_identity s ON s.identity = i.identity"
         )
-        return {_uuid_bytes(key): content for key, content in cursor.fetchall()}
+        return _known_rows(cursor)
 
     def _existing_keys(self, prepared):
         """Of a source with time-keyed ids: the events that the months hold already.
@@ -337,7 +337,7 @@ class Append:
                 from_microseconds(max(times)),
             ],
         )
-        return {_uuid_bytes(key): content for key, content in self.cursor.fetchall()}
+        return _known_rows(self.cursor)
 
     def _hold_unless_known(self, rows, keys, failures):
         """Hold rows that cannot be matched, but not those stored earlier.
@@ -357,9 +357,7 @@ class Append:
                 " WHERE identity = ANY(%s::uuid[])",
                 [wanted],
             )
-            known = {
-                _uuid_bytes(key): content for key, content in self.cursor.fetchall()
-            }
+            known = _known_rows(self.cursor)
         held = []
         for index, reason, detail in failures:
             identity, content = fingerprints[index] or (None, None)
@@ -480,7 +478,7 @@ class Append:
     def _held_event(self, row, reason, detail):
         row = EventRow(*row)
         key = (row.type, row.subject, tuple(row.dimensions.items()))
-        identity, content = self._fingerprint(row, key) or (b"", 0)
+        identity, content = self._fingerprint(row, key) or (b"", b"")
         return HeldRow(
             row_number=row.row_number,
             reason=reason,
@@ -493,7 +491,7 @@ class Append:
             time=row.time,
             amount=row.amount,
             identity=identity.hex(),
-            payload_hash=content,
+            payload_hash=content.hex(),
         )
 
     def _hold(self, held):
@@ -551,8 +549,12 @@ def _naive(rows):
     return rows, max((row[3] for row in rows if row[3] is not None), default=None)
 
 
-def _uuid_bytes(text):
-    return bytes.fromhex(text.replace("-", ""))
+def _known_rows(cursor):
+    """Rows (uuid, bigint) of a query as {key: payload hash}, both bytes."""
+    return {
+        bytes.fromhex(key.replace("-", "")): payload_bytes(number)
+        for key, number in cursor.fetchall()
+    }
 
 
 def _missing(row):

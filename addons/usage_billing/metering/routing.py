@@ -20,6 +20,7 @@ from decimal import (
     Context,
     Decimal,
 )
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -405,7 +406,7 @@ class Router:
         etype, subject, items = key
         dimensions = clean(items)
         route = self.routes[key] = Route(self, key)
-        route.payload = json.dumps([etype, subject, canonical(dimensions)])
+        route.payload = _digest(json.dumps([etype, subject, canonical(dimensions)]))
         if not etype or not subject:
             route.error = "missing_field"
         elif not storable(etype, subject, *dimensions, *dimensions.values()):
@@ -476,6 +477,11 @@ def clean(items):
 def canonical(dimensions):
     """The one writing of a dimension set, by which it is found again."""
     return json.dumps(dimensions, sort_keys=True, ensure_ascii=False)
+
+
+def _digest(text):
+    """Short text that stands for a long one in a payload hash."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def storable(*texts):

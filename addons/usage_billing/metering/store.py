@@ -46,8 +46,8 @@ class BatchSpec:
 class HeldRow:
     """A row that goes to quarantine, with all that a person or a replay needs.
 
-    identity: hex text, "" when the event has no id; with ``payload_hash`` it tells a
-        re-sent row from a new one
+    identity: hex text, "" when the event has no id; with ``payload_hash``, hex too, it
+        tells a re-sent row from a new one
     raw: canonical JSON of the event, or the row as received
     is_event: raw is the canonical JSON
     """
@@ -63,7 +63,7 @@ class HeldRow:
     time: datetime | None = None
     amount: object = None
     identity: str = ""
-    payload_hash: int = 0
+    payload_hash: str = ""
 
 
 class EventStore(Protocol):
