@@ -9,11 +9,13 @@ name and size). A benchmark is a module ``bench/<name>.py`` with
         return Result(figure=..., unit="...", floor=..., ratio=..., cpu_ratio=...,
                       goal=..., minimum=..., higher_is_better=True)
 
-It measures the product and its floor in the same run and asserts nothing.
+It measures the product and its floor in the same run and asserts nothing. Modules of
+this folder import each other by name (``from run import Result, watch``).
 """
 
 import importlib.util
 import json
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +34,7 @@ class Result:
     cpu_ratio: the same by processor time (Odoo and PostgreSQL), None if it has none
     goal, minimum: the ratio (or the figure, where there is no floor) to reach
     higher_is_better: False when goal and minimum are ceilings
+    judges_figure: True when goal and minimum are of the figure; the ratios inform
     extra: further facts for the reader
     """
 
@@ -43,10 +46,13 @@ class Result:
     ratio: float | None = None
     cpu_ratio: float | None = None
     higher_is_better: bool = True
+    judges_figure: bool = False
     extra: dict = field(default_factory=dict)
 
     def judged(self):
         """The number that ``minimum`` is compared with."""
+        if self.judges_figure:
+            return self.figure
         for value in (self.cpu_ratio, self.ratio):
             if value is not None:
                 return value
@@ -111,6 +117,8 @@ def watch(*cursors):
 def load(name):
     """The benchmark module of that name."""
     path = Path(__file__).with_name(f"{name}.py")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -26,6 +26,7 @@ def run(odoo, only, size):
     if unknown:
         known = ", ".join(names())
         raise Failure(f"No benchmark {', '.join(sorted(unknown))}; there are: {known}.")
+    databases.sweep(odoo)
     template = databases.suite_template(odoo)
     for name in only or names():
         database = databases.temporary("bench")
