@@ -139,7 +139,10 @@ def create_subscriptions(env, plan, count, **vals):
     )
     env["usage.subject"].create(
         [
-            {"subject": f"project-{subscription.id}", "subscription_id": subscription.id}
+            {
+                "subject": f"project-{subscription.id}",
+                "subscription_id": subscription.id,
+            }
             for subscription in subscriptions
         ]
     )
@@ -159,8 +162,12 @@ def add_usage(env, subscriptions, count, start, end, chunk=50_000):
     number = 0
     while rows := list(islice(events, chunk)):
         number += 1
-        batch = env["usage.batch"].sudo().create(  # made by imports, not by users
-            {"name": f"Bench {number}", "source_id": source.id}
+        batch = (
+            env["usage.batch"]
+            .sudo()
+            .create(  # made by imports, not by users
+                {"name": f"Bench {number}", "source_id": source.id}
+            )
         )
         result = batch._append(rows)
         if result.accepted != len(rows):
@@ -170,7 +177,7 @@ def add_usage(env, subscriptions, count, start, end, chunk=50_000):
 
 
 def _events(subjects, count, start, end):
-    """Events in the order of time; each subject has its turn, type and region change."""
+    """Events in the order of time: each subject in turn, in ever other ways."""
     types, step = tuple(METERS), (end - start) / count
     for number in range(count):
         turn = number // len(subjects)
