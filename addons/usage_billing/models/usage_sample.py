@@ -204,8 +204,13 @@ class UsageSample(models.Model):
                     ],
                 }
             )
+            units = {meter.code: meter.unit_label_fr for meter in story.METERS}
             for record, charge in zip(version.charge_ids, facts.charges, strict=True):
-                self._translate(record, name=charge.name_fr)
+                self._translate(
+                    record,
+                    name=charge.name_fr,
+                    unit_label=units.get(charge.meter, False),
+                )
             version.action_approve()
 
     def _prepare_charge_vals(self, company, charge, sequence):

@@ -324,7 +324,7 @@ PLANS = (
 SUBSCRIPTIONS = (
     Subscription(
         code="STUDIO-PROD",
-        name="Studio Imaginaire, production",
+        name="Studio Imaginaire – production",
         customer="studio",
         plan="CLOUD-PRO",
         subject="studio-prod",
@@ -333,7 +333,7 @@ SUBSCRIPTIONS = (
     ),
     Subscription(
         code="STUDIO-TEST",
-        name="Studio Imaginaire, acceptance",
+        name="Studio Imaginaire – recette",
         customer="studio",
         plan="CLOUD-PRO",
         subject="studio-recette",
@@ -342,7 +342,7 @@ SUBSCRIPTIONS = (
     ),
     Subscription(
         code="MILL-IOT",
-        name="Minoterie Chimérique, sensors",
+        name="Minoterie Chimérique – capteurs",
         customer="mill",
         plan="CLOUD-PRO",
         subject="minoterie-capteurs",
@@ -350,7 +350,7 @@ SUBSCRIPTIONS = (
     ),
     Subscription(
         code="GARDEN-WEB",
-        name="Les Jardins Inventés, website",
+        name="Les Jardins Inventés – site",
         customer="garden",
         plan="CLOUD-ASSO",
         subject="jardins-site",

@@ -12,7 +12,7 @@ registry.category("web_tour.tours").add("usage_portal_customer_tour", {
         },
         {
             content: "open the production subscription",
-            trigger: "a:contains('Studio Imaginaire, production')",
+            trigger: "a:contains('Studio Imaginaire – production')",
             run: "click",
             expectUnloadPage: true,
         },
