@@ -273,15 +273,17 @@ class Job:
                 "res.partner",
                 {"name": name, "parent_id": company.id, "lang": company.lang},
             )
-            self._create_user(
+            user = self._create_user(
                 login, {"partner_id": contact.id}, "base.group_portal", group
             )
+            if user:
+                self.sample._remember(self.company, f"user.{login}", user)
 
     def _create_user(self, login, vals, *groups):
         users = self.env["res.users"].with_context(no_reset_password=True)
         if users.with_context(active_test=False).search([("login", "=", login)]):
-            return
-        users.create(
+            return None
+        return users.create(
             {
                 "login": login,
                 "password": login,

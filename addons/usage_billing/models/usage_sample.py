@@ -8,13 +8,16 @@ from decimal import Decimal, InvalidOperation
 from psycopg2 import IntegrityError
 
 from odoo import Command, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import RedirectWarning, UserError
+from odoo.tools import mute_logger
 
 from ..sample import story, usage_file
 
 _logger = logging.getLogger(__name__)
 
 FRENCH = "fr_FR"
+#: how a record says that something depends on it
+REFUSALS = (UserError, RedirectWarning, IntegrityError)
 
 
 class UsageSample(models.Model):
@@ -448,12 +451,12 @@ class UsageSample(models.Model):
     def _delete(self, record):
         """Delete a record of the story; False when something needs it."""
         try:
-            with self.env.cr.savepoint():
+            with mute_logger("odoo.sql_db"), self.env.cr.savepoint():
                 if record._name == "usage.plan":
                     record.version_ids.action_draft()
                     record.version_ids.unlink()
                 record.unlink()
-        except (UserError, ValidationError, IntegrityError) as error:
+        except REFUSALS as error:
             _logger.info("sample record %s stays: %s", record, error)
             self.env.invalidate_all()
             return False
@@ -465,7 +468,7 @@ class UsageSample(models.Model):
         try:
             with self.env.cr.savepoint():
                 record.active = False
-        except (UserError, ValidationError) as error:
+        except REFUSALS as error:
             _logger.info("sample record %s stays active: %s", record, error)
 
     def _put_back(self, record):

@@ -50,12 +50,15 @@ EXPECTED = {
         model: dict.fromkeys(("user", "manager", "approver", "system", "auditor"), READ)
         for model in ("usage.batch", "usage.event")
     },
-    "usage.source": {
-        "user": READ,
-        "manager": READ,
-        "approver": READ,
-        "system": FULL,
-        "auditor": READ,
+    **{
+        model: {
+            "user": READ,
+            "manager": READ,
+            "approver": READ,
+            "system": FULL,
+            "auditor": READ,
+        }
+        for model in ("usage.source", "usage.sample")
     },
     "usage.quarantine": {
         "user": READ,
