@@ -12,4 +12,5 @@ from . import (
     revenue_share_statement,
     revenue_share_statement_document,
     revenue_share_tier,
+    usage_sample,
 )
