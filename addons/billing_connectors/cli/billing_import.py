@@ -39,7 +39,7 @@ class BillingImport(Command):
             with registry.cursor() as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 try:
-                    is_good &= self.import_file(env, Path(name), options)
+                    is_good &= _import(env, Path(name), options)
                 except UserError as error:
                     cr.rollback()
                     print(f"{name}: {error}", file=sys.stderr)  # pylint: disable=print-used
@@ -47,38 +47,38 @@ class BillingImport(Command):
         if not is_good:
             sys.exit(1)
 
-    def import_file(self, env, path, options):
-        """Import one file and print its counts; tell whether it went well."""
-        company = env["res.company"].browse(options.company) or env.company
-        env = env(context={**env.context, "allowed_company_ids": company.ids})
-        mapping = env["billing.mapping"]._find(options.mapping, company)
-        source = env["usage.source"].search(
-            [("company_id", "=", company.id), ("code", "=", options.source)]
-        )
-        Delivery = env["billing.delivery"]
-        if options.provision:
-            mapping = mapping or Delivery._mapping_for(Delivery._inspect(path), company)
-            mapping._provision(path)
-        delivery = Delivery._receive(path, mapping, source, company=company)
-        env.cr.commit()  # pylint: disable=invalid-commit  # a command of its own: slices
-        if delivery.state == "done":
-            print(f"{path.name}: already imported, nothing added")  # pylint: disable=print-used
-            return True
-        has_more = True
-        while has_more:
-            has_more = delivery._import_committed_slice()
-            env.cr.commit()  # pylint: disable=invalid-commit  # see the committed slice
-            env.invalidate_all()
-            print(f"{path.name}: {self._counts(delivery)}")  # pylint: disable=print-used
-        if delivery.state == "failed":
-            raise UserError(delivery.problem)
-        return True
 
-    @staticmethod
-    def _counts(delivery):
-        return (
-            f"{delivery.rows_read} rows read = {delivery.accepted_count} accepted"
-            f" + {delivery.duplicate_count} duplicate"
-            f" + {delivery.quarantined_count} held"
-            f" + {delivery.ignored_count} ignored"
-        )
+def _import(env, path, options):
+    """Import one file and print its counts; tell whether it went well."""
+    company = env["res.company"].browse(options.company) or env.company
+    env = env(context={**env.context, "allowed_company_ids": company.ids})
+    mapping = env["billing.mapping"]._find(options.mapping, company)
+    source = env["usage.source"].search(
+        [("company_id", "=", company.id), ("code", "=", options.source)]
+    )
+    Delivery = env["billing.delivery"]
+    if options.provision:
+        mapping = mapping or Delivery._mapping_for(Delivery._inspect(path), company)
+        mapping._provision(path)
+    delivery = Delivery._receive(path, mapping, source, company=company)
+    env.cr.commit()  # pylint: disable=invalid-commit  # a command of its own: slices
+    if delivery.state == "done":
+        print(f"{path.name}: already imported, nothing added")  # pylint: disable=print-used
+        return True
+    has_more = True
+    while has_more:
+        has_more = delivery._import_committed_slice()
+        env.cr.commit()  # pylint: disable=invalid-commit  # see the committed slice
+        env.invalidate_all()
+        print(f"{path.name}: {_counts(delivery)}")  # pylint: disable=print-used
+    if delivery.state == "failed":
+        raise UserError(delivery.problem)
+    return True
+
+
+def _counts(delivery):
+    return (
+        f"{delivery.rows_read} rows read = {delivery.accepted_count} accepted"
+        f" + {delivery.duplicate_count} duplicate + {delivery.quarantined_count} held"
+        f" + {delivery.ignored_count} ignored"
+    )

@@ -81,7 +81,9 @@ class RevenueShareLine(models.Model):
         readonly=True, help="Period of an amount that is due once per statement."
     )
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    basis = Exact(readonly=True, help="Amount to which the rule was applied.")
+    basis = Exact(
+        string="Base", readonly=True, help="Amount to which the rule was applied."
+    )
     exact_amount = Exact(readonly=True, help="Share before rounding.")
     amount = fields.Monetary(readonly=True)
     reversal_of_id = fields.Many2one(

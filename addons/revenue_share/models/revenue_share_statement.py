@@ -81,10 +81,12 @@ class RevenueShareStatement(models.Model):
         tracking=True,
         index=True,
     )
-    sent_at = fields.Datetime(readonly=True, copy=False)
-    due_date = fields.Date(readonly=True, copy=False)
-    accepted_at = fields.Datetime(readonly=True, copy=False)
-    accepted_by_id = fields.Many2one("res.users", readonly=True, copy=False)
+    sent_at = fields.Datetime(string="Sent on", readonly=True, copy=False)
+    due_date = fields.Date(string="Due on", readonly=True, copy=False)
+    accepted_at = fields.Datetime(string="Accepted on", readonly=True, copy=False)
+    accepted_by_id = fields.Many2one(
+        "res.users", string="Accepted by", readonly=True, copy=False
+    )
 
     line_ids = fields.One2many(
         "revenue.share.line", "statement_id", string="Lines", groups=USER_GROUPS

@@ -99,6 +99,8 @@ class TestPortal(RevenueShareCommon, HttpCase):
         self.authenticate("rs_owner", "rs_owner")
         page = self.url_open(f"{LIST}/{self.own.id}").text
         self.assertIn("133,36", page)
+        self.assertIn("Accepter le relevé", page)
+        self.assertNotIn("Amount due", page)
 
     def test_partner_reads_and_accepts_a_statement(self):
         self.assertEqual(self.url_open("/my", allow_redirects=False).status_code, 303)
