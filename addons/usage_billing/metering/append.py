@@ -28,8 +28,6 @@ from .routing import (
     EXACT,
     OPEN_END,
     Router,
-    canonical,
-    clean,
     from_microseconds,
     to_microseconds,
 )
@@ -99,7 +97,9 @@ class Append:
         self.batch = batch
         self.result = AppendResult()
         latest = OPEN_END if batch.latest is None else to_microseconds(batch.latest)
-        self.router = Router(store.catalogue, batch.source_id, latest)
+        self.router = Router(
+            store.catalogue, batch.source_id, latest, self._encode_shared
+        )
         self.identity = identity_function(batch.company_id, batch.source_id)
         self.received = copybin.int8(to_microseconds(batch.received_at))
         self.dimsets = {}
@@ -155,29 +155,28 @@ class Append:
             )
         )
         for key in missing:
-            route = router.build(key, self.dimsets.__getitem__)
-            if not route.error:
-                self._encode_shared(route, self.dimsets[canonical(clean(key[2]))])
+            router.build(key, self.dimsets.__getitem__)
 
-    def _encode_shared(self, route, dimset_id):
+    def _encode_shared(self, route, segment):
         """Encode once what all rows of a segment share: the last columns."""
         batch = self.batch
         etype, subject, _items = route.key
-        texts = copybin.text(etype) + copybin.text(subject) + _USAGE + self.received
-        for segment in route.segments:
-            numbers = (
-                batch.company_id,
-                batch.source_id,
-                batch.id,
-                segment.subscription_id,
-                segment.period_id,
-                dimset_id,
-            )
-            segment.tail = (
-                _shared_numbers(*(part for number in numbers for part in (4, number)))
-                + texts
-            )
-            segment.plain_tail = _NOTHING_OPTIONAL + segment.tail
+        numbers = (
+            batch.company_id,
+            batch.source_id,
+            batch.id,
+            segment.subscription_id,
+            segment.period_id,
+            route.dimset_id,
+        )
+        segment.tail = (
+            _shared_numbers(*(part for number in numbers for part in (4, number)))
+            + copybin.text(etype)
+            + copybin.text(subject)
+            + _USAGE
+            + self.received
+        )
+        segment.plain_tail = _NOTHING_OPTIONAL + segment.tail
 
     def _prepare(self, rows, keys, prepared):
         """Match and encode each row; the loop that decides how fast an import is."""

@@ -227,9 +227,7 @@ class Additions:
             _head(
                 12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0], 8, sums[1]
             )
-            + copybin.numeric(sums[2])
-            + copybin.numeric(sums[3])
-            + copybin.numeric(sums[4])
+            + _encode_values(*sums[2:5])
             + copybin.int8(sums[5])
             + copybin.int8(sums[6])
             + watermark
@@ -265,3 +263,11 @@ def _add(have, new):
         have[4] = max(have[4], new[4])
     have[5] = min(have[5], new[5])
     have[6] = max(have[6], new[6])
+
+
+def _encode_values(total, low, high):
+    """Sum, minimum and maximum as fields; the same number is encoded once."""
+    encoded = copybin.number(total)[1]
+    if low is total and high is total:
+        return encoded * 3
+    return encoded + copybin.number(low)[1] + copybin.number(high)[1]

@@ -21,6 +21,7 @@ from decimal import (
     Decimal,
 )
 from hashlib import blake2b
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -242,23 +243,26 @@ class Route:
     """Way of all events of one (type, subject, dimensions).
 
     error: reason code when no event can pass
+    places: where events of the subject may go, shared with its other routes
+    meters: what counts the events, see :class:`Segment`
     low, high: where the last event was led to, an interval of one segment and day;
         ``segment`` and ``put`` are right for times inside
     put: takes the index of a row
     """
 
     __slots__ = (
+        "dimset_id",
         "error",
         "high",
         "key",
         "low",
+        "meters",
         "payload",
+        "places",
         "put",
         "router",
         "segment",
         "segments",
-        "spans",
-        "starts",
     )
 
     def __init__(self, router, key):
@@ -266,9 +270,10 @@ class Route:
         self.key = key
         self.error = None
         self.payload = ""
-        self.spans = ()
-        self.segments = []
-        self.starts = []
+        self.dimset_id = 0
+        self.meters = ()
+        self.places = None
+        self.segments = {}
         self.forget()
 
     def forget(self):
@@ -283,30 +288,58 @@ class Route:
         """
         if self.error:
             return self.error
-        latest = self.router.latest
-        if microseconds > latest:
+        router = self.router
+        if microseconds > router.latest:
             return "future"
-        index = bisect_right(self.starts, microseconds) - 1
-        if index < 0 or microseconds >= self.segments[index].end:
-            return self._reason(microseconds)
-        segment = self.segments[index]
+        index, reason = self.places.find(microseconds)
+        if reason:
+            return reason
+        segment = self.segments.get(index)
+        if segment is None:
+            segment = self.segments[index] = router.open_segment(self, index)
         piece = segment.days.piece(microseconds)
         self.low = max(piece.low, segment.start)
-        self.high = min(piece.high, segment.end, latest + 1)
+        self.high = min(piece.high, segment.end, router.latest + 1)
         self.segment = segment
         bucket = segment.buckets.get(piece[2:])
         if bucket is None:
             bucket = segment.buckets[piece[2:]] = []
-            self.router.filled.append((self, segment, piece[2:], bucket))
+            router.filled.append((self, segment, piece[2:], bucket))
         self.put = bucket.append
         return None
 
-    def _reason(self, microseconds):
+
+class Places:
+    """Periods of a subject: (start, end, period), without overlap."""
+
+    __slots__ = ("entries", "spans", "starts")
+
+    def __init__(self, spans, periods):
+        """
+        :param list[SubjectSpan] spans: of one subject
+        :param periods: subscription id -> list[PeriodSpan]
+        """
+        self.spans = [(span.start, span.end) for span in spans]
+        entries = []
+        for start, end, subscription_id in _disjoint(spans):
+            for period in periods[subscription_id]:
+                low, high = max(start, period.start), min(end, period.end)
+                if low < high:
+                    entries.append((low, high, period))
+        entries.sort(key=itemgetter(0))
+        self.entries = entries
+        self.starts = [entry[0] for entry in entries]
+
+    def find(self, microseconds):
+        """:return: (index of the entry, None), or (None, reason code)"""
+        index = bisect_right(self.starts, microseconds) - 1
+        if index >= 0 and microseconds < self.entries[index][1]:
+            return index, None
         if any(start <= microseconds < end for start, end in self.spans):
-            return "no_period"
+            return None, "no_period"
         if any(microseconds < start for start, _end in self.spans):
-            return "before_start"
-        return "after_end"
+            return None, "before_start"
+        return None, "after_end"
 
 
 class Router:
@@ -316,12 +349,14 @@ class Router:
     :param int source_id: source of the batch; a mapping of that source wins over a
         mapping of any source
     :param int latest: events after it are in the future (microseconds)
+    :param encode: function (Route, Segment), called for each segment that is opened
     """
 
-    def __init__(self, catalogue, source_id, latest=OPEN_END):
+    def __init__(self, catalogue, source_id, latest=OPEN_END, encode=None):
         self.catalogue = catalogue
         self.source_id = source_id
         self.latest = latest
+        self.encode = encode
         self.routes = {}
         self.filled = []
         self._by_type = {}
@@ -329,8 +364,11 @@ class Router:
             self._by_type.setdefault(meter.event_type, []).append(meter)
         self._spans = {}
         self._periods = {}
+        self._places = {}
         self._until = None
         self._days = {}
+        self._dimensions = {}
+        self._meters = {}
 
     def take_buckets(self):
         """Hand over the rows put into buckets, and start anew.
@@ -351,11 +389,11 @@ class Router:
     def dimensions(self, keys):
         """Dimension sets that routes of these keys name: full ones and projections."""
         wanted = {}
-        for etype, subject, items in keys:
-            dimensions = clean(items)
-            if not storable(etype, subject, *dimensions, *dimensions.values()):
+        for etype, items in dict.fromkeys((key[0], key[2]) for key in keys):
+            dimensions, text = self._read_dimensions(items)
+            if not storable(*dimensions, *dimensions.values()):
                 continue
-            wanted[canonical(dimensions)] = dimensions
+            wanted[text] = dimensions
             for meter in self._by_type.get(etype, ()):
                 projected = meter.project(dimensions)
                 wanted[canonical(projected)] = projected
@@ -389,6 +427,7 @@ class Router:
             if late:
                 wanted.update(late)
                 self.routes.clear()
+                self._places.clear()
         if wanted:
             self._periods.update({subscription: [] for subscription in wanted})
             for period in self.catalogue.periods(
@@ -404,9 +443,9 @@ class Router:
         :param dimset_id: function canonical text -> id of a dimension set
         """
         etype, subject, items = key
-        dimensions = clean(items)
+        dimensions, text = self._read_dimensions(items)
         route = self.routes[key] = Route(self, key)
-        route.payload = _digest(json.dumps([etype, subject, canonical(dimensions)]))
+        route.payload = _digest(json.dumps([etype, subject, text]))
         if not etype or not subject:
             route.error = "missing_field"
         elif not storable(etype, subject, *dimensions, *dimensions.values()):
@@ -417,27 +456,39 @@ class Router:
             route.error = "unknown_subject"
         if route.error:
             return route
-        meters = []
-        for meter in self._by_type[etype]:
-            left = meter.split_filters(dimensions)
-            if left is not None:
-                projected = dimset_id(canonical(meter.project(dimensions)))
-                meters.append((meter, projected, left))
-        spans = self._spans[subject]
-        route.spans = [(span.start, span.end) for span in spans]
-        segments = []
-        for start, end, subscription_id in _disjoint(spans):
-            for period in self._periods[subscription_id]:
-                low, high = max(start, period.start), min(end, period.end)
-                if low < high:
-                    days = self._days.get(period.tz)
-                    if days is None:
-                        days = self._days[period.tz] = LocalDays(period.tz)
-                    segments.append(Segment(low, high, period, days, meters))
-        segments.sort(key=lambda segment: segment.start)
-        route.segments = segments
-        route.starts = [segment.start for segment in segments]
+        places = self._places.get(subject)
+        if places is None:
+            places = self._places[subject] = Places(self._spans[subject], self._periods)
+        route.places = places
+        route.dimset_id = dimset_id(text)
+        meters = self._meters.get((etype, items))
+        if meters is None:
+            meters = self._meters[etype, items] = [
+                (meter, dimset_id(canonical(meter.project(dimensions))), left)
+                for meter in self._by_type[etype]
+                if (left := meter.split_filters(dimensions)) is not None
+            ]
+        route.meters = meters
         return route
+
+    def open_segment(self, route, index):
+        """The segment of a route in one of its places."""
+        low, high, period = route.places.entries[index]
+        days = self._days.get(period.tz)
+        if days is None:
+            days = self._days[period.tz] = LocalDays(period.tz)
+        segment = Segment(low, high, period, days, route.meters)
+        if self.encode:
+            self.encode(route, segment)
+        return segment
+
+    def _read_dimensions(self, items):
+        """(dimensions, canonical text) of the items of a mapping."""
+        found = self._dimensions.get(items)
+        if found is None:
+            dimensions = clean(items)
+            found = self._dimensions[items] = (dimensions, canonical(dimensions))
+        return found
 
 
 def _disjoint(spans):
