@@ -4,6 +4,7 @@ from pathlib import Path
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, LockError, UserError
+from odoo.tools import format_datetime
 
 from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.usage_billing.metering import connection
@@ -75,6 +76,7 @@ class BillingDelivery(models.Model):
         readonly=True, help="How often the same content arrived again."
     )
     resent_at = fields.Datetime(string="Last Resent At", readonly=True)
+    resent_text = fields.Char(compute="_compute_resent_text")
 
     # how it is read
     encoding = fields.Char(readonly=True)
@@ -128,6 +130,16 @@ class BillingDelivery(models.Model):
     # ------------------------------------------------------------------
     # compute
     # ------------------------------------------------------------------
+    @api.depends("resent_count", "resent_at")
+    def _compute_resent_text(self):
+        for delivery in self:
+            delivery.resent_text = delivery.resent_count and self.env._(
+                "The same content arrived again, %(count)s time(s), last on %(date)s. "
+                "Nothing was added.",
+                count=delivery.resent_count,
+                date=format_datetime(self.env, delivery.resent_at),
+            )
+
     @api.depends("ignored_detail")
     def _compute_ignored_text(self):
         for delivery in self:
@@ -317,13 +329,14 @@ class BillingDelivery(models.Model):
         while self._import_slice(slice_rows):
             pass
 
-    def _import_committed_slice(self):
+    def _import_committed_slice(self, limit=None):
         """One slice on its own READ COMMITTED connection, committed with it.
 
         :return: whether rows are left
+        :raise LockError: another process imports a slice of this delivery
         """
         with connection(self.env) as env:
-            return self.with_env(env)._import_slice()
+            return self.with_env(env)._import_slice(limit or SLICE_ROWS)
 
     def _job_import(self):
         """Background: import one slice and order the next."""

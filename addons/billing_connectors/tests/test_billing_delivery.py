@@ -1,11 +1,15 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 import gzip
 import json
+from argparse import Namespace
 from decimal import Decimal
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
+from odoo.cli.command import find_command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -265,3 +269,50 @@ class TestDeliveryScope(ConnectorCase):
         self.assertEqual(second.state, "failed")
         self.assertIn(first.name, second.problem)
         self.assertEqual(self._quantity(), 10)
+
+
+@tagged("post_install", "-at_install")
+class TestCommandLine(ConnectorCase):
+    """``odoo billing_import``, without the start of the process."""
+
+    def _command(self, path, **options):
+        command = find_command("billing_import")()
+        given = {
+            "company": None,
+            "mapping": None,
+            "source": None,
+            "provision": False,
+            "slice_rows": 3,
+        }
+        self.env.flush_all()
+        with self.enter_registry_test_mode(), self.registry.cursor() as cr:
+            command.import_file(
+                self.env(cr=cr), Path(path), Namespace(**{**given, **options})
+            )
+        self.env.invalidate_all()
+
+    def test_file_is_imported_and_not_again(self):
+        with NamedTemporaryFile("w", suffix=".csv") as file:
+            file.write(HEADER + self._rows(range(5)))
+            file.flush()
+            self._command(file.name)
+            self._command(file.name)
+        delivery = self.Delivery.search([("source_id", "=", self.source.id)])
+        self.assertEqual(delivery.resent_count, 1)
+        self.assertCounts(delivery, accepted=5)
+
+    def test_mapping_file_and_rule(self):
+        definition = {**MAPPING, "name": "By hand", "source": {"code": "by_hand"}}
+        with TemporaryDirectory() as folder:
+            mapping, usage = Path(folder) / "m.json", Path(folder) / "u.csv"
+            mapping.write_text(json.dumps(definition), encoding="utf-8")
+            usage.write_text(HEADER + "a,new-one,2026-09-01,disk,2,eu\n")
+            self._command(usage, mapping=str(mapping), provision=True)
+        delivery = self.Delivery.search([("source_id.code", "=", "by_hand")])
+        self.assertCounts(delivery, accepted=1)
+        self.assertEqual(
+            self.env["usage.subject"]
+            .search([("subject", "=", "new-one")])
+            .subscription_id.partner_id.name,
+            "new-one",
+        )

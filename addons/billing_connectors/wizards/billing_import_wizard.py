@@ -1,6 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_datetime
 
 from odoo.addons.usage_billing.fields_exact import Exact
 
@@ -46,6 +47,7 @@ class BillingImportWizard(models.TransientModel):
     decimal_sign = fields.Char(readonly=True)
     size_bytes = fields.Integer(string="Size (bytes)", readonly=True)
     known_delivery_id = fields.Many2one("billing.delivery", readonly=True)
+    known_text = fields.Char(compute="_compute_known_text")
     line_ids = fields.One2many("billing.import.wizard.line", "wizard_id", readonly=True)
 
     # what a test found
@@ -71,6 +73,20 @@ class BillingImportWizard(models.TransientModel):
         "already received.",
     )
     ignored_count = fields.Integer(string="Ignored by Rule", readonly=True)
+
+    # ------------------------------------------------------------------
+    # compute
+    # ------------------------------------------------------------------
+    @api.depends("known_delivery_id")
+    def _compute_known_text(self):
+        for wizard in self:
+            known = wizard.known_delivery_id
+            wizard.known_text = known and self.env._(
+                "This content was already received as %(file)s on %(date)s. Importing "
+                "it again adds nothing.",
+                file=known.name,
+                date=format_datetime(self.env, known.received_at),
+            )
 
     # ------------------------------------------------------------------
     # actions
@@ -197,6 +213,7 @@ class BillingImportWizard(models.TransientModel):
             "view_mode": "form",
             "res_id": self.id,
             "target": "new",
+            "context": {"dialog_size": "extra-large"},
         }
 
     def _prepare_lines(self, feed, source):
@@ -229,7 +246,13 @@ class BillingImportWizard(models.TransientModel):
             return {"row_number": row.row_number, "outcome": "ignored"}
         subscription = owners.get(row.subject)
         meter = meters.get(row.type)
+        detail = False
+        if not subscription:
+            detail = self.env._("No subscription has the subject %s.", row.subject)
+        elif not meter:
+            detail = self.env._("No meter counts usage of kind %s.", row.type)
         return {
+            "detail": detail,
             "row_number": row.row_number,
             "outcome": "ready" if subscription and meter else "unknown",
             "event_id": row.event_id,
@@ -284,7 +307,7 @@ class BillingImportWizardLine(models.TransientModel):
     outcome = fields.Selection(
         [
             ("ready", "Ready"),
-            ("unknown", "Unknown customer or meter"),
+            ("unknown", "Unknown"),
             ("ignored", "Ignored by rule"),
             ("invalid", "Invalid"),
         ],

@@ -44,7 +44,7 @@ registry.category("web_tour.tours").add("billing_connectors_import_usage", {
         },
         {
             content: "A row of nobody is told apart",
-            trigger: ".modal .o_data_row:contains('nobody'):contains('Unknown customer or meter')",
+            trigger: ".modal .o_data_row:contains('nobody'):contains('Unknown')",
         },
         {
             content: "Try it without writing",
