@@ -5,7 +5,6 @@ Odoo hands out floats: they become Decimal here, once. Amounts of lines and taxe
 those of the ledger (amount_currency), so that document and accounts cannot differ.
 """
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,12 +31,10 @@ from .einvoice.document import (
     present_price,
     round_half_up,
 )
-from .einvoice.findings import FATAL, WARNING, Finding
-from .messages import message
+from .messages import fatal
 
 PRODUCT = "product"
 ROUNDING = "rounding"
-NUMBER = re.compile(r"[A-Za-z0-9+\-_/]{1,35}")
 
 
 @dataclass(frozen=True)
@@ -58,137 +55,6 @@ def exact(value):
     Decimal('0.1')
     """
     return value if isinstance(value, Decimal) else Decimal(str(value or 0))
-
-
-# === Checks before the document is built === #
-
-
-def check_identities(move):
-    """Say what the parties lack (numbers, country, address).
-
-    :param move: account.move record of a French company
-    :rtype: list[Finding]
-    """
-    findings = []
-    company = move.company_id
-    seller = company.partner_id
-    buyer = move.commercial_partner_id
-    if not seller.fr_siren:
-        findings.append(_fatal(move, "seller_siren", company=company.name))
-    if not (seller.city and seller.country_id):
-        findings.append(_fatal(move, "seller_address", company=company.name))
-    if not company.vat and not company.fr_vat_franchise:
-        findings.append(_fatal(move, "seller_vat", company=company.name))
-    if not (move.partner_id.country_id or buyer.country_id):
-        findings.append(_fatal(move, "buyer_country", partner=buyer.display_name))
-    findings += check_buyer_siren(move)
-    if not move.partner_id._fr_get_endpoint():
-        if company.email:
-            findings.append(
-                _finding(
-                    move, WARNING, "buyer_endpoint_replaced", partner=buyer.display_name
-                )
-            )
-        else:
-            findings.append(_fatal(move, "buyer_endpoint", partner=buyer.display_name))
-    return findings
-
-
-def check_buyer_siren(move):
-    """Say whether a French business customer lacks its SIREN (decree 2022-1299)."""
-    buyer = move.commercial_partner_id
-    if buyer._fr_get_buyer_kind() != mentions.BUSINESS or not buyer.fr_is_french:
-        return []
-    if not buyer.fr_siren:
-        return [_fatal(move, "buyer_siren", partner=buyer.display_name)]
-    if not identifiers.is_siren(buyer.fr_siren):
-        return [
-            _fatal(
-                move,
-                "buyer_siren_key",
-                partner=buyer.display_name,
-                value=buyer.fr_siren,
-            )
-        ]
-    return []
-
-
-def check_content(move):
-    """Say what number, dates, references, lines and taxes lack.
-
-    :rtype: list[Finding]
-    """
-    findings = []
-    number = move.name or ""
-    if move.state == "posted" and not NUMBER.fullmatch(number):
-        findings.append(_fatal(move, "number_format", number=number))
-    if move.move_type == "out_refund" and not references(move):
-        findings.append(_fatal(move, "origin_missing", number=number))
-    due, issue = move.invoice_date_due, move.invoice_date
-    if due and issue and due < issue and move.fr_document_kind != "deposit":
-        findings.append(
-            _fatal(move, "due_before_issue", number=number, due=due, issue=issue)
-        )
-    if move.currency_id.name != "EUR" and move.company_id.currency_id.name != "EUR":
-        findings.append(
-            _fatal(move, "currency_rate", currency=move.company_id.currency_id.name)
-        )
-    bank = move.partner_bank_id
-    if bank and move.move_type == "out_invoice" and bank.acc_type != "iban":
-        findings.append(_finding(move, WARNING, "iban", account=bank.acc_number))
-    return findings + _check_taxes(move)
-
-
-def _check_taxes(move):
-    findings = []
-    day = move.invoice_date or move.date
-    needs_vat = False
-    for line in product_lines(move):
-        taxes = line.tax_ids.flatten_taxes_hierarchy()
-        label = _line_label(line)
-        if not taxes and not move.company_id.fr_vat_franchise:
-            findings.append(_fatal(move, "line_tax", line=label))
-        elif len(taxes) > 1:
-            names = ", ".join(taxes.mapped("name"))
-            findings.append(_fatal(move, "line_taxes", line=label, taxes=names))
-        elif taxes and taxes.amount_type not in ("percent", "division"):
-            findings.append(_fatal(move, "line_tax_kind", line=label, tax=taxes.name))
-        elif (
-            taxes
-            and taxes.amount
-            and not tva.is_rate_in_force(exact(taxes.amount), day)
-        ):
-            findings.append(
-                _fatal(
-                    move,
-                    "rate_unknown",
-                    rate=f"{exact(taxes.amount).normalize():f}",
-                    tax=taxes.name,
-                    date=day,
-                )
-            )
-        if line_tax(line).category in ("K", "AE"):
-            needs_vat = True
-    buyer = move.commercial_partner_id
-    if needs_vat and not buyer.vat:
-        findings.append(_fatal(move, "buyer_vat", partner=buyer.display_name))
-    return findings
-
-
-def _fatal(move, code, **facts):
-    return _finding(move, FATAL, code, **facts)
-
-
-def _finding(move, severity, code, **facts):
-    return Finding(
-        rule=code.upper().replace("_", "-"),
-        severity=severity,
-        location="",
-        message=message(move.env, code, facts),
-        source="preflight",
-        code=code,
-        facts={name: str(value) for name, value in facts.items()},
-    )
 
 
 # === Reading the invoice === #
@@ -257,7 +123,9 @@ def facts(move):
         nature=nature(move),
         vat_on_debits=company.fr_vat_on_debits,
         penalty=company.fr_late_penalty,
-        has_discount=bool(company.fr_discount_terms),
+        has_discount=bool(
+            company.fr_discount_terms or move.invoice_payment_term_id.early_discount
+        ),
         has_legal_form=bool(company.fr_legal_form),
         has_registry=bool(company.fr_registry_city),
         vat_mentions=tuple(dict.fromkeys(key for key in found if key)),
@@ -486,7 +354,7 @@ class DocumentBuilder:
     def _word(self, key):
         wording = self.wordings.get(key)
         if not wording:
-            finding = _fatal(
+            finding = fatal(
                 self.move,
                 "legal_text_missing",
                 key=key,
@@ -507,12 +375,22 @@ class DocumentBuilder:
                 "city": company.fr_registry_city or "",
                 "siren": _spaced(company.partner_id.fr_siren or ""),
                 "rate": f"{rate:f}".replace(".", "," if self.is_french else "."),
-                "terms": company.with_context(
-                    lang="fr_FR" if self.is_french else "en_US"
-                ).fr_discount_terms
-                or "",
+                "terms": self._discount_terms(),
             },
         )
+
+    def _discount_terms(self):
+        """Say the discount of the payment term, else the company's."""
+        term = self.move.invoice_payment_term_id
+        if term.early_discount:
+            percent = f"{exact(term.discount_percentage).normalize():f}"
+            days = term.discount_days
+            if self.is_french:
+                percent = percent.replace(".", ",")
+                return f"{percent} % pour un paiement sous {days} jours."
+            return f"{percent}% if paid within {days} days."
+        lang = "fr_FR" if self.is_french else "en_US"
+        return self.move.company_id.with_context(lang=lang).fr_discount_terms or ""
 
     def _amount(self, value):
         return round_half_up(exact(value), self.places)
@@ -581,7 +459,7 @@ def order_reference(move):
     """Give the customer's order number (BT-13), "" on credit notes."""
     if move.move_type != "out_invoice":
         return ""
-    return move.ref or ""
+    return (move.ref or "").strip()
 
 
 def line_period(line):
@@ -619,7 +497,7 @@ def _name_and_description(line):
     return name, "\n".join(rows[1:])
 
 
-def _line_label(line):
+def line_label(line):
     return _name_and_description(line)[0]
 
 

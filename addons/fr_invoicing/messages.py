@@ -6,6 +6,8 @@ Each says what is wrong, where, and what to do next.
 
 from odoo.tools.translate import LazyTranslate
 
+from .einvoice.findings import FATAL, WARNING, Finding
+
 _lt = LazyTranslate(__name__)
 
 MESSAGES = {
@@ -149,3 +151,33 @@ def message(env, code, facts):
     """
     sentence = env._(MESSAGES[code])
     return sentence % facts
+
+
+def fatal(record, code, **facts):
+    """Give a finding that stops the document.
+
+    :param record: any record, for the language
+    :rtype: Finding
+    """
+    return _finding(record, FATAL, code, facts)
+
+
+def warning(record, code, **facts):
+    """Give a finding that does not stop the document.
+
+    :param record: any record, for the language
+    :rtype: Finding
+    """
+    return _finding(record, WARNING, code, facts)
+
+
+def _finding(record, severity, code, facts):
+    return Finding(
+        rule=code.upper().replace("_", "-"),
+        severity=severity,
+        location="",
+        message=message(record.env, code, facts),
+        source="preflight",
+        code=code,
+        facts={name: str(value) for name, value in facts.items()},
+    )

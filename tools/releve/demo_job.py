@@ -31,6 +31,7 @@ PORTAL_ROLES = {
         "revenue_share.group_revenue_share_portal_partner",
     ),
 }
+PAYERS_SHOWN = 12
 # What a second run must leave as it is.
 COUNTED = (
     "res_partner",
@@ -453,6 +454,8 @@ class Job:
         for move in bad[:3]:
             reason = move._fr_get_findings_text().partition("\n")[0]
             self._row(f"  {move.name}", reason or move.fr_facturx_state)
+        if self.usage and bad:
+            self._row("  why", "customers made by rule have no SIREN yet: fill it in")
         if not self.usage:
             self.checks["every document is a valid Factur-X"] = valid == len(rows) > 0
 
@@ -523,10 +526,16 @@ class Job:
         for title, value in self.rows:
             print(f" {title:<{width}} {value}")
         print("-" * 78)
-        for payer, currency, rated, posted, booked, *_rest in self.payers:
+        for payer, currency, rated, posted, booked, *_rest in self.payers[
+            :PAYERS_SHOWN
+        ]:
             print(
                 f" {payer[:34]:<34} rated {rated:>11,.2f}  posted {posted:>11,.2f}  "
                 f"70 {booked:>11,.2f} {currency}"
+            )
+        if len(self.payers) > PAYERS_SHOWN:
+            print(
+                f" … and {len(self.payers) - PAYERS_SHOWN} payers more, checked alike"
             )
         print("-" * 78)
         for name, is_good in self.checks.items():

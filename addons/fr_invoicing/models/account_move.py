@@ -2,7 +2,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 
-from .. import bridge
+from .. import bridge, preflight
 from ..const import FACTURX_STATES, TYPE_CODES
 from ..einvoice import mentions, tva
 
@@ -196,7 +196,7 @@ class AccountMove(models.Model):
         for move in self:
             if not move.company_id.fr_check_on_post:
                 continue
-            if findings := bridge.check_buyer_siren(move):
+            if findings := preflight.check_buyer_siren(move):
                 if len(self) > 1 or move.usage_run_id:
                     # a run holds this customer with the reason and posts the others
                     raise UserError(findings[0].message)
@@ -239,7 +239,7 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         move = self.sudo()  # company and partner data the biller may not read
-        return [*bridge.check_identities(move), *bridge.check_content(move)]
+        return [*preflight.check_identities(move), *preflight.check_content(move)]
 
     # === Sending === #
 

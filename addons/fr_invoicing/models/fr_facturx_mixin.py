@@ -9,8 +9,8 @@ from odoo.tools import groupby
 from .. import bridge
 from ..einvoice import facturx, pdf, validate
 from ..einvoice.errors import EinvoiceError, ValidatorError
-from ..einvoice.findings import FATAL, Finding, has_fatal
-from ..messages import MESSAGES, message
+from ..einvoice.findings import FATAL, has_fatal
+from ..messages import MESSAGES, fatal, message
 
 _logger = logging.getLogger(__name__)
 
@@ -221,15 +221,7 @@ class FrFacturxMixin(models.AbstractModel):
         )
 
     def _fr_finding_of(self, error):
-        return Finding(
-            rule=error.code.upper().replace("_", "-"),
-            severity=FATAL,
-            location="",
-            message=message(self.env, error.code, error.facts),
-            source="document",
-            code=error.code,
-            facts={name: str(value) for name, value in error.facts.items()},
-        )
+        return fatal(self, error.code, **error.facts)
 
     def _fr_get_findings_text(self):
         """Give the fatal findings as lines of text.

@@ -1,6 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from datetime import date
 
+from odoo import Command
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -73,6 +74,29 @@ class TestLegalText(FrInvoicingCommon):
                 {"code": "new", "text": "%(nothing)s", "source": "x"}
             )
 
+    def test_discount_of_the_payment_term_is_printed(self):
+        term = self.env["account.payment.term"].create(
+            {
+                "name": "2 % 10 jours",
+                "early_discount": True,
+                "discount_percentage": 2.5,
+                "discount_days": 10,
+                "early_pay_discount_computation": "included",
+                "line_ids": [
+                    Command.create(
+                        {"value": "percent", "value_amount": 100, "nb_days": 30}
+                    )
+                ],
+            }
+        )
+        move = self._make_invoice([self._line()], invoice_payment_term_id=term.id)
+        move._fr_generate_facturx()
+        self.assertValid(move)
+        note = "//ram:IncludedNote[ram:SubjectCode='AAB']/ram:Content"
+        self.assertIn(
+            "2,5 % pour un paiement sous 10 jours", self._texts(move, note)[0]
+        )
+
     def test_penalty_rate_of_the_company_is_printed(self):
         self.company.write({"fr_late_penalty": "rate", "fr_late_penalty_rate": 12.5})
         move = self._make_invoice([self._line()])
@@ -99,14 +123,15 @@ class TestLegalText(FrInvoicingCommon):
         import ast
         from pathlib import Path
 
-        from .. import bridge, einvoice
+        from .. import bridge, einvoice, preflight
 
         kinds = {
             kind.__name__
             for kind in (DocumentError, PdfError, ValidatorError, WriterError)
-        } | {"_fatal", "_finding"}
+        } | {"fatal", "warning"}
         codes = set()
         files = [*Path(einvoice.__file__).parent.glob("*.py"), Path(bridge.__file__)]
+        files.append(Path(preflight.__file__))
         for path in files:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds:

@@ -47,7 +47,10 @@ _identity_row = Struct(">hi16si8siq").pack
 _shared_numbers = Struct(">iiiiiiiiiiii").pack
 _USAGE = copybin.data(b"u")
 _NOTHING_OPTIONAL = copybin.NULL * 3
+_type_of = itemgetter(1)
+_subject_of = itemgetter(2)
 _time_of = itemgetter(3)
+_dimensions_of = itemgetter(7)
 
 
 class Held(Exception):
@@ -127,7 +130,7 @@ class Append:
         held = [_held_as_received(row) for row in rejected]
         if rows:
             rows, newest = _naive(rows)
-            keys = [(row[1], row[2], tuple(row[7].items())) for row in rows]
+            keys = _route_keys(rows)
             self._build_routes(keys, newest)
             prepared = Prepared(len(rows))
             self._prepare(rows, keys, prepared)
@@ -201,7 +204,7 @@ class Append:
                     if reason:
                         raise Held(reason, "")
                 segment = route.segment
-                raw_id, identity, hash_10 = identity_of(event_id)
+                raw_id, identity = identity_of(event_id)
                 value_text, value_bytes = number_of(value)
                 if value is None and segment.needs_value:
                     raise Held("missing_field", "value")
@@ -221,7 +224,7 @@ class Append:
             content = payload_hash(
                 f"{route.payload}{microseconds}|{value_text}|{rest_text}"
             )
-            key = event_key(microseconds, hash_10)
+            key = event_key(microseconds, identity)
             unique = key if time_keyed else identity
             contents[index] = content
             times[index] = microseconds
@@ -372,7 +375,7 @@ class Append:
         """Identity and payload hash of a row outside the fast loop, None without."""
         row = EventRow(*row)
         try:
-            _raw, identity, _hash = self.identity(row.event_id)
+            _raw, identity = self.identity(row.event_id)
             value_text, _bytes = copybin.number(row.value)
             rest = ""
             if row.amount is not None or row.currency is not None or row.properties:
@@ -529,6 +532,27 @@ def optional_fields(amount, currency, properties):
     return (
         f"{amount_text}|{currency or ''}|{document or ''}",
         amount_bytes + copybin.text(currency) + copybin.jsonb(document),
+    )
+
+
+def _route_keys(rows):
+    """(type, subject, dimension items) of each row.
+
+    Feeds hand out the same few mappings over and over: each is looked into once.
+    """
+    mappings = list(map(_dimensions_of, rows))
+    numbers = list(map(id, mappings))
+    items = {
+        number: tuple(dimensions.items())
+        for number, dimensions in dict(zip(numbers, mappings, strict=True)).items()
+    }
+    return list(
+        zip(
+            map(_type_of, rows),
+            map(_subject_of, rows),
+            map(items.__getitem__, numbers),
+            strict=True,
+        )
     )
 
 

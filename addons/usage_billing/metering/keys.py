@@ -9,8 +9,8 @@ identity
     a random order. Two ids share an identity only if they end alike and 80 bits of
     hash agree.
 key
-    16 bytes: milliseconds of the event time, then a hash of the identity; unique within
-    the month's table, in time order for the same reason.
+    16 bytes: milliseconds of the event time, then the rest of the identity; unique
+    within the month's table, in time order for the same reason.
 payload hash
     8 bytes over everything the event says besides its identity. Same identity and
     another payload hash is a conflict.
@@ -26,17 +26,19 @@ _MASK_48 = (1 << 48) - 1
 _END = 6
 _STEMS_KEPT = 50_000
 
+_EMPTY_PAYLOAD = blake2b(digest_size=8).copy  # copying is cheaper than making
+
 
 def identity_function(company_id, source_id):
     """Make the function that identifies events of one source.
 
     :param int company_id: part of the identity
     :param int source_id: part of the identity
-    :return: function event id -> (its bytes, identity, 10 bytes of hash for the event
-        key); raises ValueError for an id that cannot be stored
+    :return: function event id -> (its bytes, identity); raises ValueError for an id
+        that cannot be stored
     """
     scope = f"{company_id}\x1f{source_id}\x1f".encode()
-    seeded = blake2b(scope, digest_size=16).copy
+    seeded = blake2b(scope, digest_size=6).copy
     prefixes = {}
 
     def prefix_of(stem):
@@ -55,30 +57,28 @@ def identity_function(company_id, source_id):
         hasher.update(raw)
         digest = hasher.digest()
         stem = raw[:-_END]
-        return (
-            raw,
-            (prefixes.get(stem) or prefix_of(stem))
-            + raw[-_END:].rjust(_END, b"\x00")
-            + digest[:6],
-            digest[6:],
-        )
+        prefix = prefixes.get(stem) or prefix_of(stem)
+        end = raw[-_END:] if stem else raw.rjust(_END, b"\x00")
+        return raw, prefix + end + digest
 
     return identity
 
 
-def event_key(microseconds, hash_10):
+def event_key(microseconds, identity):
     """Key of an event: time first, so that a batch lands at one place of the index.
 
     :param int microseconds: event time since 2000-01-01 UTC
-    :param bytes hash_10: second result of the identity function
+    :param bytes identity: from the identity function; its last ten bytes are taken
     """
     milliseconds = microseconds // 1000 + MS_BEFORE_2000
-    return (milliseconds & _MASK_48).to_bytes(6, "big") + hash_10
+    return (milliseconds & _MASK_48).to_bytes(6, "big") + identity[6:]
 
 
 def payload_hash(text):
     """Eight bytes of hash of the canonical text of an event's content."""
-    return blake2b(text.encode(), digest_size=8).digest()
+    hasher = _EMPTY_PAYLOAD()
+    hasher.update(text.encode())
+    return hasher.digest()
 
 
 def payload_bytes(number):
