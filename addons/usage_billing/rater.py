@@ -103,12 +103,13 @@ def rate_periods(env, dues, keep_zero=False):
     outcome = Outcome()
     measured = _measure(env, dues)
     live = _live_components(env, dues)
+    core_charges = {}
     for due in sorted(dues, key=lambda due: (due.period.start_at, due.period.id)):
         subscription_id = due.period.subscription_id.id
         if subscription_id in outcome.problems:
             continue
         try:
-            rated = list(_rate_period(due, measured, live))
+            rated = list(_rate_period(due, measured, live, core_charges))
         except isolation.EXPECTED as error:
             outcome.problems[subscription_id] = isolation.reason_of(env, error)
             outcome.rated.pop(subscription_id, None)
@@ -135,7 +136,12 @@ def charges_of(due):
     return charges
 
 
-def _rate_period(due, measured, live):
+def _rate_period(due, measured, live, core_charges):
+    """Rate each charge of one period.
+
+    :param dict core_charges: values of the core by charge id, made once for all
+        periods of the call
+    """
     period = due.period
     currency = bridge.currency_of(due.version.currency_id)
     share = bridge.share_of(period)
@@ -150,8 +156,10 @@ def _rate_period(due, measured, live):
             found = sets.get(key) or _Measured()
             billed = billed_sets.get(key)
             with bridge.naming_charge(charge):
+                if charge.id not in core_charges:
+                    core_charges[charge.id] = bridge.charge_of(charge)
                 line = rate(
-                    bridge.charge_of(charge),
+                    core_charges[charge.id],
                     _usage_of(charge, found),
                     currency,
                     period=value,

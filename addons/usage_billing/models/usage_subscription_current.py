@@ -6,6 +6,17 @@ from .. import messages, rater
 
 ZERO = Decimal(0)
 
+#: read together with the search, one query less
+PERIOD_FIELDS = (
+    "subscription_id",
+    "company_id",
+    "local_start",
+    "local_end",
+    "start_at",
+    "end_at",
+    "tz",
+)
+
 
 class UsageSubscription(models.Model):
     """What the running period comes to so far, rated by the same function as bills."""
@@ -49,8 +60,18 @@ class UsageSubscription(models.Model):
         """
         self.ensure_one()
         instant = instant or fields.Datetime.now()
-        period = self.sudo().period_ids.filtered(
-            lambda period: period.start_at <= instant < period.end_at
+        period = (
+            self.env["usage.period"]
+            .sudo()  # who sees the subscription sees what it costs
+            .search_fetch(
+                [
+                    ("subscription_id", "=", self.id),
+                    ("start_at", "<=", instant),
+                    ("end_at", ">", instant),
+                ],
+                PERIOD_FIELDS,
+                limit=1,
+            )
         )
         version = period and self._get_version_at(period.local_start)
         if not version:
