@@ -197,7 +197,7 @@ class DocumentBuilder:
             notes=self._notes(),
             due_date=move.invoice_date_due or None,
             payment_terms=html2plaintext(
-                move.invoice_payment_term_id.note or ""
+                self.in_language(move.invoice_payment_term_id).note or ""
             ).strip(),
             payment=payment(move),
             remittance=move.payment_reference or "",
@@ -212,6 +212,13 @@ class DocumentBuilder:
                 None if in_euro else abs(exact(move.amount_tax_signed))
             ),
         )
+
+    def in_language(self, record):
+        """Give a record in the document's language, where it is activated."""
+        code = "fr_FR" if self.is_french else "en_US"
+        if record.env["res.lang"]._get_data(code=code):
+            return record.with_context(lang=code)
+        return record
 
     def _line(self, key, line):
         tax = line_tax(line)

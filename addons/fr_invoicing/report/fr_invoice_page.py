@@ -42,9 +42,7 @@ class FrInvoicePage(models.AbstractModel):
         :param bool draft: say on the page that it is not the issued document
         :rtype: str
         """
-        code = "fr_FR" if builder.is_french else "en_US"
-        if self.env["res.lang"]._get_data(code=code):
-            move = move.with_context(lang=code)  # names of units
+        move = builder.in_language(move)  # names of units
         format_ = Format(builder.is_french, document)
         values = self._prepare_values(move, document, builder, format_)
         if draft:
@@ -155,7 +153,12 @@ class FrInvoicePage(models.AbstractModel):
             "kind": "line",
             "name": line.name,
             "description": line.description,
-            "period": format_.period(line.period) if line.period else "",
+            # the strip above the table says the period all lines share
+            "period": (
+                format_.period(line.period)
+                if line.period and line.period != format_.document.period
+                else ""
+            ),
             "quantity": format_.quantity(line.quantity),
             "unit": unit,
             "price": price,
@@ -226,7 +229,8 @@ class FrInvoicePage(models.AbstractModel):
             parts.append(f"SIRET {document.seller.siret}")
         if document.seller.vat:
             parts.append(f"{format_.words['vat']} {document.seller.vat}")
-        parts += [
-            text for text in (document.seller.phone, document.seller.email) if text
-        ]
+        if document.seller.phone:
+            parts.append(document.seller.phone.replace(" ", "\N{NO-BREAK SPACE}"))
+        if document.seller.email:
+            parts.append(document.seller.email)
         return " · ".join(parts)
