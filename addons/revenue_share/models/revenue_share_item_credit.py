@@ -197,11 +197,13 @@ class RevenueShareItemCredit(models.Model):
             (line.rule_id.id, line.partner_id.id): line
             for line in self.origin_item_id.line_ids.sorted("id", reverse=True)
         }
+        base = bridge.to_decimal(self.base)
         return [
             self._prepare_line_vals(
                 "reversal",
                 *key,
-                (amount, amount, bridge.to_decimal(self.base)),
+                # The base stands on the first line; a later one is a difference.
+                (amount, amount, Decimal(0) if numbers[key] else base),
                 numbers[key],
                 reversal_of_id=firsts[key].id,
             )

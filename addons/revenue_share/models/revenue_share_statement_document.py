@@ -69,16 +69,20 @@ class RevenueShareStatementDocument(models.Model):
         return {
             "company": {
                 "name": company.name,
-                "address": company.partner_id._display_address(without_company=True),
+                "address": self._get_address(company.partner_id),
                 "vat": company.vat or "",
                 "registry": company.company_registry or "",
             },
             "partner": {
                 "name": partner.name,
-                "address": partner._display_address(without_company=True),
+                "address": self._get_address(partner),
                 "vat": partner.vat or "",
             },
         }
+
+    def _get_address(self, partner):
+        lines = partner._display_address(without_company=True).splitlines()
+        return "\n".join(line for line in lines if line.strip())
 
     def _get_document_totals(self):
         """Return (key, label, amount) of the equation of the statement, top down."""

@@ -66,6 +66,7 @@ class TestStatement(RevenueShareCommon):
         for move in moves:
             self._reverse(move, day="2026-04-02")
         april = self._prepare(agreement)
+        self.assertEqual(str(sum(april.line_ids.mapped("basis"))), "-0.04")
         self.assertEqual(april.amount_total, -0.01)
         self.assertEqual((april.amount_due, april.amount_carried), (0, -0.01))
 
@@ -93,6 +94,8 @@ class TestStatement(RevenueShareCommon):
         statement = self._prepare(agreement)
         self.assertEqual((statement.amount_shares, statement.amount_credits), (40, -16))
         self.assertEqual(statement.amount_total, 24)
+        # 80 + 120 - 80, each told once
+        self.assertEqual(sum(statement.line_ids.mapped("basis")), 120)
 
     def test_preparing_again_changes_nothing(self):
         agreement = self._create_agreement(
