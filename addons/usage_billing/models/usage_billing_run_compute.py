@@ -379,7 +379,7 @@ class UsageBillingRun(models.Model):
                 "usage_billing.mail_activity_held",
                 summary=summary,
                 note=self.env._(
-                    "%(count)s subscriptions are held in %(run)s.",
+                    "Held in %(run)s: %(count)s.",
                     count=self.held_count,
                     run=self.name,
                 ),

@@ -38,6 +38,7 @@ class UsageCharge(models.Model):
         ondelete="cascade",
         check_company=True,
     )
+    version_state = fields.Selection(related="version_id.state")
     plan_id = fields.Many2one(related="version_id.plan_id", store=True, index=True)
     company_id = fields.Many2one(
         related="version_id.company_id", store=True, index=True
