@@ -24,9 +24,9 @@ ROLES = {
     "auditor": ("Auditor", "usage_billing.group_usage_billing_auditor"),
 }
 PORTAL_ROLES = {
-    "customer": ("Customer's accounts", "partner.studio", PORTAL_INVOICES),
+    "customer": ("Comptabilité", "partner.studio", PORTAL_INVOICES),
     "partner": (
-        "Reseller's accounts",
+        "Comptabilité",
         "partner.reseller",
         "revenue_share.group_revenue_share_portal_partner",
     ),
@@ -141,11 +141,13 @@ class Job:
     def _import(self):
         """Import the file slice by slice, through the door the upload wizard uses."""
         started = time.monotonic()
+        deliveries = self.env["billing.delivery"]
+        known = deliveries.search([])
         if not self.usage:
             batch = self.sample._load_usage(self.company)
             delivery = batch.delivery_id
         else:
-            delivery = self.env["billing.delivery"]._receive(
+            delivery = deliveries._receive(
                 self.usage, self.mapping, company=self.company
             )
             self.env.cr.commit()
@@ -156,7 +158,8 @@ class Job:
         self.env.invalidate_all()
         if delivery.state != "done":
             raise SystemExit(f"{delivery.name} was not imported: {delivery.problem}")
-        self.import_seconds = time.monotonic() - started
+        imported = sum((deliveries.search([]) - known).mapped("rows_read"))
+        self.speed = imported / (time.monotonic() - started)
         return delivery
 
     def _compute(self, cutoff):
@@ -345,15 +348,14 @@ class Job:
                 "  quarantined by reason",
                 ", ".join(f"{reason} {count}" for reason, count in reasons),
             )
-        self._row("Events per second", self._get_speed(delivery))
+        speed = f"{self.speed:,.0f}" if self.speed else "nothing imported this time"
+        self._row("Events per second", speed)
+        if not self.usage:
+            running = self.env["billing.delivery"].search([]) - delivery
+            self._row("Rows of the running month", sum(running.mapped("rows_read")))
         self.checks["every row read is accounted for"] = (
             sum(parts) == delivery.rows_read > 0
         )
-
-    def _get_speed(self, delivery):
-        if self.import_seconds < 0.5:
-            return "nothing imported this time"
-        return f"{delivery.rows_read / self.import_seconds:,.0f}"
 
     def _check_run(self, run, moves):
         states = dict(
@@ -557,9 +559,9 @@ class Job:
         for login, (name, _group) in ROLES.items():
             print(f"   {login:<10} {name.lower()}")
         if not self.usage:
-            for login, (name, key, _group) in PORTAL_ROLES.items():
+            for login, (_name, key, _group) in PORTAL_ROLES.items():
                 company = self.sample._get(self.company, key)
-                print(f"   {login:<10} portal: {name.lower()} of {company.name}")
+                print(f"   {login:<10} portal of {company.name}")
         print(flush=True)
 
 

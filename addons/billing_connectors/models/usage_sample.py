@@ -1,7 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from odoo import models
 
-from odoo.addons.usage_billing.sample import usage_file
+from odoo.addons.usage_billing.sample import story, usage_file
 
 
 class UsageSample(models.Model):
@@ -9,27 +9,24 @@ class UsageSample(models.Model):
 
     _inherit = "usage.sample"
 
-    def _load_usage(self, company):
+    def _load_file(self, company, source, start, end):
         """Import the generated file as an upload in the back office would.
 
-        :return: the batch of the delivery
-        :rtype: usage.batch
+        The month to bill comes with its faults, the one that runs is clean.
         """
-        source = self._ensure(
-            company, "source", "usage.source", self._prepare_source_vals(company)
-        )
-        if source.batch_ids:
-            return source.batch_ids.sorted("id")[0]
-        month = usage_file.build()
+        key = f"delivery.{start:%Y-%m}"
+        delivery = self._get(company, key)
+        if delivery:
+            return delivery.batch_id
+        month = usage_file.build(start, end, faults=start == story.START)
         Delivery = self.env["billing.delivery"]
         content = Delivery._inspect(month.content, month.name)
-        mapping = Delivery._mapping_for(content, company)
         delivery = Delivery._import_file(
             month.content,
-            mapping=mapping,
+            mapping=Delivery._mapping_for(content, company),
             source=source,
             name=month.name,
             company=company,
         )
-        self._remember(company, "delivery", delivery)
+        self._remember(company, key, delivery)
         return delivery.batch_id

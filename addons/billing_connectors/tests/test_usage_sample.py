@@ -13,11 +13,21 @@ class TestUsageSampleFile(TransactionCase):
         super().setUpClass()
         cls.company = cls.env.company
         cls.sample = cls.env["usage.sample"]
+        cls.files_before = cls._count_files()
+        cls.sample._load(cls.company)
+
+    @classmethod
+    def _count_files(cls):
+        return (
+            cls.env["billing.delivery"].search_count([]),
+            cls.env["ir.attachment"].search_count(
+                [("res_model", "=", "billing.delivery")]
+            ),
+        )
 
     def test_every_row_ends_where_the_generator_says(self):
-        self.sample._load(self.company)
         month = usage_file.build()
-        delivery = self.sample._get(self.company, "delivery")
+        delivery = self.sample._get(self.company, "delivery.2026-10")
         self.assertEqual(delivery.state, "done")
         self.assertEqual(delivery.rows_read, month.rows)
         self.assertEqual(delivery.accepted_count, month.accepted)
@@ -39,24 +49,12 @@ class TestUsageSampleFile(TransactionCase):
         )
 
     def test_loading_again_imports_nothing(self):
-        self.sample._load(self.company)
-        delivery = self.sample._get(self.company, "delivery")
+        delivery = self.sample._get(self.company, "delivery.2026-10")
         self.assertFalse(self.sample._load(self.company))
-        self.assertEqual(self.sample._get(self.company, "delivery"), delivery)
+        self.assertEqual(self.sample._get(self.company, "delivery.2026-10"), delivery)
         self.assertEqual(delivery.resent_count, 0)
 
     def test_removing_takes_the_file_away_too(self):
-        files = self.env["billing.delivery"].search_count([])
-        attachments = self.env["ir.attachment"].search_count(
-            [("res_model", "=", "billing.delivery")]
-        )
-        self.sample._load(self.company)
         _deleted, kept = self.sample._remove(self.company)
         self.assertEqual(kept, [])
-        self.assertEqual(self.env["billing.delivery"].search_count([]), files)
-        self.assertEqual(
-            self.env["ir.attachment"].search_count(
-                [("res_model", "=", "billing.delivery")]
-            ),
-            attachments,
-        )
+        self.assertEqual(self._count_files(), self.files_before)

@@ -165,7 +165,7 @@ class UsageExplorer(models.AbstractModel):
                     name=last.charge_id.name,
                     meter_id=last.meter_id.id,
                     quantity=last.quantity if last.meter_id else None,
-                    unit=last.unit_label or "",
+                    unit=last.charge_id.unit_label or last.unit_label or "",
                     amount=sum((line.amount for line in lines), ZERO)
                     if amounts
                     else None,

@@ -325,29 +325,40 @@ class UsageSample(models.Model):
         """Hook: what the company agreed with the partners of the story."""
 
     def _load_usage(self, company):
-        """Put the month of usage into the event store, as one batch of a source.
+        """Put the usage into the event store: the month to bill and half of the next.
 
-        An add-on that imports files takes the same rows through its import.
-
-        :return: the batch; the one already there when the month was loaded before
+        :return: the batch of the month to bill
         :rtype: usage.batch
         """
         source = self._ensure(
             company, "source", "usage.source", self._prepare_source_vals(company)
         )
-        batch = source.batch_ids.filtered(lambda batch: batch.state == "done")[:1]
-        if batch:
-            return batch
-        month = usage_file.build(faults=False)
-        batch = self.env["usage.batch"].create(
-            {
-                "name": month.name,
-                "source_id": source.id,
-                "company_id": company.id,
-                "file_name": month.name,
-            }
-        )
-        batch._append(self._read_rows(month.content))
+        batch = self._load_file(company, source, story.START, story.END)
+        self._load_file(company, source, story.END, story.RUNNING_END)
+        return batch
+
+    def _load_file(self, company, source, start, end):
+        """Store the usage of some local days, unless an earlier load did.
+
+        An add-on that imports files takes the same rows through its import.
+
+        :return: the batch of these days
+        :rtype: usage.batch
+        """
+        month = usage_file.build(start, end, faults=False)
+        batch = source.batch_ids.filtered(
+            lambda batch: batch.file_name == month.name and batch.state == "done"
+        )[:1]
+        if not batch:
+            batch = self.env["usage.batch"].create(
+                {
+                    "name": month.name,
+                    "source_id": source.id,
+                    "company_id": company.id,
+                    "file_name": month.name,
+                }
+            )
+            batch._append(self._read_rows(month.content))
         return batch
 
     def _prepare_source_vals(self, company):

@@ -13,6 +13,8 @@ TIME_ZONE = "Europe/Paris"
 START = datetime.date(2026, 10, 1)
 END = datetime.date(2026, 11, 1)
 """First and last-excluded local day of the month that is measured and billed."""
+RUNNING_END = datetime.date(2026, 11, 16)
+"""Day after the last one measured of the month that runs and is not billed yet."""
 
 SOURCE_CODE = "sample-cloud"
 LOGO = Path(__file__).with_name("logo.png")

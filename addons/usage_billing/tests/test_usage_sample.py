@@ -45,23 +45,29 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
         super().setUpClass()
         cls.company = cls.env.company
         cls.sample = cls.env["usage.sample"].sudo()  # as the buttons do
+        cls.name_before = cls.company.name
+        cls.count_before = cls._count()
+        cls.events_before = cls._count_events()
+        cls.sample._load(cls.company)
 
-    def _count(self):
-        self.env.flush_all()
+    @classmethod
+    def _count(cls):
+        cls.env.flush_all()
         return {
-            model: self.env[model].with_context(active_test=False).search_count([])
+            model: cls.env[model].with_context(active_test=False).search_count([])
             for model in MODELS
-            if model in self.env
+            if model in cls.env
         }
 
-    def _count_events(self):
+    @classmethod
+    def _count_events(cls):
         """Events, identities and sums in the store."""
-        self.env.cr.execute(
+        cls.env.cr.execute(
             """SELECT (SELECT COUNT(*) FROM usage_store_event),
                       (SELECT COUNT(*) FROM usage_store_identity),
                       (SELECT COUNT(*) FROM usage_store_rollup)"""
         )
-        return self.env.cr.fetchone()
+        return cls.env.cr.fetchone()
 
     def _run(self):
         run = self.env["usage.billing.run"].create(
@@ -75,14 +81,12 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
         return run
 
     def test_loading_twice_makes_nothing_the_second_time(self):
-        first = self.sample._load(self.company, usage=False)
-        self.assertTrue(first)
-        before = self._count()
-        self.assertFalse(self.sample._load(self.company, usage=False))
+        before, events = self._count(), self._count_events()
+        self.assertFalse(self.sample._load(self.company))
         self.assertEqual(self._count(), before)
+        self.assertEqual(self._count_events(), events)
 
     def test_story_stands_on_records(self):
-        self.sample._load(self.company, usage=False)
         subscriptions = self.env["usage.subscription"].search(
             [("company_id", "=", self.company.id)]
         )
@@ -104,13 +108,11 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
 
     def test_real_company_keeps_its_identity(self):
         self.company.write({"name": "Mine", "vat": False, "street": "1 rue Vraie"})
-        self.sample._load(self.company, usage=False)
+        self.sample._load_settings(self.company)
         self.assertEqual(self.company.name, "Mine")
         self.assertEqual(self.company.street, "1 rue Vraie")
 
     def test_month_is_billed_as_an_independent_sum_says(self):
-        self.sample._load(self.company, usage=False)
-        self.sample._load_usage(self.company)
         run = self._run()
         self.assertEqual(run.state, "review")
         self.assertFalse(run.line_ids.filtered(lambda line: line.state == "held"))
@@ -119,23 +121,17 @@ class TestUsageSample(AccountTestInvoicingCommon, TransactionCase):
         self.assertEqual(got, expected)
 
     def test_removing_leaves_no_trace_while_nothing_is_posted(self):
-        before, events = self._count(), self._count_events()
-        name = self.company.name
-        self.sample._load(self.company, usage=False)
-        self.sample._load_usage(self.company)
-        self.assertGreater(self._count_events(), events)
+        self.assertGreater(self._count_events(), self.events_before)
         run = self._run()
         self.assertTrue(run.rated_line_ids)
         _deleted, kept = self.sample._remove(self.company)
         self.assertEqual(kept, [])
-        self.assertEqual(self._count(), before)
-        self.assertEqual(self._count_events(), events)
-        self.assertEqual(self.company.name, name)
+        self.assertEqual(self._count(), self.count_before)
+        self.assertEqual(self._count_events(), self.events_before)
+        self.assertEqual(self.company.name, self.name_before)
         self.assertFalse(self.sample._is_loaded(self.company))
 
     def test_removing_keeps_what_is_posted(self):
-        self.sample._load(self.company, usage=False)
-        self.sample._load_usage(self.company)
         run = self._run()
         run.action_approve()
         run.action_post()

@@ -77,6 +77,16 @@ def test_file_holds_a_month_of_realistic_size(month, rows):
     assert month.accepted + month.duplicates + month.quarantined == month.rows
 
 
+def test_running_month_follows_without_gap_or_repeat(rows):
+    running = usage_file.build(story.END, story.RUNNING_END, faults=False)
+    lines = running.content.decode("utf-8").splitlines()[1:]
+    ids = {line.partition(";")[0] for line in lines}
+    assert len(ids) == len(lines) == running.rows
+    assert not ids & {row["id"] for row in rows}
+    first = min(line.split(";")[1] for line in lines)
+    assert first == "2026-10-31T23:00:00Z"
+
+
 def test_every_clean_event_lies_in_the_local_month(rows):
     zone_start = datetime.datetime(2026, 9, 30, 22, tzinfo=datetime.UTC)
     zone_end = datetime.datetime(2026, 10, 31, 23, tzinfo=datetime.UTC)
