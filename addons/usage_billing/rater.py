@@ -277,7 +277,8 @@ def _live_components(env, dues):
             [
                 ("period_id", "in", list({due.period.id for due in dues})),
                 ("state", "in", LIVE_STATES),
-            ]
+            ],
+            order="id",
         )
     )
     for line in lines:

@@ -178,6 +178,8 @@ class AccountMove(models.Model):
                     )
                 )
         result = super().button_draft()
+        if not self:  # Odoo asks for none at every change of a line
+            return result
         # the files were detached under the feet of the fields
         self.invalidate_recordset(
             ["invoice_pdf_report_id", "invoice_pdf_report_file", "fr_facturx_xml_file"]

@@ -30,6 +30,8 @@ class AccountMove(models.Model):
             lambda move: move.state == "posted" and move._can_share_revenue()
         )
         result = super().button_draft()
+        if not documents:  # Odoo asks for none at every change of a line
+            return result
         # Posting rights do not include the sub-ledger of partners: hence sudo.
         self.env["revenue.share.item"].sudo()._undo(documents)
         return result

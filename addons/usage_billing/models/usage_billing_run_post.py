@@ -72,12 +72,14 @@ class UsageBillingRun(models.Model):
 
     def _invoice_groups(self, groups):
         """Create the invoices of some groups, check them, post them, link them."""
-        rated = self._get_approved_rated_lines(groups)
+        key_of = {line: key for key, lines in groups for line in lines}
+        rated = self._get_approved_rated_lines(groups).grouped(
+            lambda rated: key_of[rated.run_line_id]
+        )
+        none = self.env["usage.rated.line"].sudo()  # results belong to the run
         vals_list, move_groups = [], []
         for key, lines in groups:
-            vals = self._prepare_move_vals(
-                key, lines, rated.filtered(lambda r, ls=lines: r.run_line_id in ls)
-            )
+            vals = self._prepare_move_vals(key, lines, rated.get(key, none))
             if vals:
                 vals_list.append(vals)
                 move_groups.append(lines)
@@ -100,7 +102,10 @@ class UsageBillingRun(models.Model):
         return (
             self.env["usage.rated.line"]
             .sudo()  # results belong to the run
-            .search([("run_line_id", "in", line_ids), ("state", "=", "approved")])
+            .search(
+                [("run_line_id", "in", line_ids), ("state", "=", "approved")],
+                order="id",
+            )
             .sorted(
                 lambda rated: (
                     rated.subscription_id.code,

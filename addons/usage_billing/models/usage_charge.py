@@ -27,7 +27,7 @@ class UsageCharge(models.Model):
 
     _name = "usage.charge"
     _description = "Usage Charge"
-    _order = "version_id, sequence, id"
+    _order = "sequence, id"
     _check_company_auto = True
 
     # what
@@ -233,7 +233,7 @@ class UsageChargeTier(models.Model):
 
     _name = "usage.charge.tier"
     _description = "Usage Charge Tier"
-    _order = "charge_id, sequence, id"
+    _order = "sequence, id"
 
     charge_id = fields.Many2one(
         "usage.charge", required=True, index=True, ondelete="cascade"

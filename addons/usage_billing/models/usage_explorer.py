@@ -71,7 +71,7 @@ class UsageExplorer(models.AbstractModel):
     @api.model
     def _get_own_domain(self, partner):
         """Subscriptions a contact may see: its company is the customer or the payer."""
-        commercial = partner.commercial_partner_id
+        commercial = partner.sudo().commercial_partner_id  # the visitor's own
         return Domain("state", "!=", "draft") & (
             Domain("partner_id.commercial_partner_id", "=", commercial.id)
             | Domain("payer_id.commercial_partner_id", "=", commercial.id)

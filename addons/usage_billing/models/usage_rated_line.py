@@ -289,7 +289,7 @@ class UsageRatedComponent(models.Model):
 
     _name = "usage.rated.component"
     _description = "Usage Rated Component"
-    _order = "rated_line_id, sequence, id"
+    _order = "sequence, id"
 
     rated_line_id = fields.Many2one(
         "usage.rated.line", required=True, readonly=True, index=True, ondelete="cascade"
