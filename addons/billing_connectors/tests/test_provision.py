@@ -50,6 +50,8 @@ class TestProvisionOfPublicFiles(SharedFilesCase):
         self.assertFalse(run.line_ids.filtered(lambda line: line.state == "held"))
         run.action_approve()
         run.action_post()
+        held = run.line_ids.filtered(lambda line: line.state == "held")
+        self.assertFalse(held, held.mapped("reason"))
         self.assertEqual(run.state, "posted")
         self.assertEqual(set(run.move_ids.mapped("state")) - {"posted"}, set())
         totals = {}
