@@ -10,6 +10,7 @@ import io
 import subprocess
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -64,8 +65,13 @@ class Camera:
 
     def shoot(self, page, name, full=False):
         page.wait_for_timeout(800)
+        picture = Image.open(io.BytesIO(page.screenshot(full_page=full)))
+        self.save(picture, name)
+
+    def save(self, picture, name):
+        """Keep a picture with few colours: screens need no more, and it is small."""
         path = self.folder / f"{name}.png"
-        page.screenshot(path=path, full_page=full)
+        picture.convert("RGB").quantize(192).save(path, optimize=True)
         print(path.name)
 
 
@@ -111,8 +117,6 @@ def _back_office(camera, code, language):
 
 def _portal(camera, code, language):
     page = camera.log_in("customer", language)
-    page.goto(f"{camera.url}/my")
-    camera.shoot(page, f"portal_home_{code}")
     page.goto(f"{camera.url}/my/usage")
     page.click(".o_usage_table a >> nth=0")
     page.wait_for_selector("#usage_period")
@@ -127,6 +131,7 @@ def _portal(camera, code, language):
     page.goto(f"{camera.url}/my/invoices")
     page.click(".o_portal_my_doc_table a[href*='/my/invoices/'] >> nth=0")
     page.wait_for_selector("#invoice_usage")
+    page.wait_for_timeout(4000)  # the invoice itself loads in a frame
     page.locator("#invoice_usage").scroll_into_view_if_needed()
     camera.shoot(page, f"portal_invoice_{code}")
     page.context.close()
@@ -137,15 +142,15 @@ def _portal(camera, code, language):
     page.context.close()
 
 
-def _picture_of_pdf(pdf, path):
+def _draw_first_page(pdf):
     """First page of a PDF, drawn by poppler."""
-    subprocess.run(
+    drawn = subprocess.run(
         ["pdftoppm", "-png", "-r", "90", "-f", "1", "-l", "1", "-singlefile", "-"],
-        input=io.BytesIO(pdf).getvalue(),
-        stdout=path.open("wb"),
+        input=pdf,
+        stdout=subprocess.PIPE,
         check=True,
     )
-    print(path.name)
+    return Image.open(io.BytesIO(drawn.stdout))
 
 
 def main():
@@ -164,7 +169,7 @@ def main():
             _set_languages(camera, language)
             pdf = _back_office(camera, code, language)
             if code == "fr":
-                _picture_of_pdf(pdf, options.folder / "facturx.png")
+                camera.save(_draw_first_page(pdf), "facturx")
             _portal(camera, code, language)
         browser.close()
 
