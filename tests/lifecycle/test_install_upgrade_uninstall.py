@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.releve import databases
+from tools.releve import databases, demo
 from tools.releve.odoo import suite_addons
 
 TABLE_PREFIX = {
@@ -45,6 +45,18 @@ select move.name, move.state, move.amount_untaxed, move.amount_total,
   join account_account account on account.id = line.account_id
  order by line.id
 """
+
+
+OURS = {
+    "rated lines": "select quantity, exact_amount, amount, state, evidence"
+    " from usage_rated_line order by id",
+    "events": "select count(*), sum(value), sum(hashtext(event_id)::bigint)"
+    " from usage_store_event",
+    "rollups": "select sum(event_count), sum(value_sum) from usage_store_rollup",
+    "shares": "select exact_amount, amount from revenue_share_line order by id",
+    "documents": "select name, checksum from ir_attachment"
+    " where res_model = 'account.move' and name like '%.pdf' order by id",
+}
 
 
 def posted_figures(odoo, database):
@@ -95,9 +107,23 @@ def test_installs_alone_and_uninstalls_leaving_the_ledger(
     assert left == [], "tables of ours stayed behind"
 
 
-def test_upgrade_moves_no_posted_figure(odoo, database, tmp_path):
+def test_full_database_upgrades_and_loses_the_suite_without_moving_a_figure(
+    odoo, database, tmp_path
+):
+    """After the main job: invoices, a credit note, a payment, shares, statements."""
     databases.create(odoo, database, suite_addons())
-    run_script(odoo, database, tmp_path, INVOICE)
-    before = posted_figures(odoo, database)
+    odoo.script_in(database, demo.JOB, "", "")
+    ledger = posted_figures(odoo, database)
+    ours = {name: odoo.server.query(sql, database) for name, sql in OURS.items()}
+    assert all(ours.values())
+
     odoo.install(database, suite_addons(), update=True)
-    assert posted_figures(odoo, database) == before
+    assert posted_figures(odoo, database) == ledger
+    for name, sql in OURS.items():
+        assert odoo.server.query(sql, database) == ours[name], name
+
+    # what depends on usage_billing leaves with it
+    run_script(odoo, database, tmp_path, UNINSTALL, "usage_billing")
+    for addon in suite_addons():
+        assert state(odoo, database, addon) == "uninstalled"
+    assert posted_figures(odoo, database) == ledger
