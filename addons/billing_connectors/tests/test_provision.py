@@ -20,14 +20,6 @@ def cents(amount):
 
 @tagged("post_install", "-at_install")
 class TestProvisionOfPublicFiles(SharedFilesCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        # The customers of these files have no SIREN. Where French invoicing is installed
-        # as well, posting to them is a choice of the company.
-        if "fr_check_on_post" in cls.env.company._fields:
-            cls.env.company.fr_check_on_post = False
-
     def _bill(self, name, accepted, duplicate=0, ignored=0):
         """Provision, import and bill a file; return posted untaxed total by customer.
 
