@@ -555,7 +555,8 @@ class UsageExplorer(models.AbstractModel):
             "subscription": period.subscription_id.name,
             "period": self._prepare_period(period),
             "line": self._prepare_line(line, currency),
-            "components": [
+            "components": self._prepare_steps(rated_line)
+            + [
                 self._prepare_component(component, currency)
                 for component in siblings.component_ids
             ],
@@ -574,6 +575,33 @@ class UsageExplorer(models.AbstractModel):
                 "title": self._get_chart_title(line.name, period),
             },
         }
+
+    def _prepare_steps(self, rated_line):
+        """What was done to the quantity before it was priced, from the evidence.
+
+        The quantities add up to what the components price.
+        """
+        rows = []
+        for step in (rated_line.evidence or {}).get("steps", []):
+            if step["step"] not in ("convert", "included"):
+                continue
+            before = Decimal(step.get("before") or step.get("metered"))
+            after = Decimal(step["quantity"])
+            if not rows:
+                rows.append((self.env._("Measured"), before))
+            if step["step"] == "convert":
+                rows.append((self.env._("Converted"), after))
+            else:
+                rows.append((self.env._("Included, free of charge"), after - before))
+        return [
+            {
+                "name": name,
+                "quantity_text": self._format_quantity(quantity),
+                "price_text": "",
+                "amount_text": "",
+            }
+            for name, quantity in rows
+        ]
 
     def _prepare_component(self, component, currency):
         """One step of the price, in words and figures."""

@@ -365,6 +365,41 @@ class TestUsagePortal(AccountTestInvoicingCommon, HttpCase):
         events = self.url_open(link[1].replace("&amp;", "&")).text
         self.assertIn("studio-prod/front-01/egress_gb/20261014T0800", events)
 
+    def test_included_units_are_part_of_how_the_amount_comes_about(self):
+        explorer = self.env["usage.explorer"].with_context(lang="en_US")
+        page = explorer._prepare_invoice_line_page(self.rated)
+        measured, included, priced = (
+            row["quantity_text"] for row in page["components"]
+        )
+        measured = Decimal(measured.replace(",", ""))
+        self.assertEqual(measured, self.rated.quantity)
+        self.assertEqual(included, "-200")
+        self.assertEqual(Decimal(priced.replace(",", "")), measured - 200)
+
+    def test_conversion_is_part_of_how_the_amount_comes_about(self):
+        line = self.env["usage.rated.line"].new(
+            {
+                "evidence": {
+                    "steps": [
+                        {"step": "convert", "metered": "2500", "quantity": "2.5"},
+                        {"step": "included", "before": "2.5", "quantity": "1.5"},
+                        {"step": "price", "exact": "3"},
+                    ]
+                }
+            }
+        )
+        explorer = self.env["usage.explorer"].with_context(lang="en_US")
+        self.assertEqual(
+            [row["quantity_text"] for row in explorer._prepare_steps(line)],
+            ["2,500", "2.5", "-1"],
+        )
+
+    def test_page_says_its_language_and_title(self):
+        self.authenticate("owner", "owner")
+        page = self.url_open(self.usage_urls[0]).text
+        self.assertRegex(page, r'<html[^>]* lang="en-US"')
+        self.assertIn("<title>Studio Imaginaire – production</title>", page)
+
     def test_page_names_the_time_zone(self):
         self.authenticate("owner", "owner")
         self.assertIn("Europe/Paris", self.url_open(self.usage_urls[0]).text)
