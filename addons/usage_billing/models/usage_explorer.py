@@ -2,6 +2,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 
 import pytz
 
@@ -139,17 +140,30 @@ class UsageExplorer(models.AbstractModel):
     # figures
     # ------------------------------------------------------------------
     def _get_period_lines(self, period, amounts=True):
-        """Charges of a period: what was invoiced, or what it comes to so far.
+        """Charges of one period; see ``_get_lines``."""
+        return self._get_lines(period, amounts)[period]
+
+    def _get_lines(self, periods, amounts=True):
+        """Charges of periods: what was invoiced, or what they come to so far.
+
+        A few queries however many periods.
 
         :param bool amounts: whether the reader may see prices
-        :rtype: list[ExplorerLine]
+        :rtype: dict[usage.period, list[ExplorerLine]]
         """
-        if period.state == "billed":
-            rated = self.env["usage.rated.line"].search(
-                [("period_id", "=", period.id), ("state", "=", "posted")]
+        billed = periods.filtered(lambda period: period.state == "billed")
+        rated = self.env["usage.rated.line"].search(
+            [("period_id", "in", billed.ids), ("state", "=", "posted")]
+        )
+        by_period = rated.grouped("period_id")
+        lines = {
+            period: self._merge_rated_lines(
+                by_period.get(period, rated.browse()), amounts
             )
-            return self._merge_rated_lines(rated, amounts)
-        return self._get_running_lines(period, amounts)
+            for period in billed
+        }
+        lines.update(self._get_running_lines(periods - billed, amounts))
+        return lines
 
     def _merge_rated_lines(self, rated_lines, amounts=True):
         """One line per charge and dimension set, all revisions together."""
@@ -175,34 +189,36 @@ class UsageExplorer(models.AbstractModel):
             )
         return merged
 
-    def _get_running_lines(self, period, amounts=True):
-        """What the period comes to so far, rated by the same function as an invoice."""
-        version = period.subscription_id._get_version_at(period.local_start)
-        if not version:
-            return []
-        is_over = period.end_at <= fields.Datetime.now()
-        reason = rater.CLOSE if is_over else rater.OPEN
-        outcome = rater.rate_periods(
-            self.env, [rater.Due(period, reason, version)], keep_zero=True
-        )
-        lines = []
-        for rated in outcome.rated.get(period.subscription_id.id, ()):
-            charge, line = rated.charge, rated.line
-            lines.append(
-                ExplorerLine(
-                    charge_id=charge.id,
-                    name=charge.name,
-                    meter_id=charge.meter_id.id,
-                    quantity=line.metered_quantity if charge.meter_id else None,
-                    unit=charge.unit_label or "",
-                    # what was billed in advance is part of what the period costs
-                    amount=line.amount + (line.billed_amount or ZERO)
-                    if amounts
-                    else None,
-                    dimensions=dict(rated.dimensions or {}),
-                )
-            )
+    def _get_running_lines(self, periods, amounts=True):
+        """What periods come to so far, rated by the same function as an invoice.
+
+        :rtype: dict[usage.period, list[ExplorerLine]]
+        """
+        now = fields.Datetime.now()
+        dues = []
+        for period in periods:
+            version = period.subscription_id._get_version_at(period.local_start)
+            reason = rater.CLOSE if period.end_at <= now else rater.OPEN
+            if version:
+                dues.append(rater.Due(period, reason, version))
+        outcome = rater.rate_periods(self.env, dues, keep_zero=True)
+        lines = {period: [] for period in periods}
+        for rated in chain.from_iterable(outcome.rated.values()):
+            lines[rated.period].append(self._prepare_running_line(rated, amounts))
         return lines
+
+    def _prepare_running_line(self, rated, amounts):
+        charge, line = rated.charge, rated.line
+        return ExplorerLine(
+            charge_id=charge.id,
+            name=charge.name,
+            meter_id=charge.meter_id.id,
+            quantity=line.metered_quantity if charge.meter_id else None,
+            unit=charge.unit_label or "",
+            # what was billed in advance is part of what the period costs
+            amount=line.amount + (line.billed_amount or ZERO) if amounts else None,
+            dimensions=dict(rated.dimensions or {}),
+        )
 
     def _split_by_day(self, period, lines, decimals):
         """Cut the lines into local days.
@@ -250,29 +266,38 @@ class UsageExplorer(models.AbstractModel):
     # ------------------------------------------------------------------
     def _prepare_overview(self, subscriptions, user):
         """Rows of the list of subscriptions, with what each comes to so far."""
-        rows = []
-        for subscription in subscriptions:
-            period = self._get_periods(subscription)[:1]
-            row = {
-                "id": subscription.id,
-                "name": subscription.name,
-                "code": subscription.code,
-                "plan": subscription.plan_id.name,
-                "customer": subscription.partner_id.name,
-                "is_closed": subscription.state == "closed",
-                "period": self._prepare_period(period) if period else None,
-                "amount": None,
-                "currency_id": subscription.currency_id.id,
-                "amount_text": "",
-            }
-            if period and self._can_see_amounts(user, subscription):
-                lines = self._get_period_lines(period)
-                row["amount"] = self._sum(lines)
-                row["amount_text"] = self._format_money(
-                    row["amount"], subscription.currency_id
-                )
-            rows.append(row)
-        return rows
+        periods = {
+            subscription: subscription.current_period_id
+            or self._get_periods(subscription)[:1]
+            for subscription in subscriptions
+        }
+        priced = [
+            period
+            for subscription, period in periods.items()
+            if period and self._can_see_amounts(user, subscription)
+        ]
+        lines = self._get_lines(self.env["usage.period"].concat(*priced))
+        return [
+            self._prepare_overview_row(subscription, period, lines.get(period))
+            for subscription, period in periods.items()
+        ]
+
+    def _prepare_overview_row(self, subscription, period, lines):
+        """One subscription; ``lines`` None where the reader may not see prices."""
+        currency = subscription.currency_id
+        amount = None if lines is None else self._sum(lines)
+        return {
+            "id": subscription.id,
+            "name": subscription.name,
+            "code": subscription.code,
+            "plan": subscription.plan_id.name,
+            "customer": subscription.partner_id.name,
+            "is_closed": subscription.state == "closed",
+            "period": self._prepare_period(period) if period else None,
+            "amount": amount,
+            "currency_id": currency.id,
+            "amount_text": self._format_money(amount, currency),
+        }
 
     def _prepare_month_text(self, rows):
         """Amount so far of a list of rows, one text per currency, for the home page."""

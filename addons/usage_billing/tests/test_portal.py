@@ -338,9 +338,25 @@ class TestUsagePortal(AccountTestInvoicingCommon, HttpCase):
 
     def test_running_period_costs_what_closing_it_now_would(self):
         november = self.subscription.period_ids.sorted("start_at")[1]
-        lines = self.env["usage.explorer"]._get_running_lines(november)
+        lines = self.env["usage.explorer"]._get_running_lines(november)[november]
         fee = [line for line in lines if line.quantity is None]
         self.assertEqual([line.amount for line in fee], [Decimal(89)])
+
+    def test_overview_costs_the_same_queries_for_one_and_for_many(self):
+        explorer = self.env["usage.explorer"]
+        user = self.env["res.users"].search([("login", "=", "owner")])
+        both = explorer.env["usage.subscription"].search(
+            explorer._get_own_domain(user.partner_id)
+        )
+        self.assertEqual(len(both), 2)
+        counts = []
+        for subscriptions in (both, both[:1], both):
+            self.env.invalidate_all()
+            start = self.env.cr.sql_log_count
+            rows = explorer._prepare_overview(subscriptions, user)
+            self.assertEqual(len(rows), len(subscriptions))
+            counts.append(self.env.cr.sql_log_count - start)
+        self.assertLessEqual(counts[2], counts[1] + 2)
 
     # ------------------------------------------------------------------
     # pages
