@@ -22,5 +22,7 @@ from . import account_move
 from . import account_move_line
 from . import res_company
 from . import usage_explorer
+from . import usage_explorer_pages
+from . import usage_explorer_invoice
 from . import usage_sample
 from . import res_config_settings
