@@ -16,7 +16,7 @@ from scene import add_usage, create_plan, create_subscriptions, month_before, no
 from odoo import Command
 
 #: rounds, and invoices in each
-ROUNDS = {"small": (3, 100), "full": (5, 1000)}
+ROUNDS = {"small": (3, 100), "full": (3, 500)}
 EVENTS_EACH = 12
 FLOOR_BATCH = 100
 LINE_FIELDS = ("product_id", "name", "quantity", "price_unit")

@@ -3,23 +3,27 @@
 Product: quantities by meter and cost so far, from a cold record cache in a transaction
 of its own, customer after customer, through both doors: the portal (find the visitor's
 subscription and its running period, then rate it) and the usage tab of a subscription
-(as the form reads it, rendered). Figure: the slower door's 95th percentile in
-milliseconds by the clock. Floor: one SQL statement that reads the same added-up rows,
-also in a transaction of its own. The whole portal page, with its table by day, is
-measured beside them.
+(as the form reads it, rendered). Figure: the slower door's 95th percentile over the
+customers in milliseconds by the clock. Each customer is asked in several rounds, from
+cold each time, and the middle time counts, so that a moment in which the machine was
+busy elsewhere is not the product's; ``single`` is the percentile of all questions as
+they came. Floor: one SQL statement that reads the same added-up rows, in the same way.
+The whole portal page, with its table by day, is measured beside them.
 """
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import quantiles
+from statistics import median, quantiles
 
 from run import Result, watch
 from scene import METERS, add_usage, create_plan, create_subscriptions, noon
 
 from odoo import fields
 
-#: subscriptions, stored events, questions
-SIZES = {"small": (500, 200_000, 300), "full": (5000, 3_000_000, 2000)}
+#: subscriptions, stored events, customers asked
+SIZES = {"small": (500, 200_000, 150), "full": (2000, 1_000_000, 500)}
+ROUNDS = 3
 #: the period has run for so many days
 DAYS = 25
 TAB = {"current_amount": {}, "current_usage_html": {}}
@@ -67,23 +71,40 @@ def ask_sql(env, subscription_id, partner_id):
     return len(env.cr.fetchall()) == len(METERS)
 
 
-def ask_each(env, question, customers):
-    """Put a question for each customer.
+@dataclass
+class Answers:
+    """Times of one question in milliseconds.
+
+    typical: 95th percentile of the customers' middle times; single: of all times
+    cpu: processor time of one question in Python and PostgreSQL, on average
+    """
+
+    typical: float
+    single: float
+    cpu: float
+
+
+def ask_each(env, question, customers, rounds=ROUNDS):
+    """Put a question for each customer, round after round.
 
     :param list customers: (subscription id, partner id)
-    :return: (milliseconds of each by the clock, processor milliseconds of one)
+    :rtype: Answers
     """
-    times = []
+    times = {customer: [] for customer in customers}
     with watch(env.cr) as spent:
-        for customer in customers:
+        for customer in customers * rounds:
             env.invalidate_all()
             start = time.perf_counter()
             answer = question(env, *customer)
             env.cr.commit()
-            times.append(1000 * (time.perf_counter() - start))
+            times[customer].append(1000 * (time.perf_counter() - start))
             if not answer:
                 raise RuntimeError(f"{question.__name__} got no usage of {customer}")
-    return times, 1000 * spent.cpu / len(customers)
+    return Answers(
+        typical=p95([median(some) for some in times.values()]),
+        single=p95([one for some in times.values() for one in some]),
+        cpu=1000 * spent.cpu / (rounds * len(customers)),
+    )
 
 
 def p95(times):
@@ -113,30 +134,31 @@ def measure(env, size):
     ][:asked]
     found = {}
     for question in (ask_sql, ask_portal, ask_tab, ask_page):
-        ask_each(env, question, customers[:5])  # code and plans are loaded once
-        times, cpu = ask_each(env, question, customers)
-        found[question] = p95(times), cpu
-    slower = max(ask_portal, ask_tab, key=lambda question: found[question][0])
-    figure, floor = found[slower][0], found[ask_sql][0]
+        ask_each(env, question, customers[:5], rounds=1)  # loads code and plans once
+        rounds = 1 if question is ask_page else ROUNDS
+        found[question] = ask_each(env, question, customers, rounds)
+    slower = max(ask_portal, ask_tab, key=lambda question: found[question].typical)
+    figure, floor = found[slower], found[ask_sql]
     return Result(
-        figure=figure,
+        figure=figure.typical,
         unit="ms, 95th percentile",
-        floor=floor,
-        ratio=figure / floor,
+        floor=floor.typical,
+        ratio=figure.typical / floor.typical,
         goal=10.0,
         minimum=20.0,
         higher_is_better=False,
         judges_figure=True,
         extra={
+            "single": figure.single,
+            "cpu_ms": figure.cpu,
+            "floor_single": floor.single,
+            "floor_cpu_ms": floor.cpu,
+            "portal": found[ask_portal].typical,
+            "tab": found[ask_tab].typical,
+            "page": found[ask_page].typical,
+            "page_cpu_ms": found[ask_page].cpu,
             "events": event_count,
             "subscriptions": subscription_count,
-            "questions": len(customers),
-            "portal_p95_ms": found[ask_portal][0],
-            "portal_cpu_ms": found[ask_portal][1],
-            "tab_p95_ms": found[ask_tab][0],
-            "tab_cpu_ms": found[ask_tab][1],
-            "page_p95_ms": found[ask_page][0],
-            "page_cpu_ms": found[ask_page][1],
-            "floor_cpu_ms": found[ask_sql][1],
+            "customers_asked": len(customers),
         },
     )
