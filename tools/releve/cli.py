@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from . import (
     bench,
@@ -125,6 +126,11 @@ def test(options):
     return testing.run_all(prepare("test"))
 
 
+def test_lane(options):
+    odoo = prepare("test", packages=False)
+    testing.run_stages(odoo, _split(options.stages), Path(options.result))
+
+
 def check_lint(options):
     lint.run_all()
     if lint.odoo_rules(prepare("test", packages=False)):
@@ -242,6 +248,9 @@ def _parser():
     command.add_argument("--keep", action="store_true")
     command.add_argument("rest", nargs="*")
     add("test", test, "every check of the project", None)
+    command = add("test-lane", test_lane, "some stages of the test run", None)
+    command.add_argument("stages", help=",".join(testing.STAGES))
+    command.add_argument("result", help="file for their outcome")
     add("lint", check_lint, "read the code without running it", None)
     add("i18n", i18n, "export and merge the catalogues", None)
     command = add("golden", golden, "play the golden cases", None)

@@ -1,6 +1,10 @@
 """``make test``: every check of the project in order, and the closing lines."""
 
+import json
 import subprocess
+import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -8,11 +12,8 @@ from . import catalogues, databases, debian, environment, lint, paths
 from .odoo import suite_addons
 from .ui import Failure, say
 
-# tests that start Odoo processes themselves
-PROCESS_TESTS = {
-    "tests/lifecycle": "Install, upgrade, uninstall",
-    "tests/faults": "Faults",
-}
+# folders beside the add-ons whose tests run inside Odoo
+ODOO_TESTS = ["tests/flows", "tests/lint"]
 GOLDEN = paths.ROOT / "tests" / "golden"
 
 
@@ -23,16 +24,28 @@ class Report:
         self.rows = []
         self.closing = []
 
-    def stage(self, title, function, *arguments):
-        say(f"\n==> {title}")
-        started = time.monotonic()
-        try:
-            problem = function(*arguments)
-        except Failure as failure:
-            problem = str(failure)
-        seconds = time.monotonic() - started
-        self.rows.append((title, problem, seconds))
-        say(f"    {title}: {problem or 'passed'} ({seconds:.0f} s)")
+    def run(self, odoo, names):
+        """Run the named stages one after the other."""
+        for name in names:
+            title, function = STAGES[name]
+            say(f"\n==> {title}")
+            started = time.monotonic()
+            try:
+                problem = function(odoo, self)
+            except Failure as failure:
+                problem = str(failure)
+            seconds = time.monotonic() - started
+            self.rows.append((title, problem, seconds))
+            say(f"    {title}: {problem or 'passed'} ({seconds:.0f} s)")
+
+    def take(self, result):
+        """Add the outcome of a lane; a lane that left none has failed."""
+        if not result.exists():
+            self.rows.append(("Second lane", "it ended early", 0.0))
+            return
+        rows, closing = json.loads(result.read_text())
+        self.rows += rows
+        self.closing = closing + self.closing
 
     def end(self):
         """Print the table and pytest's own last lines.
@@ -64,7 +77,7 @@ def odoo_pytest(odoo, database, targets, *arguments):
 
 
 def run_all(odoo):
-    """Run everything.
+    """Run everything, in two lanes side by side: the Odoo tests, and all the rest.
 
     :param Odoo odoo: on the test cluster
     :return: exit status
@@ -75,30 +88,80 @@ def run_all(odoo):
             f"Browser tests need {', '.join(missing)}; ask an administrator to install "
             "them. A test run without them would prove too little."
         )
+    environment.lint()
     databases.sweep(odoo)
+    databases.suite_template(odoo)
     report = Report()
-    report.stage("Lint", lint.run_all)
-    report.stage("Odoo's lint rules", lint.odoo_rules, odoo)
-    report.stage("Unit tests", _pytest, odoo, report, _unit(odoo))
-    if (GOLDEN / "run.py").exists():
-        report.stage("Golden cases, core", golden, odoo, "core")
-    report.stage("Odoo tests", _odoo_tests, odoo, report)
-    report.stage("Translations", _translations, odoo)
-    if (GOLDEN / "run.py").exists():
-        report.stage("Golden cases, Odoo", golden, odoo, "odoo")
-    for folder, title in PROCESS_TESTS.items():
-        if _has_tests(folder):
-            command = pytest_command(odoo, "-p", "no:odoo", "-q", folder)
-            report.stage(title, _pytest, odoo, report, command)
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        lane = _start_lane(result)
+        report.run(odoo, FIRST_LANE)
+        lane.join()
+        report.take(result)
     return report.end()
 
 
-def _unit(odoo):
-    return pytest_command(odoo, "-p", "no:odoo", "-q", "tests/unit")
+def run_stages(odoo, names, result):
+    """Run some stages and leave their outcome in a file: one lane of a test run.
+
+    :param list names: keys of STAGES
+    :param Path result: file to write
+    """
+    report = Report()
+    report.run(odoo, names)
+    result.write_text(json.dumps([report.rows, report.closing]))
 
 
-def _has_tests(folder):
-    return any((paths.ROOT / folder).rglob("test_*.py"))
+def _start_lane(result):
+    """Start the second lane; its lines are shown as they come, marked with a bar.
+
+    :return: thread that ends with the lane
+    """
+    names = ",".join(name for name in STAGES if name not in FIRST_LANE)
+    command = [sys.executable, "-m", "tools.releve", "test-lane", names, str(result)]
+    process = subprocess.Popen(
+        command,
+        cwd=paths.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+
+    def show():
+        for line in process.stdout:
+            say(f"| {line.rstrip()}")
+        process.wait()
+
+    thread = threading.Thread(target=show)
+    thread.start()
+    return thread
+
+
+def _lint(_odoo, _report):
+    lint.run_all()
+
+
+def _odoo_rules(odoo, _report):
+    return lint.odoo_rules(odoo)
+
+
+def _unit_tests(odoo, report):
+    return _plain_pytest(odoo, report, "tests/unit")
+
+
+def _lifecycle(odoo, report):
+    return _plain_pytest(odoo, report, "tests/lifecycle")
+
+
+def _faults(odoo, report):
+    return _plain_pytest(odoo, report, "tests/faults")
+
+
+def _plain_pytest(odoo, report, folder):
+    """Tests that do not run inside Odoo; some start Odoo processes themselves."""
+    command = pytest_command(odoo, "-p", "no:odoo", "-q", folder)
+    return _pytest(odoo, report, command)
 
 
 def _pytest(odoo, report, command):
@@ -124,15 +187,14 @@ def _pytest(odoo, report, command):
 def _odoo_tests(odoo, report):
     name = databases.temporary("test")
     databases.copy(odoo, databases.suite_template(odoo), name)
-    targets = [f"addons/{addon}" for addon in suite_addons()]
-    targets += [part for part in ("tests/flows", "tests/lint") if _has_tests(part)]
+    targets = [f"addons/{addon}" for addon in suite_addons()] + ODOO_TESTS
     try:
         return _pytest(odoo, report, odoo_pytest(odoo, name, targets, "-q"))
     finally:
         databases.drop(odoo, name)
 
 
-def _translations(odoo):
+def _translations(odoo, _report):
     return catalogues.check(odoo)
 
 
@@ -164,7 +226,23 @@ def golden(odoo, engine, cases=None, *arguments):
     return f"status {done.returncode}" if done.returncode else None
 
 
-def warm(odoo):
-    """Make ready what the tests need, for those who want to work offline."""
-    environment.lint()
-    databases.suite_template(odoo)
+def _golden_core(odoo, _report):
+    return golden(odoo, "core")
+
+
+def _golden_odoo(odoo, _report):
+    return golden(odoo, "odoo")
+
+
+STAGES = {
+    "odoo": ("Odoo tests", _odoo_tests),
+    "lint": ("Lint", _lint),
+    "rules": ("Odoo's lint rules", _odoo_rules),
+    "unit": ("Unit tests", _unit_tests),
+    "golden-core": ("Golden cases, core", _golden_core),
+    "translations": ("Translations", _translations),
+    "golden-odoo": ("Golden cases, Odoo", _golden_odoo),
+    "lifecycle": ("Install, upgrade, uninstall", _lifecycle),
+    "faults": ("Faults", _faults),
+}
+FIRST_LANE = ["odoo"]
