@@ -87,7 +87,7 @@ class UsagePortal(PortalAccount):
         self, subscription_id, period=None, meter=None, day=None, after=None, **kw
     ):
         subscription_sudo, period_sudo = self._get_own_period(subscription_id, period)
-        meter_sudo = self._get_meter(period_sudo, meter)
+        meter_sudo = self._get_meter(subscription_sudo, period_sudo, meter)
         url = f"/my/usage/{subscription_id}"
         return self._render_events(
             period_sudo,
@@ -234,12 +234,14 @@ class UsagePortal(PortalAccount):
             raise NotFound()
         return int(text)
 
-    def _get_meter(self, period_sudo, meter_id):
-        """A meter that the plan of the period counts with.
+    def _get_meter(self, subscription_sudo, period_sudo, meter_id):
+        """A meter that the plan of the period counts with and the visitor may see.
 
         :raise NotFound: another meter, or none
         """
-        charges = self._explorer()._get_period_lines(period_sudo, amounts=False)
+        charges = self._explorer()._get_period_lines(
+            period_sudo, self._can_see_amounts(subscription_sudo)
+        )
         allowed = {str(line.meter_id) for line in charges if line.meter_id}
         if meter_id not in allowed:
             raise NotFound()

@@ -159,7 +159,18 @@ class UsageExplorer(models.AbstractModel):
             for period in billed
         }
         lines.update(self._get_running_lines(periods - billed, amounts))
-        return lines
+        return lines if amounts else self._hide_money(lines)
+
+    def _hide_money(self, lines):
+        """Leave out the lines whose very quantity is an amount of money."""
+        meters = self.env["usage.meter"].browse(
+            {line.meter_id for line in chain.from_iterable(lines.values())} - {False}
+        )
+        hidden = set(meters.filtered(lambda item: item.value_source == "amount").ids)
+        return {
+            period: [line for line in items if line.meter_id not in hidden]
+            for period, items in lines.items()
+        }
 
     def _merge_rated_lines(self, rated_lines, amounts=True):
         """One line per charge and dimension set, all revisions together."""
@@ -225,7 +236,9 @@ class UsageExplorer(models.AbstractModel):
 
         :rtype: list[ExplorerDay]
         """
-        meters = self.env["usage.meter"].browse({line.meter_id for line in lines} - {0})
+        meters = self.env["usage.meter"].browse(
+            {line.meter_id for line in lines} - {False}
+        )
         counted = defaultdict(list)
         for row in self._store(period).daily(period, meters) if meters else ():
             counted[row.meter_id].append(row)

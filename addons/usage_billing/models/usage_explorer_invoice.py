@@ -189,7 +189,9 @@ class UsageExplorer(models.AbstractModel):
     def _get_file_rows(self, period, lines, amounts):
         subscription = period.subscription_id
         currency = subscription.currency_id
-        meters = self.env["usage.meter"].browse({line.meter_id for line in lines} - {0})
+        meters = self.env["usage.meter"].browse(
+            {line.meter_id for line in lines} - {False}
+        )
         names = {meter.id: meter.name for meter in meters}
         for cut in self._split_by_day(period, lines, currency.decimal_places):
             row = [

@@ -241,9 +241,10 @@ class UsageExplorer(models.AbstractModel):
             if event.time < end
         ]
         zone = pytz.timezone(period.tz)
+        names = self._get_customer_names(meter)
         shown = page[:EVENTS_PER_PAGE]
         return {
-            "events": [self._prepare_event(event, zone) for event in shown],
+            "events": [self._prepare_event(event, zone, names) for event in shown],
             "next": self._write_cursor(shown[-1].cursor)
             if len(page) > EVENTS_PER_PAGE
             else None,
@@ -261,7 +262,15 @@ class UsageExplorer(models.AbstractModel):
         except (ValueError, OverflowError):
             return None
 
-    def _prepare_event(self, event, zone):
+    def _get_customer_names(self, meter):
+        """Names of the details a customer may read; all others stay inside.
+
+        An event may hold what a supplier charges or how a customer is rated.
+        """
+        names = f"{meter.dimension_keys or ''},{meter.customer_keys or ''}"
+        return {name.strip() for name in names.split(",")} - {""}
+
+    def _prepare_event(self, event, zone, names):
         at = pytz.utc.localize(event.time).astimezone(zone)
         return {
             "time": at.strftime("%Y-%m-%d %H:%M:%S"),
@@ -270,6 +279,10 @@ class UsageExplorer(models.AbstractModel):
             "subject": event.subject,
             "value": self._format_quantity(event.value),
             "details": self._format_dimensions(
-                {**event.dimensions, **event.properties}
+                {
+                    name: value
+                    for name, value in {**event.dimensions, **event.properties}.items()
+                    if name in names
+                }
             ),
         }

@@ -79,6 +79,13 @@ class UsageMeter(models.Model):
         help="Dimensions, separated by commas, whose values are counted apart and can "
         "be priced and shown apart. All others are added up.",
     )
+    customer_keys = fields.Char(
+        string="Details for Customers",
+        tracking=True,
+        help="Properties and dimensions of the events, separated by commas, that "
+        "customers may read in the portal besides those kept apart. Anything else, "
+        "such as what a supplier charges, stays with you.",
+    )
     rounding_mode = fields.Selection(
         [("half_up", "To the nearest"), ("up", "Up"), ("down", "Down")],
         string="Round the Quantity",

@@ -174,6 +174,7 @@ class UsageSample(models.Model):
                     "aggregation": facts.aggregation,
                     "value_source": "value",
                     "dimension_keys": ",".join(facts.dimensions),
+                    "customer_keys": "region,resource",
                     "unit_label": facts.unit_label,
                     "unit_code": facts.unit_code,
                 },

@@ -214,6 +214,23 @@ class TestUsagePortal(AccountTestInvoicingCommon, HttpCase):
         invoices = self.url_open("/my/invoices").text
         self.assertNotIn(self.move.name, invoices)
 
+    def test_meter_of_amounts_is_not_for_those_who_see_no_price(self):
+        """What a supplier charges is money, though it is counted as a quantity."""
+        self.env.cr.execute(
+            "UPDATE usage_meter SET value_source = 'amount' WHERE id = %s",
+            [self.meter.id],
+        )
+        self.env.invalidate_all()
+        explorer = self.env["usage.explorer"]
+        seen = explorer._get_period_lines(self.period, amounts=True)
+        hidden = explorer._get_period_lines(self.period, amounts=False)
+        self.assertIn(self.meter.id, [line.meter_id for line in seen])
+        self.assertNotIn(self.meter.id, [line.meter_id for line in hidden])
+        self.authenticate("usage_only", "usage_only")
+        self.assertEqual(self._get_status(self.usage_urls[3]), 404)
+        self.authenticate("owner", "owner")
+        self.assertEqual(self._get_status(self.usage_urls[3]), 200)
+
     def test_customer_whose_reseller_pays_sees_no_price(self):
         self.subscription.payer_id = self.reseller
         self.env.flush_all()
@@ -324,6 +341,19 @@ class TestUsagePortal(AccountTestInvoicingCommon, HttpCase):
         self.assertEqual(total, day.quantity)
         # three front ends, and the day the clocks go back has 25 hours
         self.assertEqual(day.count, 75)
+
+    def test_details_of_an_event_are_those_the_meter_gives_out(self):
+        explorer = self.env["usage.explorer"]
+        day = date(2026, 10, 14)
+        event = explorer._prepare_events(self.period, self.meter, day)["events"][0]
+        self.assertIn("front-01", event["details"])
+        self.meter.customer_keys = "region"
+        event = explorer._prepare_events(self.period, self.meter, day)["events"][0]
+        self.assertEqual(event["details"], "region: fr-par")
+        self.meter.customer_keys = False
+        event = explorer._prepare_events(self.period, self.meter, day)["events"][0]
+        self.assertEqual(event["details"], "")
+        self.assertNotIn("amount", event)
 
     def test_hour_that_comes_twice_is_told_apart(self):
         page = self.env["usage.explorer"]._prepare_events(
