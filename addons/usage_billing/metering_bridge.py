@@ -41,7 +41,7 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------
 
-    def append(self, batch, rows, hold=None):
+    def append(self, batch, rows, hold=None, report=False):
         """Store events and count them on their batch, all in this transaction.
 
         May be called several times for one batch. Afterwards the batch is done and
@@ -50,6 +50,7 @@ class Store:
         :param usage.batch batch: where the rows come from
         :param rows: iterable of EventRow and RejectedRow, read once
         :param hold: where rows go that cannot be stored; default the quarantine
+        :param bool report: list the outcome of each row that is not plainly accepted
         :rtype: metering.AppendResult
         """
         batch = batch.with_env(self.env)
@@ -68,6 +69,7 @@ class Store:
             first_row=batch.rows_read,
             time_keyed=source.identity_mode == "time_keyed",
             latest=latest,
+            report=report,
         )
         store = PostgresStore(
             exact_cursor(self.env.cr),

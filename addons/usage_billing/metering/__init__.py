@@ -27,6 +27,7 @@ from .values import (
     Difference,
     EventRow,
     RejectedRow,
+    RowOutcome,
     StoredEvent,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Difference",
     "EventRow",
     "RejectedRow",
+    "RowOutcome",
     "StoredEvent",
     "connection",
 ]

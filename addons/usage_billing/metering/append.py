@@ -32,7 +32,7 @@ from .routing import (
     to_microseconds,
 )
 from .store import BatchSpec, HeldRow
-from .values import AppendResult, EventRow, RejectedRow
+from .values import AppendResult, EventRow, RejectedRow, RowOutcome
 
 #: Rollup rows kept in memory before they are written.
 ROLLUPS_KEPT = 200_000
@@ -64,7 +64,8 @@ class Prepared:
         microseconds; None for rows that failed
     identities: encoded rows for the registry, of unique rows only
     seen: unique key -> index of the first row that shows it
-    repeated: (index, index of the first row with the same key)
+    repeated: (index, index of the first row with the same key, key)
+    known: unique key -> payload hash, of events stored by earlier appends
     failures: (index, reason, detail)
     """
 
@@ -73,6 +74,7 @@ class Prepared:
         "events",
         "failures",
         "identities",
+        "known",
         "repeated",
         "seen",
         "times",
@@ -84,6 +86,7 @@ class Prepared:
         self.times = [None] * size
         self.identities = []
         self.seen = {}
+        self.known = {}
         self.repeated = []
         self.failures = []
 
@@ -117,6 +120,7 @@ class Append:
         while taken := list(islice(iterator, chunk)):
             self._take(taken)
         self.additions.write(self.cursor, self.batch.received_at)
+        self.result.outcomes.sort(key=itemgetter(0))
         return self.result
 
     # -- one chunk -------------------------------------------------------------------
@@ -138,6 +142,7 @@ class Append:
                 held += self._hold_unless_known(rows, keys, prepared.failures)
             old = self._register(rows, prepared, held)
             self._store(rows, prepared, old, held)
+            self._take_repeated(rows, prepared, held)
         if held:
             self._hold(held)
 
@@ -229,7 +234,7 @@ class Append:
             contents[index] = content
             times[index] = microseconds
             if first_seen(unique, index) != index:
-                prepared.repeated.append((index, prepared.seen[unique]))
+                prepared.repeated.append((index, prepared.seen[unique], unique))
                 continue
             ordinal += 1
             events[index] = (
@@ -254,29 +259,42 @@ class Append:
         :rtype: set[int]
         """
         old = set()
-        for index, first in prepared.repeated:
-            self._take_known(rows, prepared, index, prepared.contents[first], old, held)
         if not prepared.seen:
             return old
-        if self.batch.time_keyed:
-            # Their place in the month's table is their registry: see _store().
-            known = self._existing_keys(prepared) if self.resent else {}
-        elif self.resent:
-            known = self._stage_identities(prepared)
-        else:
-            try:
-                with self._savepoint():
-                    self._copy(
-                        "usage_store_identity (identity, payload_hash, time)",
-                        prepared.identities,
-                    )
-                known = {}
-            except psycopg2.errors.UniqueViolation:
-                known = self._stage_identities(prepared)
+        known = self._known(prepared)
         self.resent = bool(known)
         self.result.accepted += len(prepared.seen)
         self._take_all_known(rows, prepared, known, old, held)
         return old
+
+    def _known(self, prepared):
+        """Register the rows' identities.
+
+        :return: those that exist: unique key -> payload hash of the event stored
+        """
+        if self.batch.time_keyed:
+            # Their place in the month's table is their registry: see _store().
+            return self._existing_keys(prepared) if self.resent else {}
+        if self.resent:
+            return self._stage_identities(prepared)
+        try:
+            with self._savepoint():
+                self._copy(
+                    "usage_store_identity (identity, payload_hash, time)",
+                    prepared.identities,
+                )
+        except psycopg2.errors.UniqueViolation:
+            return self._stage_identities(prepared)
+        return {}
+
+    def _take_repeated(self, rows, prepared, held):
+        """Compare rows with the same key inside the chunk with the event that stays.
+
+        That is the one stored before, else the first of them.
+        """
+        for index, first, unique in prepared.repeated:
+            content = prepared.known.get(unique, prepared.contents[first])
+            self._take_known(rows, prepared, index, content, held)
 
     def _take_all_known(self, rows, prepared, known, old, held):
         """Take rows out of the new ones.
@@ -284,17 +302,23 @@ class Append:
         :param dict known: unique key -> payload hash of the event stored earlier
         """
         self.result.accepted -= len(known)
+        prepared.known.update(known)
         for key, content in known.items():
             index = prepared.seen.pop(key)
-            self._take_known(rows, prepared, index, content, old, held)
+            old.add(index)
+            self._take_known(rows, prepared, index, content, held)
 
-    def _take_known(self, rows, prepared, index, content, old, held):
+    def _take_known(self, rows, prepared, index, content, held):
         """Count a row whose identity exists: a duplicate, or a conflict to hold."""
-        old.add(index)
         if prepared.contents[index] == content:
-            self.result.duplicate += 1
+            self._count_duplicate(rows[index])
         else:
             held.append(self._held_event(rows[index], "conflict", ""))
+
+    def _count_duplicate(self, row):
+        self.result.duplicate += 1
+        if self.batch.report:
+            self.result.outcomes.append(RowOutcome(row[9], "duplicate"))
 
     def _stage_identities(self, prepared):
         """Register identities of which some may exist.
@@ -366,7 +390,7 @@ class Append:
             if identity not in known:
                 held.append(self._held_event(rows[index], reason, detail))
             elif known[identity] == content:
-                self.result.duplicate += 1
+                self._count_duplicate(rows[index])
             else:
                 held.append(self._held_event(rows[index], "conflict", ""))
         return held
@@ -503,6 +527,16 @@ class Append:
         for position, row in enumerate(held):
             if position not in repeated:
                 quarantined[row.reason] = quarantined.get(row.reason, 0) + 1
+        if self.batch.report:
+            self.result.outcomes += [
+                RowOutcome(
+                    row.row_number,
+                    "duplicate" if position in repeated else _status(row.reason),
+                    row.reason,
+                    row.detail,
+                )
+                for position, row in enumerate(held)
+            ]
 
     # -- plumbing ----------------------------------------------------------------------
 
@@ -630,6 +664,11 @@ def _values(meter, rows):
     if meter.value_source == "amount":
         return [row[5] for row in rows]
     return [Decimal(_property(meter, row)) for row in rows]
+
+
+def _status(reason):
+    """Status of a row that is held for a reason."""
+    return "conflict" if reason == "conflict" else "quarantined"
 
 
 def _held_as_received(row):

@@ -31,6 +31,7 @@ class BatchSpec:
     time_keyed: event ids carry their time, the registry is not needed
     first_row: rows of the batch that earlier appends took
     latest: events after this instant are held as "future"; None for no limit
+    report: tell the outcome of each row that is not plainly accepted
     """
 
     id: int
@@ -40,6 +41,7 @@ class BatchSpec:
     first_row: int = 0
     time_keyed: bool = False
     latest: datetime | None = None
+    report: bool = False
 
 
 @dataclass(frozen=True, slots=True)

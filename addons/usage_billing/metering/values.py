@@ -58,17 +58,36 @@ class RejectedRow(NamedTuple):
     amount: Decimal | None = None
 
 
+class RowOutcome(NamedTuple):
+    """What became of one row that was not plainly accepted.
+
+    status: "duplicate" (known with the same content), "conflict" (known with other
+        content), "quarantined", or "ignored" (left out by a rule before the store)
+    code: reason code of the quarantine; of a duplicate "" when the event is stored, and
+        the reason it waits for when it was held before
+    detail: the facts, for a person
+    """
+
+    row_number: int
+    status: str
+    code: str = ""
+    detail: str = ""
+
+
 @dataclass(slots=True)
 class AppendResult:
     """What became of the rows of one append; ``rows`` is the sum of the others.
 
     quarantined: number of rows by reason code
+    outcomes: rows not plainly accepted, in the order of their numbers; only filled for
+        a batch that asks for a report
     """
 
     rows: int = 0
     accepted: int = 0
     duplicate: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
+    outcomes: list[RowOutcome] = field(default_factory=list)
 
     @property
     def quarantined_count(self) -> int:

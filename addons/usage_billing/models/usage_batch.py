@@ -190,10 +190,11 @@ class UsageBatch(models.Model):
         """
         return Store(self.env, self.env.company)
 
-    def _append(self, rows, hold=None):
+    def _append(self, rows, hold=None, report=False):
         """Store events as this batch; see ``Store.append``."""
         self.ensure_one()
-        return self.with_company(self.company_id)._store().append(self, rows, hold)
+        store = self.with_company(self.company_id)._store()
+        return store.append(self, rows, hold, report)
 
     def _add_result(self, result, duration_s):
         """Count the result of an append and close the batch.

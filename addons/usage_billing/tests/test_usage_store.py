@@ -157,6 +157,37 @@ class TestUsageStore(StoreCase):
         batch = self._send([event(1, at=datetime(2026, 10, 2))])
         self.assertEqual(batch.quarantine_ids.reason_code, "conflict")
 
+    def test_report_tells_what_became_of_each_row(self):
+        self._create_meter("cpu")
+        for mode in ("strict", "time_keyed"):
+            with self.subTest(mode=mode):
+                source = self._create_source(mode, identity_mode=mode)
+                self._send([event(1), event(9, subject="nobody")], source)
+                batch = self.env["usage.batch"].create(
+                    {"name": "Report", "source_id": source.id}
+                )
+                rows = [
+                    event(9, subject="nobody"),
+                    event(1, "2"),
+                    event(2),
+                    event(1, row_number=4),
+                    RejectedRow(5, "invalid_value", "value: x", "raw"),
+                    event(2, row_number=6),
+                ]
+                result = batch._append(rows, report=True)
+                self.assertEqual(
+                    [tuple(outcome) for outcome in result.outcomes],
+                    [
+                        (1, "conflict", "conflict", ""),
+                        (4, "duplicate", "", ""),
+                        (5, "quarantined", "invalid_value", "value: x"),
+                        (6, "duplicate", "", ""),
+                        (9, "duplicate", "unknown_subject", ""),
+                    ],
+                )
+                plain = self._send([event(1)], source)
+                self.assertEqual(plain.duplicate_count, 1)
+
     def test_sources_and_companies_have_ids_of_their_own(self):
         self._create_meter("cpu")
         self._send([event(1)])
