@@ -14,6 +14,7 @@ CORES = {
     "usage_billing/rating": set(),
     "usage_billing/metering": {"psycopg2", "clickhouse_driver"},
     "revenue_share/splitting": set(),
+    "billing_connectors/faces": set(),
     "billing_connectors/feeds": set(),
     "fr_invoicing/einvoice": {
         "facturx",

@@ -1,5 +1,5 @@
-"""Python environments: one that runs Odoo and the tests, one for lint tools (their
-versions fight).
+"""Python environments: one that runs Odoo and the tests, one for lint tools and one
+for the official clients of other systems (their versions fight).
 """
 
 import base64
@@ -26,7 +26,7 @@ REGISTRY = (
 
 
 def lock(name):
-    """Path of a lock file: "" for the suite, "tools", "lint"."""
+    """Path of a lock file: "" for the suite, "tools", "lint", "clients"."""
     return paths.CONFIG / (f"requirements-{name}.txt" if name else "requirements.txt")
 
 
@@ -207,6 +207,16 @@ def lint():
     )
 
 
+def clients():
+    """Environment with the official clients of other systems, and pytest."""
+    key = paths.digest(lock("clients"), python()[1])
+    return _build(
+        paths.cache() / "venv" / f"clients-{key}",
+        f"Environment of the official clients ({key})",
+        lambda home: _install(home, "--require-hashes", "-r", lock("clients")),
+    )
+
+
 def relock():
     """Resolve ``requirements*.in`` again into the lock files (only binaries, with
     hashes).
@@ -215,7 +225,7 @@ def relock():
     from .odoo_source import obtain
 
     stub_wheel(obtain(), stub)
-    for name in ("", "tools", "lint"):
+    for name in ("", "tools", "lint", "clients"):
         target = lock(name)
         command = [
             uv(),
