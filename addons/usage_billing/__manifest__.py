@@ -16,6 +16,7 @@
         "uom",
         "queue_job",
     ],
+    "external_dependencies": {"python": ["msgspec"]},
     "data": [
         "security/usage_billing_groups.xml",
         "security/ir.model.access.csv",
@@ -40,6 +41,7 @@
         "views/usage_subject_views.xml",
         "views/usage_meter_views.xml",
         "views/usage_source_views.xml",
+        "views/usage_api_key_views.xml",
         "wizards/usage_quarantine_ignore_views.xml",
         "views/res_config_settings_views.xml",
         "views/portal_templates.xml",

@@ -8,3 +8,4 @@ from . import test_usage_quarantine
 from . import test_usage_store_two_connections
 from . import test_billing_tour
 from . import test_usage_catalogue
+from . import test_usage_api_key

@@ -1,0 +1,105 @@
+import logging
+import random
+import time
+from typing import NamedTuple
+
+import psycopg2.errors
+
+from odoo import fields, models
+
+from ..metering import connection
+
+_logger = logging.getLogger(__name__)
+
+#: Another transaction stood in the way; the same request may pass a moment later.
+COLLISIONS = (
+    psycopg2.errors.SerializationFailure,
+    psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.LockNotAvailable,
+)
+ATTEMPTS = 5
+
+
+class IngestResult(NamedTuple):
+    """What became of the rows of one request.
+
+    accepted + duplicate + conflict + quarantined = rows sent; ``quarantined`` leaves
+    the conflicts out, though both wait in the quarantine.
+
+    outcomes: tuple of RowOutcome, rows not plainly accepted, by row number
+    """
+
+    batch_id: int
+    accepted: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    outcomes: tuple
+
+
+class UsageSource(models.Model):
+    _inherit = "usage.source"
+
+    def write(self, vals):
+        """An archived source accepts nothing, at once and in every worker."""
+        result = super().write(vals)
+        if vals.keys() & {"active", "company_id", "code"}:
+            self.env.registry.clear_cache()
+        return result
+
+    def _ingest(self, rows, *, name=None):
+        """Store events that arrived now, committed when this returns.
+
+        The way in for every door that takes events one request at a time. Works in a
+        READ COMMITTED transaction of its own, so that the same events sent twice at
+        once are one accepted and one duplicate; what the caller's transaction has not
+        committed is not seen. Row numbers are those of the rows, or counted from 1.
+
+        :param rows: iterable of EventRow and RejectedRow
+        :param str name: of the batch
+        :rtype: IngestResult
+        :raise psycopg2.Error: nothing was stored; COLLISIONS after ATTEMPTS tries
+        """
+        self.ensure_one()
+        rows = list(rows)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._ingest_once(rows, name)
+            except COLLISIONS as error:
+                if attempt == ATTEMPTS:
+                    raise
+                _logger.info("Ingestion collided, attempt %s: %s", attempt, error)
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+
+    def _ingest_once(self, rows, name):
+        """One try of :meth:`_ingest`, in one transaction."""
+        with connection(self.env(su=True)) as env:
+            source = env["usage.source"].browse(self.id)
+            company = source.company_id
+            batch = (
+                env["usage.batch"]
+                .with_company(company)
+                .with_context(tracking_disable=True, mail_create_nolog=True)
+                .create(
+                    {
+                        "name": name or self._get_ingest_name(source.code),
+                        "source_id": source.id,
+                        "company_id": company.id,
+                    }
+                )
+            )
+            result = batch._append(rows, report=True)
+            env.flush_all()
+        conflict = result.quarantined.get("conflict", 0)
+        return IngestResult(
+            batch_id=batch.id,
+            accepted=result.accepted,
+            duplicate=result.duplicate,
+            conflict=conflict,
+            quarantined=result.quarantined_count - conflict,
+            outcomes=tuple(result.outcomes),
+        )
+
+    def _get_ingest_name(self, code):
+        """Name of a batch of the API: not from a sequence, which would be a lock."""
+        return f"{code} {fields.Datetime.now():%Y-%m-%d %H:%M:%S}"
