@@ -12,7 +12,7 @@ ADDONS = Path(__file__).resolve().parents[2] / "addons"
 #: core package -> what it may import beside the standard library and itself
 CORES = {
     "usage_billing/rating": set(),
-    "usage_billing/metering": {"psycopg2", "clickhouse_driver"},
+    "usage_billing/metering": {"psycopg2", "clickhouse_driver", "chdb"},
     "revenue_share/splitting": set(),
     "billing_connectors/faces": set(),
     "billing_connectors/feeds": set(),
