@@ -168,6 +168,12 @@ def share_of(record):
     return whole.share(record.local_start, min(record.local_end, whole.end_date))
 
 
+def whole_days_of(record):
+    """Local days of the whole calendar period that a stored period is, or is cut of."""
+    schedule = schedule_of(record.subscription_id)
+    return schedule.period(record.local_start, record.tz).days
+
+
 # ----------------------------------------------------------------------
 # prices
 # ----------------------------------------------------------------------

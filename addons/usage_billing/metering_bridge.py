@@ -10,6 +10,7 @@ from datetime import timedelta
 from odoo import fields, sql_db
 from odoo.tools import SQL
 
+from . import bridge
 from .metering.connection import exact_cursor
 from .metering.postgres import PostgresStore
 from .metering.routing import (
@@ -19,6 +20,7 @@ from .metering.routing import (
     to_microseconds,
 )
 from .metering.store import BatchSpec
+from .metering.values import UsageSpan
 
 #: No event is matched further ahead than this, whatever the source allows: periods
 #: would be made up to there.
@@ -143,7 +145,15 @@ class Store:
         :rtype: dict[int, str]
         """
         self.env.flush_all()
-        return self._postgres().fingerprints(periods.ids)
+        carrying = self.env["usage.meter"].with_context(active_test=False)
+        carrying = carrying.search(
+            [
+                ("company_id", "=", self.company.id),
+                ("aggregation", "=", "weighted_sum"),
+                ("carries_over", "=", True),
+            ]
+        )
+        return self._postgres().fingerprints(periods.ids, carrying.ids)
 
     def amounts(self, periods, meters, dimensions=True):
         """Sums of the events' own amounts, for charges passed through.
@@ -174,6 +184,33 @@ class Store:
         (span,), (spec,) = self._specs(period, meter)
         return self._postgres().explain(span, spec, dimensions, limit, after)
 
+    def stream(self, period, meter, dimensions=None):
+        """All events behind one quantity, in an order that no delivery changes.
+
+        Memory is constant. Read it to the end, or close it, in this transaction.
+
+        :param dict dimensions: as on the aggregate; None for all
+        :rtype: Iterator[metering.StoredEvent]
+        """
+        self.env.flush_all()
+        (span,), (spec,) = self._specs(period, meter)
+        return self._postgres().stream(span, spec, dimensions)
+
+    def usage(self, subscriptions, meter, start, end, bucket, group_by=()):
+        """Quantities by bucket of time, each subscription in its own zone.
+
+        :param datetime start, end: naive UTC, half-open
+        :param str bucket: "hour", "day", "month" or "total"
+        :param group_by: names of dimensions, else properties, to keep apart
+        :rtype: list[metering.UsageRow]
+        """
+        self.env.flush_all()
+        spans = [
+            UsageSpan(subscription.id, start, end, subscription.tz)
+            for subscription in subscriptions.sudo()
+        ]
+        return self._postgres().usage(spans, meter.sudo()._get_spec(), bucket, group_by)
+
     def verify(self, periods, meters=None):
         """Differences between rollups and events; an empty list is well.
 
@@ -194,10 +231,9 @@ class Store:
                 .with_context(active_test=False)
                 .search([("company_id", "=", self.company.id)])
             )
-        return (
-            [_period_span(period) for period in periods.sudo()],
-            [meter._get_spec() for meter in meters.sudo()],
-        )
+        specs = [meter._get_spec() for meter in meters.sudo()]
+        whole_days = any(spec.weighting == "day" for spec in specs)
+        return [_period_span(period, whole_days) for period in periods.sudo()], specs
 
     def _hold(self, batch, rows):
         return self.env["usage.quarantine"]._hold(batch, rows)
@@ -249,7 +285,12 @@ class OdooCatalogue:
         return [_period_span(period) for period in periods]
 
 
-def _period_span(period):
+def _period_span(period, whole_days=False):
+    """Value of a period.
+
+    :param bool whole_days: say how many days the uncut period has, for levels weighed
+        by the day
+    """
     return PeriodSpan(
         period.id,
         period.subscription_id.id,
@@ -257,4 +298,5 @@ def _period_span(period):
         to_microseconds(period.end_at),
         period.tz,
         period.subscription_id.currency_id.name or "",
+        bridge.whole_days_of(period) if whole_days else 0,
     )

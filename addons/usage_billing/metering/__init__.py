@@ -29,6 +29,8 @@ from .values import (
     RejectedRow,
     RowOutcome,
     StoredEvent,
+    UsageRow,
+    UsageSpan,
 )
 
 __all__ = [
@@ -40,5 +42,7 @@ __all__ = [
     "RejectedRow",
     "RowOutcome",
     "StoredEvent",
+    "UsageRow",
+    "UsageSpan",
     "connection",
 ]

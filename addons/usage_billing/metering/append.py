@@ -631,7 +631,11 @@ def _check_meters(segment, row):
     :raise ValueError, ArithmeticError: a property is not a number
     """
     for meter, _dimset, filters in segment.meters:
-        if not meter.needs_value or (filters and not _shows(row, filters)):
+        if filters and not _shows(row, filters):
+            continue
+        if meter.unique_property and _property(meter.unique_property, row) is None:
+            raise Held("missing_field", meter.unique_property)
+        if not meter.needs_value:
             continue
         if meter.value_source == "amount":
             if row[5] is None:
@@ -639,7 +643,7 @@ def _check_meters(segment, row):
             if row[6] and segment.currency and row[6] != segment.currency:
                 raise Held("currency", f"{row[6]}, {segment.currency}")
         elif meter.value_source == "property":
-            text = _property(meter, row)
+            text = _property(meter.value_property, row)
             if text is None:
                 raise Held("missing_field", meter.value_property)
             copybin.number(Decimal(text))
@@ -652,9 +656,9 @@ def _shows(row, filters):
     return all(row[8].get(key) == value for key, value in filters)
 
 
-def _property(meter, row):
-    text = row[8].get(meter.value_property)
-    return row[7].get(meter.value_property) if text is None else text
+def _property(name, row):
+    text = row[8].get(name)
+    return row[7].get(name) if text is None else text
 
 
 def _values(meter, rows):
@@ -663,7 +667,7 @@ def _values(meter, rows):
         return [row[4] for row in rows]
     if meter.value_source == "amount":
         return [row[5] for row in rows]
-    return [Decimal(_property(meter, row)) for row in rows]
+    return [Decimal(_property(meter.value_property, row)) for row in rows]
 
 
 def _status(reason):

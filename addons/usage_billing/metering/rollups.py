@@ -4,17 +4,15 @@ The SQL here and the addition in :mod:`.append` are two ways to the same figures
 ``verify`` compares them.
 """
 
-import json
 from decimal import Decimal, localcontext
 from io import BytesIO
 from struct import Struct
 
 from . import copybin
 from .errors import StoreError
-from .routing import EXACT, canonical, from_microseconds, to_microseconds
+from .meters import EXACT, divide
+from .routing import to_microseconds
 
-#: Events of a delivery that a newer version replaced do not count.
-LIVE = "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
 COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
@@ -22,85 +20,6 @@ COLUMNS = (
 #: '-infinity' as PostgreSQL sends a date.
 _WHOLE_PERIOD = -(2**31)
 _head = Struct(">hiiiiiiiiiiiq").pack
-
-
-class EventRoute:
-    """A meter counts events of one dimension set: how, and under which projection."""
-
-    __slots__ = ("dims", "dimset_id", "filters", "meter", "projected_id", "projection")
-
-    def __init__(self, meter, dimset_id, dims, filters):
-        self.meter = meter
-        self.dimset_id = dimset_id
-        self.dims = dims
-        self.filters = filters
-        self.projection = canonical(meter.project(dims))
-        self.projected_id = None
-
-    @property
-    def source(self):
-        return self.meter.value_source if self.meter.needs_value else "none"
-
-
-def select_from_events(cursor, periods, routes, as_of=None):
-    """SQL text of the rollup rows of these periods, made from the events.
-
-    :param list[EventRoute] routes: all that these periods hold, not empty
-    :return: text of a SELECT of COLUMNS, parameters filled in
-    """
-    query = f"""
-        WITH route AS MATERIALIZED (
-            SELECT * FROM unnest(
-                %(types)s::text[], %(dimsets)s::int[], %(meters)s::int[],
-                %(projected)s::int[], %(filters)s::jsonb[], %(sources)s::text[],
-                %(properties)s::text[], %(constants)s::text[]
-            ) AS r(type, dimset_id, meter_id, projected_id, filters, source, property,
-                   constant)
-        ), fact AS (
-            SELECT e.subscription_id, e.period_id, r.meter_id,
-                   r.projected_id AS dimset_id, e.time, e.received_at,
-                   (e.time AT TIME ZONE 'UTC' AT TIME ZONE p.tz)::date AS day,
-                   CASE r.source
-                        WHEN 'value' THEN e.value
-                        WHEN 'amount' THEN e.amount
-                        WHEN 'property' THEN
-                            coalesce(e.properties ->> r.property, r.constant)::numeric
-                   END AS value
-              FROM usage_store_event e
-              JOIN route r ON r.type = e.type AND r.dimset_id = e.dimset_id
-              JOIN usage_period p ON p.id = e.period_id
-             WHERE e.period_id = ANY(%(periods)s)
-               AND e.time >= %(start)s AND e.time < %(end)s
-               AND (r.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> r.filters)
-               AND (%(as_of)s::timestamp IS NULL OR e.received_at <= %(as_of)s)
-               AND {LIVE}
-        )
-        SELECT subscription_id, period_id, meter_id, dimset_id,
-               CASE GROUPING(day) WHEN 1 THEN '-infinity'::date ELSE day END AS bucket,
-               count(*) AS event_count, sum(value) AS value_sum,
-               min(value) AS value_min, max(value) AS value_max,
-               min(time) AS first_time, max(time) AS last_time,
-               max(received_at) AS watermark
-          FROM fact
-         GROUP BY GROUPING SETS (
-             (subscription_id, period_id, meter_id, dimset_id),
-             (subscription_id, period_id, meter_id, dimset_id, day))
-    """
-    parameters = {
-        "types": [route.meter.event_type for route in routes],
-        "dimsets": [route.dimset_id for route in routes],
-        "meters": [route.meter.id for route in routes],
-        "projected": [route.projected_id for route in routes],
-        "filters": [json.dumps(dict(route.filters)) for route in routes],
-        "sources": [route.source for route in routes],
-        "properties": [route.meter.value_property for route in routes],
-        "constants": [route.dims.get(route.meter.value_property) for route in routes],
-        "periods": [period.id for period in periods],
-        "start": from_microseconds(min(period.start for period in periods)),
-        "end": from_microseconds(max(period.end for period in periods)),
-        "as_of": as_of,
-    }
-    return cursor.mogrify(query, parameters).decode()
 
 
 class Rollup:
@@ -140,6 +59,8 @@ class Rollup:
                 return self.high
             case "min":
                 return self.low
+            case "average":
+                return divide(self.total, Decimal(self.count))
         raise StoreError("aggregation", aggregation=meter.aggregation)
 
     def add(self, other):

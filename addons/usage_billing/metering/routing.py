@@ -8,22 +8,16 @@ routes.
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import (
-    MAX_EMAX,
-    MIN_EMIN,
-    ROUND_CEILING,
-    ROUND_FLOOR,
-    ROUND_HALF_UP,
-    Context,
-    Decimal,
-)
 from hashlib import blake2b
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
+
+from .meters import EXACT as EXACT
+from .meters import MeterSpec
 
 EPOCH = datetime(2000, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,11 +26,6 @@ _DAY = timedelta(days=1)
 OPEN_END = 2**62
 #: Every offset from UTC in use since 1970 is a multiple of a quarter of an hour.
 SLOT = 900_000_000
-
-#: Room for every digit of sums of 100-digit numbers.
-EXACT = Context(prec=999, Emax=MAX_EMAX, Emin=MIN_EMIN)
-
-ROUNDINGS = {"half_up": ROUND_HALF_UP, "up": ROUND_CEILING, "down": ROUND_FLOOR}
 
 
 def to_microseconds(moment):
@@ -52,63 +41,6 @@ def from_microseconds(microseconds):
 
 
 @dataclass(frozen=True, slots=True)
-class MeterSpec:
-    """What the store must know of a meter.
-
-    filters: (key, value) pairs an event must all show, as dimension, else as property
-    dimension_keys: dimensions kept apart; others are added up
-    value_source: "value", "amount" or "property" (then ``value_property`` names it)
-    rounding, decimals: rounding of the aggregated quantity, None for none
-    """
-
-    id: int
-    event_type: str
-    aggregation: str
-    value_source: str = "value"
-    value_property: str = ""
-    filters: tuple[tuple[str, str], ...] = ()
-    dimension_keys: tuple[str, ...] = ()
-    rounding: str | None = None
-    decimals: int = 0
-
-    @property
-    def needs_value(self):
-        return self.aggregation != "count"
-
-    def split_filters(self, dimensions: Mapping[str, str]):
-        """Decide the filters that dimensions decide.
-
-        :return: None when a dimension excludes the event, else the pairs its properties
-            must still show
-        """
-        left = []
-        for key, value in self.filters:
-            if key not in dimensions:
-                left.append((key, value))
-            elif dimensions[key] != value:
-                return None
-        return tuple(left)
-
-    def project(self, dimensions: Mapping[str, str]):
-        """The dimensions this meter keeps, in the order of their names."""
-        return {
-            key: dimensions[key]
-            for key in sorted(self.dimension_keys)
-            if key in dimensions
-        }
-
-    def round(self, quantity: Decimal):
-        """Round an aggregated quantity as the meter says (decimals may be negative)."""
-        if not self.rounding:
-            return quantity
-        return quantity.quantize(
-            Decimal(1).scaleb(-self.decimals),
-            rounding=ROUNDINGS[self.rounding],
-            context=EXACT,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class SubjectSpan:
     """Whose a subject is, from start to end (microseconds, half-open)."""
 
@@ -121,7 +53,10 @@ class SubjectSpan:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSpan:
-    """A billing period (microseconds, half-open) and the zone its days are of."""
+    """A billing period (microseconds, half-open) and the zone its days are of.
+
+    full_days: local days of the uncut period where this is a part of one, else 0
+    """
 
     id: int
     subscription_id: int
@@ -129,6 +64,7 @@ class PeriodSpan:
     end: int
     tz: str
     currency: str
+    full_days: int = 0
 
 
 class Catalogue(Protocol):
@@ -234,7 +170,7 @@ class Segment:
         )
         self.is_strict = any(
             meter.value_source != "value" or left for meter, left in reading
-        )
+        ) or any(meter.unique_property for meter, _dimset, _left in meters)
         self.buckets = {}
         self.tail = self.plain_tail = b""
 

@@ -5,12 +5,13 @@ add-on puts records in front of them; here everything is a value, so that anothe
 can stand behind the same interface.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from .routing import MeterSpec, PeriodSpan
+from .meters import MeterSpec
+from .routing import PeriodSpan
 from .values import (
     Aggregate,
     AppendResult,
@@ -19,6 +20,8 @@ from .values import (
     EventRow,
     RejectedRow,
     StoredEvent,
+    UsageRow,
+    UsageSpan,
 )
 
 __all__ = ["AppendResult", "BatchSpec", "EventRow", "EventStore", "RejectedRow"]
@@ -89,11 +92,16 @@ class EventStore(Protocol):
     ) -> list[Aggregate]:
         """Quantities by period, meter and dimension set; nothing for no events."""
 
-    def fingerprints(self, period_ids: Sequence[int]) -> dict[int, str]:
+    def fingerprints(
+        self, period_ids: Sequence[int], carrying: Sequence[int] = ()
+    ) -> dict[int, str]:
         """What a period's quantities were made from, as a short text.
 
         Another text means other events: usage came late, or a delivery was replaced.
         Periods without events are left out.
+
+        :param carrying: ids of meters whose level goes on from earlier periods: events
+            of these count too
         """
 
     def daily(
@@ -110,6 +118,34 @@ class EventStore(Protocol):
         after: tuple[datetime, int] | None = None,
     ) -> list[StoredEvent]:
         """Events behind a quantity, by time; ``after`` is the last one's ``cursor``."""
+
+    def stream(
+        self,
+        period: PeriodSpan,
+        meter: MeterSpec,
+        dimensions: Mapping[str, str] | None = None,
+    ) -> Iterator[StoredEvent]:
+        """All events behind a quantity, by time, then event id and source.
+
+        The order is the same whatever the order of arrival. Memory is constant; read
+        it to the end, or close the iterator, before the transaction ends.
+        """
+
+    def usage(
+        self,
+        spans: Sequence[UsageSpan],
+        meter: MeterSpec,
+        bucket: str,
+        group_by: Sequence[str] = (),
+    ) -> list[UsageRow]:
+        """Quantities by bucket of time and, where asked, dimension or property.
+
+        Buckets are of the span's zone, clock changes included, and are left out where
+        nothing was used. Quantities are in the meter's unit, not rounded: sums and
+        counts of buckets add up to those of the span. Ordered by span, time, group.
+
+        :param bucket: "hour", "day", "month" or "total"
+        """
 
     def verify(
         self, periods: Sequence[PeriodSpan], meters: Sequence[MeterSpec]

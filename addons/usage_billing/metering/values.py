@@ -160,3 +160,33 @@ class StoredEvent:
     @property
     def cursor(self) -> tuple[datetime, int]:
         return (self.time, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSpan:
+    """A stretch of time of one subscription to report (naive UTC, half-open).
+
+    tz: zone of the buckets' hours, days and months
+    """
+
+    subscription_id: int
+    start: datetime
+    end: datetime
+    tz: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Quantity of one bucket of time and one set of the dimensions asked for.
+
+    start: beginning of the bucket (naive UTC); of the span for the total
+    quantity: in the meter's unit, exact; the rounding of the meter is for what is
+        billed of a period, not for its hours
+    count: number of events behind it
+    """
+
+    subscription_id: int
+    start: datetime
+    dimensions: Mapping[str, str]
+    quantity: Decimal
+    count: int

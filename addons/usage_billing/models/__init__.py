@@ -19,6 +19,7 @@ from . import usage_batch
 from . import usage_quarantine
 from . import usage_subject
 from . import usage_meter
+from . import usage_meter_words
 from . import usage_event
 from . import account_move
 from . import account_move_line

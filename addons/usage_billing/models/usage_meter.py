@@ -1,7 +1,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from ..metering.routing import MeterSpec
+from .. import messages
+from ..fields_exact import Exact
+from ..metering.meters import MeterSpec
 
 #: What decides a quantity: a change makes the rollups anew.
 DEFINITION = {
@@ -12,6 +14,23 @@ DEFINITION = {
     "value_property",
     "filter_ids",
     "dimension_keys",
+    "percentile",
+    "unique_property",
+    "unique_within",
+    "carries_over",
+    "weighting",
+    "unit_divisor",
+    "rounding_mode",
+    "rounding_decimals",
+}
+#: Of these, what changes the rollups; the rest is applied when they are read.
+COUNTED = DEFINITION - {
+    "percentile",
+    "carries_over",
+    "weighting",
+    "unit_divisor",
+    "rounding_mode",
+    "rounding_decimals",
 }
 
 
@@ -53,10 +72,51 @@ class UsageMeter(models.Model):
             ("count", "Number of events"),
             ("max", "Highest value"),
             ("min", "Lowest value"),
+            ("average", "Average value"),
+            ("latest", "Latest value"),
+            ("unique_count", "Number of different items"),
+            ("weighted_sum", "Average level over time"),
+            ("percentile", "Percentile"),
         ],
         required=True,
         default="sum",
         tracking=True,
+        help="Average level over time: each event adds to a level, or takes from it, "
+        "and the level counts for as long as it lasts (seats, stored gigabytes). "
+        "Percentile: the value that so many percent of the samples do not exceed (95 "
+        "for bandwidth).",
+    )
+    percentile = Exact(
+        default="95",
+        tracking=True,
+        help="Percent of the samples, above 0 and at most 100. With 20 samples and 95, "
+        "the highest is left out (nearest rank).",
+    )
+    unique_property = fields.Char(
+        string="Item",
+        tracking=True,
+        help="Property or dimension that names the item: user, machine, project.",
+    )
+    unique_within = fields.Char(
+        string="Within",
+        tracking=True,
+        help="Properties or dimensions, separated by commas: the same item in two "
+        "groups counts twice. The quantity is not kept apart by them.",
+    )
+    carries_over = fields.Boolean(
+        string="Level Goes On",
+        default=True,
+        tracking=True,
+        help="What was reached at the end of a period is there at the start of the "
+        "next. Otherwise each period begins at zero.",
+    )
+    weighting = fields.Selection(
+        [("time", "By the second"), ("day", "By the day")],
+        default="time",
+        required=True,
+        tracking=True,
+        help="By the day: a unit counts from the local day it is added, included; a "
+        "unit removed does not count on that day.",
     )
     value_source = fields.Selection(
         [
@@ -102,6 +162,13 @@ class UsageMeter(models.Model):
         string="Unit", translate=True, help="Shown beside quantities: GB, call, hour."
     )
     uom_id = fields.Many2one("uom.uom", string="Unit of Measure", ondelete="restrict")
+    unit_divisor = Exact(
+        string="Divide by",
+        tracking=True,
+        help="How many units of the source make one unit here: 1073741824 for bytes "
+        "that are billed as gibibytes. Empty for the same unit. Applied to the total, "
+        "before it is rounded.",
+    )
     unit_code = fields.Char(
         required=True,
         default="C62",
@@ -134,85 +201,18 @@ class UsageMeter(models.Model):
         "filter_ids.value",
         "rounding_mode",
         "rounding_decimals",
+        "percentile",
+        "unique_property",
+        "unique_within",
+        "carries_over",
+        "weighting",
+        "unit_divisor",
+        "unit_label",
     )
     @api.depends_context("lang")
     def _compute_description_text(self):
         for meter in self:
             meter.description_text = " ".join(meter._get_sentences())
-
-    def _get_sentences(self):
-        """Say in words what the meter does, one sentence a part."""
-        self.ensure_one()
-        facts = {"type": self.event_type or "…", "property": self.value_property or "…"}
-        sentences = [self._get_first_sentence(facts)]
-        if self.filter_ids:
-            sentences.append(
-                self.env._(
-                    "Only those with %(conditions)s.",
-                    conditions=", ".join(
-                        f"{line.key or '…'} = {line.value or '…'}"
-                        for line in self.filter_ids
-                    ),
-                )
-            )
-        if self.dimension_keys:
-            sentences.append(
-                self.env._("Counted apart by %(keys)s.", keys=self.dimension_keys)
-            )
-        if self.rounding_mode:
-            modes = {
-                "half_up": self.env._(
-                    "The quantity is rounded to %(decimals)s decimals.",
-                    decimals=self.rounding_decimals,
-                ),
-                "up": self.env._(
-                    "The quantity is rounded up to %(decimals)s decimals.",
-                    decimals=self.rounding_decimals,
-                ),
-                "down": self.env._(
-                    "The quantity is rounded down to %(decimals)s decimals.",
-                    decimals=self.rounding_decimals,
-                ),
-            }
-            sentences.append(modes[self.rounding_mode])
-        return sentences
-
-    def _get_first_sentence(self, facts):
-        sentences = {
-            "count": self.env._("Counts the events of type “%(type)s”.", **facts),
-            ("sum", "value"): self.env._(
-                "Adds up the values of the events of type “%(type)s”.", **facts
-            ),
-            ("sum", "amount"): self.env._(
-                "Adds up the amounts of the events of type “%(type)s”.", **facts
-            ),
-            ("sum", "property"): self.env._(
-                "Adds up “%(property)s” of the events of type “%(type)s”.", **facts
-            ),
-            ("max", "value"): self.env._(
-                "Takes the highest value of the events of type “%(type)s”.", **facts
-            ),
-            ("max", "amount"): self.env._(
-                "Takes the highest amount of the events of type “%(type)s”.", **facts
-            ),
-            ("max", "property"): self.env._(
-                "Takes the highest “%(property)s” of the events of type “%(type)s”.",
-                **facts,
-            ),
-            ("min", "value"): self.env._(
-                "Takes the lowest value of the events of type “%(type)s”.", **facts
-            ),
-            ("min", "amount"): self.env._(
-                "Takes the lowest amount of the events of type “%(type)s”.", **facts
-            ),
-            ("min", "property"): self.env._(
-                "Takes the lowest “%(property)s” of the events of type “%(type)s”.",
-                **facts,
-            ),
-        }
-        if self.aggregation == "count":
-            return sentences["count"]
-        return sentences.get((self.aggregation, self.value_source), "")
 
     # ------------------------------------------------------------------
     # constraints
@@ -227,6 +227,37 @@ class UsageMeter(models.Model):
                     )
                 )
 
+    @api.constrains("aggregation", "percentile", "unique_property", "unit_divisor")
+    def _check_parameters(self):
+        for meter in self:
+            if meter.aggregation == "percentile" and not (
+                meter.percentile and 0 < meter.percentile <= 100
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s takes a percentile: give a number above 0 and "
+                        "at most 100.",
+                        meter=meter.name,
+                    )
+                )
+            if meter.aggregation == "unique_count" and not meter.unique_property:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s counts different items: name the property "
+                        "that tells them apart.",
+                        meter=meter.name,
+                    )
+                )
+            if meter.unit_divisor is not None and meter.unit_divisor <= 0:
+                raise ValidationError(
+                    self.env._(
+                        "Meter %(meter)s divides by %(divisor)s: give a number above "
+                        "zero, or leave it empty.",
+                        meter=meter.name,
+                        divisor=messages.number(self.env, meter.unit_divisor),
+                    )
+                )
+
     # ------------------------------------------------------------------
     # create / write / unlink
     # ------------------------------------------------------------------
@@ -238,10 +269,12 @@ class UsageMeter(models.Model):
 
     def write(self, vals):
         """Refuse to redefine a meter that invoices rest on, else count again."""
-        changed = self.filtered(lambda meter: meter._is_redefined_by(vals))
-        changed._check_not_billed()
+        self.filtered(
+            lambda meter: meter._is_redefined_by(vals, DEFINITION)
+        )._check_not_billed()
+        recounted = self.filtered(lambda meter: meter._is_redefined_by(vals, COUNTED))
         result = super().write(vals)
-        changed._rebuild_rollups()
+        recounted._rebuild_rollups()
         return result
 
     @api.ondelete(at_uninstall=False)
@@ -284,16 +317,12 @@ class UsageMeter(models.Model):
     def _get_dimension_keys(self):
         """Dimensions kept apart, as a tuple of names."""
         self.ensure_one()
-        return tuple(
-            sorted(
-                {key.strip() for key in (self.dimension_keys or "").split(",")} - {""}
-            )
-        )
+        return _names(self.dimension_keys)
 
     def _get_spec(self):
         """The meter as the event store knows it.
 
-        :rtype: metering.routing.MeterSpec
+        :rtype: metering.meters.MeterSpec
         """
         self.ensure_one()
         return MeterSpec(
@@ -306,16 +335,34 @@ class UsageMeter(models.Model):
             dimension_keys=self._get_dimension_keys(),
             rounding=self.rounding_mode or None,
             decimals=self.rounding_decimals,
+            divide_by=self.unit_divisor,
+            **self._get_parameters(),
         )
 
-    def _is_redefined_by(self, vals):
-        """Whether these values change what the meter counts."""
+    def _get_parameters(self):
+        """Parameters of the aggregation, of MeterSpec; others keep their defaults."""
+        if self.aggregation == "percentile":
+            return {"percentile": self.percentile}
+        if self.aggregation == "unique_count":
+            return {
+                "unique_property": self.unique_property,
+                "group_by": _names(self.unique_within),
+            }
+        if self.aggregation == "weighted_sum":
+            return {"carries_over": self.carries_over, "weighting": self.weighting}
+        return {}
+
+    def _is_redefined_by(self, vals, names):
+        """Whether these values change one of the named fields."""
         self.ensure_one()
         return any(
             name == "filter_ids"
-            or self._fields[name].convert_to_write(self[name], self) != vals[name]
-            for name in DEFINITION & vals.keys()
+            or self._to_compare(name, self[name]) != self._to_compare(name, vals[name])
+            for name in names & vals.keys()
         )
+
+    def _to_compare(self, name, value):
+        return self._fields[name].convert_to_cache(value, self, validate=False) or None
 
     def _check_not_billed(self):
         billed = (
@@ -343,6 +390,11 @@ class UsageMeter(models.Model):
         for company, meters in self.grouped("company_id").items():
             store = self.env["usage.batch"].with_company(company)._store()
             store.rebuild_meters(meters)
+
+
+def _names(text):
+    """Names of a text with commas, each once, in order."""
+    return tuple(sorted({name.strip() for name in (text or "").split(",")} - {""}))
 
 
 class UsageMeterFilter(models.Model):

@@ -1,0 +1,291 @@
+"""What meters read of stored events, in SQL: the one place that knows their columns.
+
+Everything else of the reading side selects from the text made here. A *fact* is an
+event that a meter counts: whose it is, when it was, and what the meter reads of it.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from .routing import PeriodSpan, canonical, from_microseconds
+
+#: Events of a delivery that a newer version replaced do not count.
+LIVE = "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
+#: The same as it was known at an instant: the newer version may have come later.
+LIVE_AS_OF = (
+    "e.batch_id NOT IN (SELECT b.id FROM usage_batch b"
+    " JOIN usage_batch n ON n.id = b.superseded_by_id"
+    " WHERE b.state = 'superseded' AND n.received_at <= %(as_of)s)"
+)
+#: Texts that are numbers; others are left out instead of failing the whole question.
+_NUMBER = r"'^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*$'"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of one billing period to read (naive UTC, half-open).
+
+    number: of the question it belongs to; several windows may answer one
+    """
+
+    number: int
+    period: PeriodSpan
+    start: datetime
+    end: datetime
+
+
+def whole(periods):
+    """Windows that are the periods themselves, numbered in their order."""
+    return [
+        Window(
+            number,
+            period,
+            from_microseconds(period.start),
+            from_microseconds(period.end),
+        )
+        for number, period in enumerate(periods)
+    ]
+
+
+#: Columns of a :class:`~.values.StoredEvent`, in its order.
+_EVENT = (
+    "e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount, e.currency,"
+    " d.dims, coalesce(e.properties, '{}') AS properties, e.source_id, e.batch_id,"
+    " e.row_number, e.received_at"
+)
+
+
+def events(cursor, window, meter, dimensions=None, after=None, limit=None):
+    """SQL text of the events that a meter counts in a window, in their order.
+
+    :param dict dimensions: only events whose kept dimensions are these; None for all
+    :param after: (time, id) of the event to go on after, in the order of time and id;
+        without it the order is by time, event id and source, which no delivery changes
+    """
+    text = _select(cursor, [window], meter, meter.dimension_keys, None, None, _EVENT)
+    order = 'e.time, e.event_id COLLATE "C", e.source_id, e.id'
+    more, parameters = "", {"after": None, "id": None, "dims": None, "limit": limit}
+    if dimensions is not None:
+        more += f" AND {_group(meter.dimension_keys)} = %(dims)s::jsonb"
+        parameters["dims"] = json.dumps(dict(dimensions))
+        parameters["group"] = sorted(meter.dimension_keys)
+    if limit is not None:
+        order = "e.time, e.id LIMIT %(limit)s"
+        if after is not None:
+            more += " AND (e.time, e.id) > (%(after)s, %(id)s)"
+            parameters["after"], parameters["id"] = after
+    return text + cursor.mogrify(f"{more} ORDER BY {order}", parameters).decode()
+
+
+def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
+    """SQL text of the facts of one meter in these windows, parameters filled in.
+
+    Columns: number (of the window), period_id, subscription_id, tz (of the period),
+    zone (of the question), grp (jsonb: the dimensions kept), id, event_id,
+    source_id, time, value (numeric), item (text), known_at (arrival).
+
+    :param list[Window] windows: not empty
+    :param MeterSpec meter: filters and source of the value are taken from it
+    :param group: keys of dimensions, else properties, to keep apart
+    :param datetime as_of: only what had arrived by then
+    :param list[str] zones: by number, time zones of the questions (column ``zone``)
+    """
+    columns = (
+        "w.number, e.period_id, w.subscription_id, w.tz, w.zone,"
+        f" {_group(group)} AS grp, e.id, e.event_id, e.source_id, e.time,"
+        f" {_value(meter)} AS value, {_item(meter)} AS item, e.received_at AS known_at"
+    )
+    return _select(cursor, windows, meter, group, as_of, zones, columns)
+
+
+def _select(cursor, windows, meter, group, as_of, zones, columns):
+    """Text of a SELECT from the events ``e`` of the windows ``w`` a meter counts."""
+    parameters = {
+        "numbers": [window.number for window in windows],
+        "periods": [window.period.id for window in windows],
+        "subscriptions": [window.period.subscription_id for window in windows],
+        "starts": [window.start for window in windows],
+        "ends": [window.end for window in windows],
+        "days": [window.period.tz for window in windows],
+        "zones": [
+            zones[window.number] if zones else window.period.tz for window in windows
+        ],
+        "first": min(window.start for window in windows),
+        "last": max(window.end for window in windows),
+        "type": meter.event_type,
+        "filters": json.dumps(dict(meter.filters)),
+        "value": meter.value_property,
+        "item": meter.unique_property,
+        "within": list(meter.group_by),
+        "group": sorted(group),
+        "as_of": as_of,
+    }
+    known = "" if as_of is None else "AND e.received_at <= %(as_of)s"
+    query = f"""
+        WITH span AS MATERIALIZED (
+            SELECT * FROM unnest(
+                %(numbers)s::int[], %(periods)s::int[], %(subscriptions)s::int[],
+                %(starts)s::timestamp[], %(ends)s::timestamp[], %(days)s::text[],
+                %(zones)s::text[]
+            ) AS w(number, period_id, subscription_id, start_at, end_at, tz, zone)
+        ), dimset AS MATERIALIZED (
+            SELECT d.id, d.dims,
+                   (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{{}}')
+                      FROM jsonb_each(%(filters)s::jsonb) f
+                     WHERE NOT d.dims ? f.key) AS filters,
+                   (SELECT coalesce(jsonb_object_agg(k, d.dims -> k), '{{}}')
+                      FROM unnest(%(group)s::text[]) k WHERE d.dims ? k) AS grp
+              FROM usage_store_dimset d
+             WHERE NOT EXISTS (
+                   SELECT FROM jsonb_each(%(filters)s::jsonb) f
+                    WHERE d.dims ? f.key AND d.dims -> f.key <> f.value)
+        )
+        SELECT {columns}
+          FROM span w
+          JOIN usage_store_event e ON e.period_id = w.period_id
+           AND e.time >= w.start_at AND e.time < w.end_at
+          JOIN dimset d ON d.id = e.dimset_id
+         WHERE e.period_id = ANY(%(periods)s::int[])
+           AND e.time >= %(first)s AND e.time < %(last)s
+           AND e.type = %(type)s
+           AND (d.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> d.filters)
+           AND {LIVE if as_of is None else LIVE_AS_OF} {known}
+           {_readable(meter)}
+    """
+    return cursor.mogrify(query, parameters).decode()
+
+
+def _group(group):
+    """Dimensions decide first; a key that is none may be a property."""
+    if not group:
+        return "'{}'::jsonb"
+    return (
+        "d.grp || (SELECT coalesce(jsonb_object_agg(k, e.properties -> k), '{}')"
+        " FROM unnest(%(group)s::text[]) k"
+        " WHERE NOT d.dims ? k AND e.properties ? k)"
+    )
+
+
+def _value(meter):
+    if not meter.needs_value:
+        return "NULL::numeric"
+    if meter.value_source == "property":
+        text = _text("%(value)s")
+        return f"CASE WHEN {text} ~ {_NUMBER} THEN ({text})::numeric END"
+    return f"e.{meter.value_source}"
+
+
+def _item(meter):
+    """What unique count compares: the item, with the group it is unique in."""
+    if meter.aggregation != "unique_count":
+        return "NULL::text"
+    item = _text("%(item)s")
+    if not meter.group_by:
+        return item
+    return (
+        f"CASE WHEN {item} IS NOT NULL THEN (SELECT jsonb_agg("
+        "coalesce(e.properties ->> k, d.dims ->> k) ORDER BY n)::text"
+        f" FROM unnest(%(within)s::text[]) WITH ORDINALITY AS g(k, n)) || {item} END"
+    )
+
+
+def _text(key):
+    """A property of the event, else the dimension of that name."""
+    return f"coalesce(e.properties ->> {key}, d.dims ->> {key})"
+
+
+def _readable(meter):
+    """Events from which a meter can read nothing are none of its events."""
+    if meter.aggregation == "unique_count":
+        return f"AND {_text('%(item)s')} IS NOT NULL"
+    return f"AND {_value(meter)} IS NOT NULL" if meter.needs_value else ""
+
+
+class EventRoute:
+    """A meter counts events of one dimension set: how, and under which projection."""
+
+    __slots__ = ("dims", "dimset_id", "filters", "meter", "projected_id", "projection")
+
+    def __init__(self, meter, dimset_id, dims, filters):
+        self.meter = meter
+        self.dimset_id = dimset_id
+        self.dims = dims
+        self.filters = filters
+        self.projection = canonical(meter.project(dims))
+        self.projected_id = None
+
+    @property
+    def source(self):
+        return self.meter.value_source if self.meter.needs_value else "none"
+
+
+def select_from_events(cursor, periods, routes, as_of=None, days=True):
+    """SQL text of the rollup rows of these periods, made from the events.
+
+    Many meters in one pass over the events, for figures that add up.
+
+    :param list[EventRoute] routes: all that these periods hold, not empty
+    :param datetime as_of: only what had arrived by then
+    :param bool days: make the rows of local days too, not of whole periods only
+    :return: text of a SELECT of ``rollups.COLUMNS``, parameters filled in
+    """
+    keys = "subscription_id, period_id, meter_id, dimset_id"
+    day, bucket, sets = "", "'-infinity'::date", keys
+    if days:
+        day = "(e.time AT TIME ZONE 'UTC' AT TIME ZONE p.tz)::date AS day,"
+        bucket = "CASE GROUPING(day) WHEN 1 THEN '-infinity'::date ELSE day END"
+        sets = f"GROUPING SETS (({keys}), ({keys}, day))"
+    query = f"""
+        WITH route AS MATERIALIZED (
+            SELECT * FROM unnest(
+                %(types)s::text[], %(dimsets)s::int[], %(meters)s::int[],
+                %(projected)s::int[], %(filters)s::jsonb[], %(sources)s::text[],
+                %(properties)s::text[], %(constants)s::text[]
+            ) AS r(type, dimset_id, meter_id, projected_id, filters, source, property,
+                   constant)
+        ), fact AS (
+            SELECT e.subscription_id, e.period_id, r.meter_id,
+                   r.projected_id AS dimset_id, e.time, e.received_at, r.source, {day}
+                   CASE r.source
+                        WHEN 'value' THEN e.value
+                        WHEN 'amount' THEN e.amount
+                        WHEN 'property' THEN CASE
+                            WHEN coalesce(e.properties ->> r.property, r.constant)
+                                 ~ {_NUMBER}
+                            THEN coalesce(e.properties ->> r.property, r.constant)
+                                 ::numeric END
+                   END AS value
+              FROM usage_store_event e
+              JOIN route r ON r.type = e.type AND r.dimset_id = e.dimset_id
+              {"JOIN usage_period p ON p.id = e.period_id" if days else ""}
+             WHERE e.period_id = ANY(%(periods)s)
+               AND e.time >= %(start)s AND e.time < %(end)s
+               AND (r.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> r.filters)
+               AND {LIVE if as_of is None else LIVE_AS_OF}
+               {"" if as_of is None else "AND e.received_at <= %(as_of)s"}
+        )
+        SELECT {keys}, {bucket} AS bucket,
+               count(*) AS event_count, sum(value) AS value_sum,
+               min(value) AS value_min, max(value) AS value_max,
+               min(time) AS first_time, max(time) AS last_time,
+               max(received_at) AS watermark
+          FROM fact
+         WHERE source = 'none' OR value IS NOT NULL
+         GROUP BY {sets}
+    """
+    parameters = {
+        "types": [route.meter.event_type for route in routes],
+        "dimsets": [route.dimset_id for route in routes],
+        "meters": [route.meter.id for route in routes],
+        "projected": [route.projected_id for route in routes],
+        "filters": [json.dumps(dict(route.filters)) for route in routes],
+        "sources": [route.source for route in routes],
+        "properties": [route.meter.value_property for route in routes],
+        "constants": [route.dims.get(route.meter.value_property) for route in routes],
+        "periods": [period.id for period in periods],
+        "start": from_microseconds(min(period.start for period in periods)),
+        "end": from_microseconds(max(period.end for period in periods)),
+        "as_of": as_of,
+    }
+    return cursor.mogrify(query, parameters).decode()

@@ -1,0 +1,256 @@
+"""Reading the event store in PostgreSQL: quantities, and the events behind them."""
+
+import json
+from contextlib import suppress
+from datetime import date
+from itertools import count
+
+import psycopg2
+
+from . import exact
+from .facts import EventRoute, events, select_from_events, whole
+from .rollups import COLUMNS, Rollup, merge_dimensions
+from .routing import canonical, from_microseconds
+from .usage import daily, usage
+from .values import Aggregate, DayAggregate, Difference, StoredEvent
+
+_FIGURES = (
+    "event_count, value_sum, value_min, value_max, first_time, last_time, watermark"
+)
+_streams = count(1)
+
+
+class Reading:
+    """What :class:`~.postgres.PostgresStore` can tell; ``cursor`` is set by it."""
+
+    cursor = None
+
+    def aggregate(self, periods, meters, dimensions=True, as_of=None):
+        """See :meth:`.store.EventStore.aggregate`."""
+        if not periods or not meters:
+            return []
+        rows = []
+        additive = [meter for meter in meters if meter.is_additive]
+        if additive:
+            rows += self._aggregate_rollups(periods, additive, dimensions, as_of)
+        for meter in meters:
+            if not meter.is_additive:
+                rows += exact.aggregate(self.cursor, periods, meter, dimensions, as_of)
+        rows.sort(
+            key=lambda row: (row.period_id, row.meter_id, canonical(row.dimensions))
+        )
+        return rows
+
+    def _aggregate_rollups(self, periods, meters, dimensions, as_of):
+        source, parameters = "usage_store_rollup", _ids(periods, meters)
+        if as_of is not None:
+            routes = self._event_routes(periods, meters)
+            if not routes:
+                return []
+            text = select_from_events(
+                self.cursor, periods, routes, as_of=as_of, days=False
+            )
+            source = f"({text.replace('%', '%%')})"
+        rows = self._read_rollups(source, "= '-infinity'", parameters)
+        if not dimensions:
+            rows = merge_dimensions(rows)
+        by_id = {meter.id: meter for meter in meters}
+        return [
+            Aggregate(
+                subscription_id=row.subscription_id,
+                period_id=row.period_id,
+                meter_id=row.meter_id,
+                dimensions=row.dims,
+                quantity=by_id[row.meter_id].quantity(
+                    row.quantity(by_id[row.meter_id])
+                ),
+                count=row.count,
+                first=row.first,
+                last=row.last,
+                watermark=row.watermark,
+            )
+            for row in rows
+        ]
+
+    def fingerprints(self, period_ids, carrying=()):
+        """See :meth:`.store.EventStore.fingerprints`: events counted, newest batch."""
+        if not period_ids:
+            return {}
+        self.cursor.execute(
+            "SELECT period_id, sum(event_count)::text || '/' || max(watermark)::text"
+            "  FROM usage_store_rollup"
+            " WHERE period_id = ANY(%s) AND bucket = '-infinity' AND event_count > 0"
+            " GROUP BY period_id",
+            [list(period_ids)],
+        )
+        found = dict(self.cursor.fetchall())
+        if carrying:
+            for period_id, text in self._carried_fingerprints(period_ids, carrying):
+                found[period_id] = f"{found.get(period_id, '')}+{text}"
+        return found
+
+    def _carried_fingerprints(self, period_ids, carrying):
+        """Events of earlier periods that levels are carried over from."""
+        self.cursor.execute(
+            "SELECT p.id, sum(r.event_count)::text || '/' || max(r.watermark)::text"
+            "  FROM usage_period p"
+            "  JOIN usage_period b ON b.subscription_id = p.subscription_id"
+            "   AND b.start_at < p.start_at"
+            "  JOIN usage_store_rollup r ON r.period_id = b.id"
+            "   AND r.meter_id = ANY(%s) AND r.bucket = '-infinity'"
+            " WHERE p.id = ANY(%s) AND r.event_count > 0 GROUP BY p.id",
+            [list(carrying), list(period_ids)],
+        )
+        return self.cursor.fetchall()
+
+    def daily(self, periods, meters):
+        """See :meth:`.store.EventStore.daily`."""
+        if not periods or not meters:
+            return []
+        by_id = {meter.id: meter for meter in meters if meter.is_additive}
+        rows = [
+            DayAggregate(
+                period_id=row.period_id,
+                meter_id=row.meter_id,
+                day=row.bucket,
+                dimensions=row.dims,
+                quantity=by_id[row.meter_id].convert(row.quantity(by_id[row.meter_id])),
+                count=row.count,
+            )
+            for row in self._read_rollups(
+                "usage_store_rollup",
+                "> '-infinity'",
+                [[period.id for period in periods], list(by_id)],
+            )
+        ]
+        for meter in meters:
+            if not meter.is_additive:
+                rows += daily(self.cursor, periods, meter)
+        rows.sort(
+            key=lambda row: (
+                row.period_id, row.meter_id, row.day, canonical(row.dimensions),
+            )
+        )  # fmt: skip
+        return rows
+
+    def _read_rollups(self, source, bucket, parameters):
+        self.cursor.execute(
+            f"SELECT {COLUMNS}, d.dims FROM {source} r"
+            " JOIN usage_store_dimset d ON d.id = r.dimset_id"
+            " WHERE r.period_id = ANY(%s) AND r.meter_id = ANY(%s)"
+            f" AND r.bucket {bucket} AND r.event_count > 0",
+            parameters,
+        )
+        return [Rollup(*row) for row in self.cursor.fetchall()]
+
+    def explain(self, period, meter, dimensions=None, limit=80, after=None):
+        """See :meth:`.store.EventStore.explain`."""
+        (window,) = whole([period])
+        self.cursor.execute(
+            events(self.cursor, window, meter, dimensions, after, limit)
+        )
+        return [StoredEvent(*row) for row in self.cursor.fetchall()]
+
+    def stream(self, period, meter, dimensions=None, size=2000):
+        """See :meth:`.store.EventStore.stream`."""
+        (window,) = whole([period])
+        name = f"usage_stream_{next(_streams)}"
+        cursor = self.cursor
+        query = events(cursor, window, meter, dimensions)
+        cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {query}")
+        try:
+            while True:
+                cursor.execute(f"FETCH {size} FROM {name}")
+                rows = cursor.fetchall()
+                for row in rows:
+                    yield StoredEvent(*row)
+                if len(rows) < size:
+                    return
+        finally:
+            # a failed transaction has closed it already
+            with suppress(psycopg2.Error):
+                cursor.execute(f"CLOSE {name}")
+
+    def usage(self, spans, meter, bucket, group_by=()):
+        """See :meth:`.store.EventStore.usage`."""
+        return usage(self.cursor, spans, meter, bucket, group_by)
+
+    def verify(self, periods, meters):
+        """See :meth:`.store.EventStore.verify`."""
+        if not periods or not meters:
+            return []
+        columns = "period_id, meter_id, dimset_id, nullif(bucket, '-infinity')"
+        self.cursor.execute(
+            f"SELECT {columns}, {_FIGURES} FROM usage_store_rollup"
+            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
+            _ids(periods, meters),
+        )
+        rollups = {row[:4]: row[4:] for row in self.cursor.fetchall()}
+        events = {}
+        routes = self._event_routes(periods, meters)
+        if routes:
+            selection = select_from_events(self.cursor, periods, routes)
+            self.cursor.execute(f"SELECT {columns}, {_FIGURES} FROM ({selection}) AS e")
+            events = {row[:4]: row[4:] for row in self.cursor.fetchall()}
+        keys = [
+            key
+            for key in rollups.keys() | events.keys()
+            if rollups.get(key) != events.get(key)
+        ]
+        keys.sort(key=lambda key: (*key[:3], key[3] or date.min))
+        return [
+            Difference(*key, rollup=rollups.get(key), events=events.get(key))
+            for key in keys
+        ]
+
+    def periods_of_batches(self, batch_ids):
+        """Periods that events of these batches fell into."""
+        self.cursor.execute(
+            "SELECT DISTINCT period_id FROM usage_store_event WHERE batch_id = ANY(%s)",
+            [list(batch_ids)],
+        )
+        return [period_id for (period_id,) in self.cursor.fetchall()]
+
+    def periods_of_types(self, company_id, types, meter_ids):
+        """Periods with events of these types, or with rollups of these meters."""
+        self.cursor.execute(
+            "SELECT period_id FROM usage_store_event"
+            " WHERE company_id = %s AND type = ANY(%s)"
+            " UNION SELECT period_id FROM usage_store_rollup WHERE meter_id = ANY(%s)",
+            [company_id, list(types), list(meter_ids)],
+        )
+        return [period_id for (period_id,) in self.cursor.fetchall()]
+
+    def _event_routes(self, periods, meters):
+        """Which meter counts which (type, dimension set) of these periods' events.
+
+        :rtype: list[EventRoute]
+        """
+        self.cursor.execute(
+            "SELECT k.type, k.dimset_id, d.dims FROM ("
+            "   SELECT DISTINCT type, dimset_id FROM usage_store_event"
+            "   WHERE period_id = ANY(%s) AND time >= %s AND time < %s"
+            "   AND type = ANY(%s)"
+            ") AS k JOIN usage_store_dimset d ON d.id = k.dimset_id",
+            [
+                [period.id for period in periods],
+                from_microseconds(min(period.start for period in periods)),
+                from_microseconds(max(period.end for period in periods)),
+                list({meter.event_type for meter in meters}),
+            ],
+        )
+        routes = [
+            EventRoute(meter, dimset_id, dims, filters)
+            for etype, dimset_id, dims in self.cursor.fetchall()
+            for meter in meters
+            if meter.event_type == etype
+            and (filters := meter.split_filters(dims)) is not None
+        ]
+        ids = self.dimset_ids({r.projection: json.loads(r.projection) for r in routes})
+        for route in routes:
+            route.projected_id = ids[route.projection]
+        return routes
+
+
+def _ids(periods, meters):
+    return [[period.id for period in periods], [meter.id for meter in meters]]
