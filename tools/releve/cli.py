@@ -173,6 +173,16 @@ def odoo_test(options):
             databases.drop(odoo, name)
 
 
+def client_test(options):
+    """Tests of the official clients, in their own environment."""
+    odoo = prepare("test", packages=False)
+    python = environment.clients() / "bin" / "python"
+    command = [python, "-m", "pytest", "tests/clients", *options.rest]
+    return subprocess.run(
+        command, env=odoo.variables(), cwd=paths.ROOT, check=False
+    ).returncode
+
+
 def run_demo(options):
     demo.run(lambda: prepare("main"), options)
 
@@ -247,6 +257,9 @@ def _parser():
     command.add_argument("--db", help="use this existing database as it is")
     command.add_argument("--keep", action="store_true")
     command.add_argument("rest", nargs="*")
+    add(
+        "client-test", client_test, "official clients against a served Odoo", None
+    ).add_argument("rest", nargs="*")
     add("test", test, "every check of the project", None)
     command = add("test-lane", test_lane, "some stages of the test run", None)
     command.add_argument("stages", help=",".join(testing.STAGES))

@@ -158,6 +158,13 @@ def _faults(odoo, report):
     return _plain_pytest(odoo, report, "tests/faults")
 
 
+def _clients(odoo, report):
+    """Official clients of other systems, in their own environment."""
+    python = environment.clients() / "bin" / "python"
+    command = [str(python), "-m", "pytest", "-q", "tests/clients"]
+    return _pytest(odoo, report, command)
+
+
 def _plain_pytest(odoo, report, folder):
     """Tests that do not run inside Odoo; some start Odoo processes themselves."""
     command = pytest_command(odoo, "-p", "no:odoo", "-q", folder)
@@ -243,6 +250,7 @@ STAGES = {
     "translations": ("Translations", _translations),
     "golden-odoo": ("Golden cases, Odoo", _golden_odoo),
     "lifecycle": ("Install, upgrade, uninstall", _lifecycle),
+    "clients": ("Official clients", _clients),
     "faults": ("Faults", _faults),
 }
 FIRST_LANE = ["odoo"]

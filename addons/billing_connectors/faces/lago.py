@@ -10,7 +10,7 @@ since 1970, as a number or a text, decimals allowed; now when missing) and
 precise_total_amount_cents for what it costs.
 """
 
-from decimal import Decimal
+from decimal import Context
 from uuid import UUID, uuid5
 
 from .reading import (
@@ -19,7 +19,6 @@ from .reading import (
     load_json,
     name,
     number,
-    number_text,
     read_all,
     write_time,
 )
@@ -28,7 +27,8 @@ from .values import BodyProblem, EventProblems, FaceEvent, FieldProblem
 MAX_EVENTS = 100
 PAGE, MAX_PAGE = 20, 1000
 _IDS = UUID("5f0c5f0e-6f0b-5d8e-8f3a-4c61676f0001")
-_CENTS = Decimal("0.01")
+#: moves a decimal sign without losing a digit of what ``reading`` lets in
+_EXACT = Context(prec=100)
 
 #: our codes of what is wrong with a field -> Lago's
 _ERRORS = {
@@ -39,6 +39,8 @@ _ERRORS = {
     "bad_number": "value_is_not_valid_number",
     "out_of_range": "value_is_out_of_range",
 }
+#: our codes of refused requests -> Lago's
+_REFUSALS = {"not_found": "event_not_found", "rate_limited": "too_many_requests"}
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -95,7 +97,7 @@ def _read(event, position):
         type=name(event, "code"),
         subject=name(event, "external_subscription_id"),
         time=epoch(event.get("timestamp"), "timestamp"),
-        amount=None if cents is None else cents * _CENTS,
+        amount=None if cents is None else cents.scaleb(-2, _EXACT),
         data=data,
         position=position,
     )
@@ -109,7 +111,7 @@ def write_event(company_id, event, created_at):
     """
     cents = None
     if event.amount is not None:
-        cents = number_text(event.amount * 100, "precise_total_amount_cents")
+        cents = format(event.amount.scaleb(2, _EXACT), "f")
     return {
         "lago_id": str(uuid5(_IDS, f"{company_id}/{event.event_id}")),
         "transaction_id": event.event_id,
@@ -134,7 +136,12 @@ def write_error(status, code="", details=None):
     return found
 
 
-def write_problem(problem, batch=False):
+def write_refusal(status, code, _detail, **_facts):
+    """Body for a request refused before it was read: key, limits."""
+    return write_error(status, _REFUSALS.get(code, code))
+
+
+def write_problem(problem, batch=False, **_facts):
     """Status and body for what could not be read."""
     if isinstance(problem, EventProblems):
         details = {

@@ -114,7 +114,12 @@ def write_ingested(event, stored_at):
     }
 
 
-def write_problem(problem, path):
+def write_refusal(status, code, detail, path):
+    """Problem details for a request refused before it was read: key, limits."""
+    return write_error(status, detail, path) | {"extensions": {"code": code}}
+
+
+def write_problem(problem, path, **_facts):
     """Status and problem details for what could not be read."""
     if isinstance(problem, EventProblems):
         position, first = problem.first

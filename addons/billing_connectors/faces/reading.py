@@ -3,6 +3,7 @@
 
 import json
 import re
+import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -24,6 +25,30 @@ _RFC3339 = re.compile(
     r"([Zz]|[+-]\d{2}:\d{2})",
     re.ASCII,
 ).fullmatch
+
+
+def unpack(body, encoding, limit):
+    """A body as it was before it was packed.
+
+    :param str encoding: the Content-Encoding header, may be empty
+    :param int limit: bytes that the body may have at most
+    :raise BodyProblem: ``damaged``, ``too_large``, ``unknown_encoding``
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "deflate"):
+        raise BodyProblem("unknown_encoding", encoding)
+    packed = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        found = packed.decompress(body, limit)
+    except zlib.error as error:
+        raise BodyProblem("damaged", encoding) from error
+    if packed.unconsumed_tail:
+        raise BodyProblem("too_large", str(limit))
+    if not packed.eof or packed.unused_data:
+        raise BodyProblem("damaged", encoding)
+    return found
 
 
 def load_json(body):

@@ -15,7 +15,7 @@ a retry of the client is the same event.
 
 from uuid import UUID, uuid5
 
-from .form import load_form
+from .form import nest
 from .reading import (
     epoch,
     flat,
@@ -37,15 +37,16 @@ VALUE = "value"
 _IDS = UUID("5f0c5f0e-6f0b-5d8e-8f3a-537472697001")
 
 
-def read_event(body, request_id):
+def read_event(form, request_id):
     """The event of a v1 request.
 
+    :param form: (name, text) pairs
     :param str request_id: what a retry of the client sends again, or a random text
     :rtype: FaceEvent
     :raise BodyProblem, EventProblems: it cannot be used
     """
     read = _reader(epoch, request_id)
-    return read_all(read, [load_form(body)])[0]
+    return read_all(read, [nest(form)])[0]
 
 
 def read_event_v2(body, request_id):
@@ -103,11 +104,11 @@ def _reader(read_time, request_id):
 def read_cancel(body, version):
     """Name and identifier of the event that an adjustment cancels.
 
-    :param int version: 1 (form) or 2 (JSON)
+    :param body: (name, text) pairs of a form in version 1, bytes of JSON in version 2
     :return: event name, identifier
     :raise BodyProblem, FieldProblem: it cannot be used
     """
-    document = load_form(body) if version == 1 else _object(load_json(body))
+    document = nest(body) if version == 1 else _object(load_json(body))
     kind = name(document, "type")
     if kind != "cancel":
         raise FieldProblem("type", "not_supported", "only cancel is")
@@ -174,7 +175,7 @@ def _moment(moment, version):
     return seconds(moment) if version == 1 else write_time(moment)
 
 
-def write_problem(problem):
+def write_problem(problem, **_facts):
     """Status and body for what could not be read."""
     if isinstance(problem, EventProblems):
         position, problem = problem.first
@@ -200,6 +201,11 @@ def write_conflicts(identifiers):
         f"for a decision: {listed}."
     )
     return 400, write_error(400, text, "duplicate_meter_event", "identifier")
+
+
+def write_refusal(status, code, detail, **_facts):
+    """Body for a request refused before it was read: key, limits."""
+    return write_error(status, detail, code)
 
 
 _TYPES = {

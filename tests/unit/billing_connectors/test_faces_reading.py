@@ -1,5 +1,7 @@
 """What every face refuses and what it keeps to the last digit."""
 
+import gzip
+import zlib
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faces import reading
-from faces.form import load_form
+from faces.form import nest
 from faces.values import BodyProblem, FieldProblem
 
 DECIMALS = st.decimals(
@@ -182,23 +184,44 @@ def test_a_name_is_taken_as_it_is_or_refused(text):
 
 
 def test_forms_nest_by_brackets():
-    body = b"event_name=calls&payload[value]=25&payload%5Bstripe_customer_id%5D=c%201"
-    assert load_form(body) == {
+    pairs = [
+        ("event_name", "calls"),
+        ("payload[value]", "25"),
+        ("payload[stripe_customer_id]", "c 1"),
+    ]
+    assert nest(pairs) == {
         "event_name": "calls",
         "payload": {"value": "25", "stripe_customer_id": "c 1"},
     }
 
 
 @pytest.mark.parametrize(
-    "body",
+    "names", [("a", "a"), ("a", "a[b]"), ("a[b", "c"), ("",), ("[a]",), ("a" * 2000,)]
+)
+def test_forms_that_say_two_things_are_refused(names):
+    with pytest.raises(BodyProblem):
+        nest([(name, "1") for name in names])
+
+
+@given(st.binary())
+def test_packed_bodies_come_back_whole(body):
+    assert reading.unpack(gzip.compress(body), "gzip", len(body) + 1) == body
+    assert reading.unpack(zlib.compress(body), "Deflate", len(body) + 1) == body
+    assert reading.unpack(body, "", 0) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "code"),
     [
-        b"a=1&a=2",
-        b"a=1&a[b]=2",
-        b"a[b=1",
-        b"a=%FF",
-        b"&".join(b"a%d=1" % number for number in range(2000)),
+        (gzip.compress(b"x" * 1000)[:-9], "gzip", "damaged"),
+        (gzip.compress(b"x") + b"more", "gzip", "damaged"),
+        (b"", "gzip", "damaged"),
+        (b"not packed", "gzip", "damaged"),
+        (gzip.compress(b"x" * 5000), "gzip", "too_large"),
+        (b"x", "br", "unknown_encoding"),
     ],
 )
-def test_forms_that_say_two_things_are_refused(body):
-    with pytest.raises(BodyProblem):
-        load_form(body)
+def test_packed_bodies_that_cannot_be_trusted_are_refused(body, encoding, code):
+    with pytest.raises(BodyProblem) as caught:
+        reading.unpack(body, encoding, 4096)
+    assert caught.value.code == code

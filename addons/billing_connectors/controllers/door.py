@@ -1,0 +1,135 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""What the faces have in common: key, body, and errors in each client's words."""
+
+import base64
+import binascii
+import functools
+import logging
+
+import psycopg2
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from odoo import http
+from odoo.http import request
+
+from odoo.addons.usage_billing.api import problem as problems
+
+from ..faces.reading import unpack
+from ..faces.values import BodyProblem, EventProblems, FieldProblem
+
+_logger = logging.getLogger(__name__)
+
+#: what a client sends that cannot be read
+UNREADABLE = (BodyProblem, EventProblems, FieldProblem)
+
+
+def route(face, path, method, limit=8 << 20, **facts):
+    """A route of a face.
+
+    :param face: module of ``faces`` that writes the errors
+    :param path: one path or several
+    :param int limit: bytes of a body, also after unpacking
+    :param facts: for the face's ``write_problem``
+    """
+
+    def decorate(endpoint):
+        @http.route(
+            path,
+            type="http",
+            auth="none",
+            methods=[method],
+            csrf=False,
+            save_session=False,
+            max_content_length=limit,
+        )
+        @functools.wraps(endpoint)
+        def run(self, **parameters):
+            try:
+                return endpoint(self, **parameters)
+            except (*UNREADABLE, problems.ApiProblem, HTTPException) as error:
+                return refuse(face, error, facts)
+            except psycopg2.OperationalError as error:
+                # collisions that lasted, a database that went away
+                _logger.warning("%s: nothing stored, %s", path, error)
+                return refuse(face, problems.unavailable(), facts)
+
+        return run
+
+    return decorate
+
+
+def refuse(face, error, facts):
+    """The answer that a face's client understands."""
+    facts = {**facts, "path": request.httprequest.path}
+    headers = {}
+    if isinstance(error, UNREADABLE):
+        status, body = face.write_problem(error, **facts)
+    else:
+        if isinstance(error, RequestEntityTooLarge):
+            error = problems.ApiProblem(
+                413,
+                "too_large",
+                "Too large",
+                "The body is larger than this route takes.",
+            )
+        elif isinstance(error, HTTPException):
+            error = problems.ApiProblem(
+                error.code or 500, "refused", error.name, error.description or ""
+            )
+        status, headers = error.status, dict(error.headers)
+        if status == 429:  # Lago's client reads these, Retry-After is everybody's
+            headers["X-RateLimit-Remaining"] = "0"
+            headers["X-RateLimit-Reset"] = headers.get("Retry-After", "1")
+        body = face.write_refusal(status, error.code, error.detail, **facts)
+    return answer(body, status, headers)
+
+
+def answer(body, status=200, headers=None):
+    """A JSON answer; no body for 204."""
+    if status == 204:
+        return request.make_response("", status=204)
+    found = request.make_json_response(body, status=status)
+    for name, value in (headers or {}).items():
+        found.headers[name] = value
+    return found
+
+
+def facts_of_key(scope):
+    """Facts of the request's key, counted against its limit.
+
+    The key is a bearer token, or the user name of basic authentication.
+
+    :rtype: KeyFacts
+    :raise ApiProblem: 401, 403, 429
+    """
+    return request.env["usage.api.key"]._check(token(), scope)
+
+
+def token():
+    """The token as sent, empty without one."""
+    kind, _space, rest = request.httprequest.headers.get("Authorization", "").partition(
+        " "
+    )
+    if kind.lower() == "bearer":
+        return rest.strip()
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(rest, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""
+
+
+def body():
+    """The body as it was before it was packed.
+
+    :rtype: bytes
+    :raise BodyProblem: it is cut, damaged or too large once unpacked
+    :raise RequestEntityTooLarge: it is too large as sent
+    """
+    message = request.httprequest
+    return unpack(
+        message.get_data(cache=False),
+        message.headers.get("Content-Encoding", ""),
+        message.max_content_length,
+    )

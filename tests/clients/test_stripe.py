@@ -1,0 +1,131 @@
+"""``stripe``, unchanged, with the server as its Stripe."""
+
+from decimal import Decimal
+
+import pytest
+import stripe
+
+
+def connect(platform, key, session=None):
+    address = f"{platform.url}/usage/stripe"
+    return stripe.StripeClient(
+        platform.tokens.get(key, key),
+        base_addresses={"api": address, "meter_events": address},
+        max_network_retries=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def client(platform):
+    return connect(platform, "stripe")
+
+
+def event(identifier, now, **changes):
+    found = {
+        "event_name": "calls",
+        "identifier": identifier,
+        "timestamp": int(now.timestamp()),
+        "payload": {"stripe_customer_id": "cus_1", "value": "25.5", "region": "fr"},
+    }
+    return {key: value for key, value in (found | changes).items() if value is not None}
+
+
+def event_v2(identifier, now, **changes):
+    return event(
+        identifier, now, timestamp=now.strftime("%Y-%m-%dT%H:%M:%SZ"), **changes
+    )
+
+
+def test_an_event_is_stored_matched_and_added_up(platform, client, now):
+    before = platform.quantity("cus_1", "calls")
+    answer = client.v1.billing.meter_events.create(event("one", now))
+    assert answer.object == "billing.meter_event"
+    assert answer.identifier == "one"
+    assert answer.timestamp == int(now.timestamp())
+    assert answer.payload["value"] == "25.5"
+    assert platform.events("stripe")["one"] == (
+        *("calls", "cus_1", "25.5"),
+        *({}, {"region": "fr"}),
+    )
+    assert platform.quantity("cus_1", "calls") - before == Decimal("25.5")
+
+
+def test_both_versions_store_one_event_once(platform, client, now):
+    before = platform.quantity("cus_1", "calls")
+    client.v1.billing.meter_events.create(event("both", now))
+    answer = client.v2.billing.meter_events.create(event_v2("both", now))
+    assert answer.object == "v2.billing.meter_event"
+    assert answer.timestamp == now.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert platform.quantity("cus_1", "calls") - before == Decimal("25.5")
+
+
+def test_without_an_identifier_a_retry_is_one_event(platform, client, now):
+    before = platform.quantity("cus_1", "calls")
+    options = {"idempotency_key": "retry-1"}
+    body = event(None, now)
+    first = client.v1.billing.meter_events.create(body, options)
+    again = client.v1.billing.meter_events.create(body, options)
+    assert first.identifier == again.identifier
+    assert platform.quantity("cus_1", "calls") - before == Decimal("25.5")
+    client.v1.billing.meter_events.create(body)
+    assert platform.quantity("cus_1", "calls") - before == 51
+
+
+def test_another_event_with_the_same_identifier_is_refused(platform, client, now):
+    client.v1.billing.meter_events.create(event("conflict", now))
+    other = {"stripe_customer_id": "cus_1", "value": "26"}
+    for create, body in (
+        (client.v1.billing.meter_events.create, event("conflict", now, payload=other)),
+        (
+            client.v2.billing.meter_events.create,
+            event_v2("conflict", now, payload=other),
+        ),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            create(body)
+        assert caught.value.http_status == 400
+        assert caught.value.code == "duplicate_meter_event"
+        assert caught.value.param == "identifier"
+    assert ("conflict", "conflict") in platform.held("stripe")
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"event_name": ""}, "event_name"),
+        ({"payload": {"value": "1"}}, "payload[stripe_customer_id]"),
+        ({"timestamp": "soon"}, "timestamp"),
+        (
+            {"payload": {"stripe_customer_id": "cus_1", "value": "lots"}},
+            "payload[value]",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_named(client, now, changes, param):
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.billing.meter_events.create(event("wrong", now) | changes)
+    assert caught.value.param == param
+
+
+def test_an_unknown_customer_is_accepted_and_waits(platform, client, now):
+    payload = {"stripe_customer_id": "cus_nobody", "value": "1"}
+    client.v1.billing.meter_events.create(event("stranger", now, payload=payload))
+    assert ("stranger", "unknown_subject") in platform.held("stripe")
+
+
+@pytest.mark.parametrize("key", ["expired", "revoked", "rlv_unknown"])
+def test_a_key_that_is_not_in_force_is_refused(platform, now, key):
+    with pytest.raises(stripe.AuthenticationError):
+        connect(platform, key).v1.billing.meter_events.create(event("key", now))
+
+
+def test_a_key_that_may_only_read_is_refused(platform, now):
+    with pytest.raises(stripe.PermissionError):
+        connect(platform, "reader").v1.billing.meter_events.create(event("key", now))
+
+
+def test_beyond_the_rate_limit_the_client_is_told(platform, now):
+    client = connect(platform, "slow")
+    with pytest.raises(stripe.RateLimitError):
+        for number in range(5):
+            client.v1.billing.meter_events.create(event(f"stripe-burst-{number}", now))
