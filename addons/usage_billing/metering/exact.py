@@ -13,68 +13,47 @@ from datetime import datetime
 from decimal import Decimal
 
 from . import levels
-from .facts import facts, whole
+from .facts import whole
 from .routing import canonical
 from .values import Aggregate
 
 ZERO = Decimal(0)
 
-_LATEST = (
-    'greatest((array_agg(f.value ORDER BY f.time DESC, f.event_id COLLATE "C" DESC,'
-    " f.source_id DESC, f.id DESC))[1], 0)"
-)
-_UNIQUE = "count(DISTINCT f.item)::numeric"
+#: What is asked of the events, by aggregation.
+FIGURES = {
+    "latest": "latest",
+    "unique_count": "unique",
+    "percentile": "percentile",
+}
 
 
-def figure_sql(meter):
-    """Expression over facts ``f``: what is aggregated, before unit and rounding."""
-    match meter.aggregation:
-        case "latest":
-            return _LATEST
-        case "unique_count":
-            return _UNIQUE
-        case "percentile":
-            return (
-                "(array_agg(f.value ORDER BY f.value))"
-                f"[ceil({meter.percentile:f}::numeric * count(*) / 100)::int]"
-            )
-    raise ValueError(meter.aggregation)
-
-
-def aggregate(cursor, periods, meter, dimensions=True, as_of=None):
+def aggregate(source, periods, meter, dimensions=True, as_of=None):
     """Quantities of whole periods by one meter that needs the events.
 
     :rtype: list[Aggregate]
     """
     group = meter.dimension_keys if dimensions else ()
     if meter.aggregation == "weighted_sum":
-        return _weighted(cursor, periods, meter, group, as_of)
-    windows = whole(periods)
-    cursor.execute(
-        "SELECT f.number, f.grp, count(*), min(f.time), max(f.time), max(f.known_at),"
-        f" {figure_sql(meter)}"
-        f" FROM ({facts(cursor, windows, meter, group, as_of)}) AS f GROUP BY 1, 2"
-    )
+        return _weighted(source, periods, meter, group, as_of)
+    names = [FIGURES[meter.aggregation]]
     return [
         _row(periods[number], meter, grp, figure, count, first, last, known_at)
-        for number, grp, count, first, last, known_at, figure in cursor.fetchall()
+        for number, _start, grp, count, first, last, known_at, figure in source.group(
+            whole(periods), meter, group, names, as_of
+        )
     ]
 
 
-def _weighted(cursor, periods, meter, group, as_of):
+def _weighted(source, periods, meter, group, as_of):
     """Average levels; a level carried over makes a quantity without any event."""
     windows = whole(periods)
-    at = levels.axis_sql(meter)
-    cursor.execute(
-        "SELECT f.number, f.grp, count(*), min(f.time), max(f.time), max(f.known_at),"
-        f" sum(f.value), sum(f.value * ({at}))"
-        f" FROM ({facts(cursor, windows, meter, group, as_of)}) AS f GROUP BY 1, 2"
-    )
     found = {
         (number, canonical(grp)): (grp, *rest)
-        for number, grp, *rest in cursor.fetchall()
+        for number, _start, grp, *rest in source.group(
+            windows, meter, group, ["sum", "moment"], as_of
+        )
     }
-    opened = levels.openings(cursor, windows, meter, group, as_of)
+    opened = levels.openings(source, windows, meter, group, as_of)
     for number, by_group in opened.items():
         for key, (level, known_at, grp) in by_group.items():
             if level and (number, key) not in found:

@@ -18,14 +18,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from .facts import Window, facts
+from .facts import Window
 from .meters import EXACT, divide
 from .routing import EPOCH, canonical, from_microseconds, to_microseconds
 
 ZERO = Decimal(0)
-
-_TIME = "(extract(epoch FROM f.time) - 946684800) * 1000000"
-_DAY = "((f.time AT TIME ZONE 'UTC' AT TIME ZONE f.tz)::date - date '2000-01-01')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +47,6 @@ class Changes:
         return EXACT.subtract(area, self.moment)
 
 
-def axis_sql(meter):
-    """Where an event of the facts ``f`` stands on the meter's axis of time."""
-    return _DAY if meter.weighting == "day" else _TIME
-
-
 def axis(meter, moment, tz):
     """Where an instant (naive UTC) stands: local days or microseconds since 2000."""
     if meter.weighting != "day":
@@ -77,7 +69,7 @@ def quantity(meter, period, opening, changes):
     return divide(changes.area(opening, start, end), Decimal(max(length, 1)))
 
 
-def openings(cursor, windows, meter, group, as_of=None):
+def openings(source, windows, meter, group, as_of=None):
     """Level at the start of each window, by what is kept apart.
 
     :param list[Window] windows: each with a number of its own
@@ -96,16 +88,12 @@ def openings(cursor, windows, meter, group, as_of=None):
     ]
     if meter.carries_over:
         if as_of is None and set(group) <= set(meter.dimension_keys):
-            _add(found, _levels_of_rollups(cursor, windows, meter, group))
+            _add(found, _levels_of_rollups(source.cursor, windows, meter, group))
         else:
-            before += _windows_before(cursor, windows)
+            before += _windows_before(source.cursor, windows)
     if before:
-        cursor.execute(
-            "SELECT f.number, f.grp, sum(f.value), max(f.known_at)"
-            f" FROM ({facts(cursor, before, meter, group, as_of)}) AS f"
-            " GROUP BY f.number, f.grp"
-        )
-        _add(found, cursor.fetchall())
+        rows = source.group(before, meter, group, ["sum"], as_of)
+        _add(found, [(row[0], row[2], row[7], row[6]) for row in rows])
     return found
 
 

@@ -9,6 +9,7 @@ import psycopg2
 
 from . import exact
 from .facts import EventRoute, events, select_from_events, whole
+from .figures import PostgresFacts
 from .rollups import COLUMNS, Rollup, merge_dimensions
 from .routing import canonical, from_microseconds
 from .usage import daily, usage
@@ -25,6 +26,11 @@ class Reading:
 
     cursor = None
 
+    @property
+    def source(self):
+        """What figures of events are asked of."""
+        return PostgresFacts(self.cursor)
+
     def aggregate(self, periods, meters, dimensions=True, as_of=None):
         """See :meth:`.store.EventStore.aggregate`."""
         if not periods or not meters:
@@ -35,7 +41,7 @@ class Reading:
             rows += self._aggregate_rollups(periods, additive, dimensions, as_of)
         for meter in meters:
             if not meter.is_additive:
-                rows += exact.aggregate(self.cursor, periods, meter, dimensions, as_of)
+                rows += exact.aggregate(self.source, periods, meter, dimensions, as_of)
         rows.sort(
             key=lambda row: (row.period_id, row.meter_id, canonical(row.dimensions))
         )
@@ -125,7 +131,7 @@ class Reading:
         ]
         for meter in meters:
             if not meter.is_additive:
-                rows += daily(self.cursor, periods, meter)
+                rows += daily(self.source, periods, meter)
         rows.sort(
             key=lambda row: (
                 row.period_id, row.meter_id, row.day, canonical(row.dimensions),
@@ -173,7 +179,7 @@ class Reading:
 
     def usage(self, spans, meter, bucket, group_by=()):
         """See :meth:`.store.EventStore.usage`."""
-        return usage(self.cursor, spans, meter, bucket, group_by)
+        return usage(self.source, spans, meter, bucket, group_by)
 
     def verify(self, periods, meters):
         """See :meth:`.store.EventStore.verify`."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from . import exact, levels
-from .facts import Window, facts, whole
+from .facts import Window, whole
 from .meters import EXACT, divide
 from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
 from .values import DayAggregate, UsageRow
@@ -109,7 +109,7 @@ class Clock:
         )
 
 
-def usage(cursor, spans, meter, bucket, group_by=()):
+def usage(source, spans, meter, bucket, group_by=()):
     """See :meth:`.store.EventStore.usage`.
 
     :param list[UsageSpan] spans: naive UTC
@@ -119,7 +119,7 @@ def usage(cursor, spans, meter, bucket, group_by=()):
         raise ValueError(bucket)
     spans = [span for span in spans if span.start < span.end]
     clocks = [Clock(span.start, span.tz, bucket) for span in spans]
-    windows = _windows(cursor, spans)
+    windows = _windows(source.cursor, spans)
     return [
         UsageRow(
             subscription_id=spans[number].subscription_id,
@@ -129,12 +129,12 @@ def usage(cursor, spans, meter, bucket, group_by=()):
             count=count,
         )
         for number, start, dims, count, figure in _answer(
-            cursor, clocks, windows, meter, group_by
+            source, clocks, windows, meter, group_by
         )
     ]
 
 
-def daily(cursor, periods, meter):
+def daily(source, periods, meter):
     """Quantities of billing periods by local day, for any meter.
 
     :rtype: list[DayAggregate]
@@ -151,12 +151,12 @@ def daily(cursor, periods, meter):
             count=count,
         )
         for number, start, dims, count, figure in _answer(
-            cursor, clocks, windows, meter, meter.dimension_keys
+            source, clocks, windows, meter, meter.dimension_keys
         )
     ]
 
 
-def _answer(cursor, clocks, windows, meter, group_by):
+def _answer(source, clocks, windows, meter, group_by):
     """Figures by question, bucket and group, in this order.
 
     :param list[Clock] clocks: one for each question
@@ -167,11 +167,11 @@ def _answer(cursor, clocks, windows, meter, group_by):
         return []
     group = tuple(sorted(set(group_by)))
     if meter.aggregation == "weighted_sum":
-        found = _weighted(cursor, clocks, windows, meter, group)
+        found = _weighted(source, clocks, windows, meter, group)
     elif meter.is_additive:
-        found = _additive(cursor, clocks, windows, meter, group)
+        found = _additive(source, clocks, windows, meter, group)
     else:
-        found = _exact(cursor, clocks, windows, meter, group)
+        found = _exact(source, clocks, windows, meter, group)
     return [
         (number, start, *found[number, start, key])
         for number, start, key in sorted(found)
@@ -213,24 +213,21 @@ def _windows(cursor, spans):
     return windows
 
 
-def _query(cursor, clocks, windows, meter, group, figures):
+def _query(source, clocks, windows, meter, group, names):
     """Figures of facts by span, bucket and group.
 
     :return: iterable of (number, beginning of the bucket, group, count, *figures)
     """
-    text = facts(
-        cursor, windows, meter, group, zones=[clock.zone.key for clock in clocks]
-    )
-    cursor.execute(
-        f"SELECT f.number, {clocks[0].sql()}, f.grp, count(*), {figures}"
-        f" FROM ({text}) AS f GROUP BY 1, 2, 3"
-    )
-    for number, start, *rest in cursor.fetchall():
-        yield (number, start or clocks[number].start, *rest)
+    for number, start, dims, count, _first, _last, _known_at, *figures in source.group(
+        windows, meter, group, names, clocks=clocks
+    ):
+        yield (number, start, dims, count, *figures)
 
 
-def _exact(cursor, clocks, windows, meter, group):
-    rows = _query(cursor, clocks, windows, meter, group, exact.figure_sql(meter))
+def _exact(source, clocks, windows, meter, group):
+    rows = _query(
+        source, clocks, windows, meter, group, [exact.FIGURES[meter.aggregation]]
+    )
     return {
         (number, start, canonical(dims)): (dims, count, figure)
         for number, start, dims, count, figure in rows
@@ -240,7 +237,7 @@ def _exact(cursor, clocks, windows, meter, group):
 # -- additive ------------------------------------------------------------------------
 
 
-def _additive(cursor, clocks, windows, meter, group):
+def _additive(source, clocks, windows, meter, group):
     """Parts from rollups where these fit, from events where they do not."""
     parts = {}
 
@@ -251,11 +248,11 @@ def _additive(cursor, clocks, windows, meter, group):
 
     left = windows
     if set(group) <= set(meter.dimension_keys) and clocks[0].bucket != "hour":
-        left = _from_rollups(cursor, clocks, windows, meter, group, add)
+        left = _from_rollups(source.cursor, clocks, windows, meter, group, add)
     if left:
-        figures = "sum(f.value), min(f.value), max(f.value)"
+        names = ("sum", "min", "max") if meter.needs_value else ()
         for number, start, dims, *rest in _query(
-            cursor, clocks, left, meter, group, figures
+            source, clocks, left, meter, group, names
         ):
             add(number, start, dims, Part(*rest))
     return {
@@ -376,7 +373,7 @@ def _rollups(cursor, stretches, meter):
 # -- levels --------------------------------------------------------------------------
 
 
-def _weighted(cursor, clocks, windows, meter, group):
+def _weighted(source, clocks, windows, meter, group):
     """Average level in each bucket, from the level each stretch begins with."""
     if clocks[0].bucket == "hour":
         meter = replace(meter, weighting="time")  # an hour has no days to weigh by
@@ -385,17 +382,13 @@ def _weighted(cursor, clocks, windows, meter, group):
         for index, window in enumerate(windows)
     ]
     piece_clocks = [clocks[window.number] for window in windows]
-    at = levels.axis_sql(meter)
-    rows = _query(
-        cursor, piece_clocks, pieces, meter, group,
-        f"sum(f.value), sum(f.value * ({at}))",
-    )  # fmt: skip
+    rows = _query(source, piece_clocks, pieces, meter, group, ["sum", "moment"])
     changes, dims_of = {}, {}
     for index, start, dims, count, total, moment in rows:
         key = canonical(dims)
         dims_of[index, key] = dims
         changes[index, key, start] = (count, levels.Changes(total, moment))
-    opened = levels.openings(cursor, pieces, meter, group)
+    opened = levels.openings(source, pieces, meter, group)
     for index, by_group in opened.items():
         for key, (_level, _known, dims) in by_group.items():
             dims_of[index, key] = dims
