@@ -17,6 +17,7 @@ from .metering.routing import (
     OPEN_END,
     PeriodSpan,
     SubjectSpan,
+    storable,
     to_microseconds,
 )
 from .metering.store import BatchSpec
@@ -262,7 +263,7 @@ class OdooCatalogue:
                 "SELECT subject, source_id, subscription_id, valid_from, valid_to"
                 "  FROM usage_subject WHERE company_id = %s AND subject = ANY(%s)",
                 self.company.id,
-                list(names),
+                [name for name in names if storable(name)],
             )
         )
         return [

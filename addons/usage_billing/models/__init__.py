@@ -13,13 +13,13 @@ from . import usage_billing_run_job
 from . import usage_rated_line
 from . import usage_account_role
 from . import usage_source
-from . import usage_ingest
 from . import usage_api_key
 from . import usage_batch
 from . import usage_quarantine
 from . import usage_subject
 from . import usage_meter
 from . import usage_meter_words
+from . import usage_ingest
 from . import usage_event
 from . import account_move
 from . import account_move_line

@@ -10,3 +10,4 @@ from . import test_usage_store_two_connections
 from . import test_billing_tour
 from . import test_usage_catalogue
 from . import test_usage_api_key
+from . import test_api_events

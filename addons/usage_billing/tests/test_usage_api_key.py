@@ -6,47 +6,10 @@ from freezegun import freeze_time
 from odoo import fields, sql_db
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..api.problem import ApiProblem
 from ..metering import EventRow, RejectedRow
 from ..models import usage_api_key
-from .common import UsageCase, tagged
-
-
-class ApiCase(UsageCase):
-    """A source of the API with a key, and a customer whose events it sends."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.source = cls.env["usage.source"].create(
-            {
-                "name": "Gateway",
-                "code": "gateway",
-                "kind": "api",
-                "future_tolerance_min": -1,
-            }
-        )
-        cls.key, cls.token = cls._create_key()
-
-    @classmethod
-    def _create_key(cls, **vals):
-        """A key with its token; by default it may send events of the source."""
-        key = cls.env["usage.api.key"].create(
-            {
-                "name": "Gateway",
-                "source_id": cls.source.id,
-                "rate_limit": 0,
-                "company_id": cls.company.id,
-                **vals,
-            }
-        )
-        return key, key._issue_token()
-
-    def _refused(self, token, scope="ingest"):
-        """Code of the problem that a token meets."""
-        with self.assertRaises(ApiProblem) as caught:
-            self.env["usage.api.key"]._authenticate(token, scope)
-        return caught.exception
+from .common import tagged
+from .common_api import ApiCase
 
 
 class ApiCursorCase(ApiCase):
@@ -265,6 +228,6 @@ class TestUsageIngest(ApiCursorCase):
         self.assertEqual((aggregate.quantity, aggregate.count), (Decimal(3), 2))
         self.assertEqual(store.verify(period), [])
 
-    def test_nothing_to_store_makes_an_empty_batch(self):
+    def test_nothing_to_store_makes_no_batch(self):
         result = self.source._ingest([])
-        self.assertEqual(sum(result[1:5]), 0)
+        self.assertEqual((result.batch_id, sum(result[1:5])), (None, 0))

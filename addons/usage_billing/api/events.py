@@ -1,0 +1,485 @@
+"""How usage events are written in requests.
+
+Forms
+    own JSON          {"events": [event, …]}, [event, …] or one event
+    CloudEvents 1.0   structured, batch, binary (JSON format of the CNCF specification)
+    NDJSON            one event a line, own or CloudEvents; a broken line stops no other
+
+An event of our own
+    {"id": "…", "type": "…", "subject": "…", "time": "…", "value": 1.5,
+     "amount": …, "currency": "…", "dimensions": {…}, "properties": {…}}
+
+A CloudEvent has the same in ``data``: value, amount, currency, dimensions, properties;
+its other members are dimensions when a meter keeps them apart, else properties. Its id
+is unique within its ``source``, so both together make the event id.
+"""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from urllib.parse import unquote
+
+import msgspec
+
+from .body import BadNumber, load_json, read_json
+from .problem import ApiProblem
+
+MAX_EVENTS = 10_000
+MAX_NAME = 512
+MAX_DIMENSIONS = 32
+MAX_DIMENSION = 512
+MAX_PROPERTIES = 200
+MAX_PROPERTY = 8_192
+MAX_DIGITS = 200
+
+JSON = "application/json"
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ACCEPTED = (JSON, STRUCTURED, BATCH, *NDJSON)
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
+_OWN = frozenset(
+    "id type subject time value amount currency dimensions properties".split()
+)
+_DATA = frozenset("value amount currency dimensions properties".split())
+_EMPTY = {}
+_encode = msgspec.json.Encoder(
+    enc_hook=str, decimal_format="number", order="deterministic"
+).encode
+
+
+class Unreadable(Exception):
+    """An event that cannot be read: reason code, field, sentence."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """Events of a request.
+
+    rows: one for each event, in order; row numbers count from 1
+    fields: row number -> member of the event that could not be read
+    is_single: the request is one event, so its outcome is the outcome of the request
+    """
+
+    rows: list = field(default_factory=list)
+    fields: dict[int, str] = field(default_factory=dict)
+    is_single: bool = False
+
+
+class EventReader:
+    """Reads requests into rows of the store.
+
+    :param event_row: class of a readable event (``metering.EventRow``)
+    :param rejected_row: class of one that is not (``metering.RejectedRow``)
+    :param dimension_keys: members of a CloudEvent's data that are dimensions
+    """
+
+    def __init__(self, event_row, rejected_row, dimension_keys=()):
+        self._event = event_row
+        self._rejected = rejected_row
+        self._dimension_keys = frozenset(dimension_keys)
+
+    def read(self, body, content_type, headers=_EMPTY):
+        """Read a request.
+
+        :param bytes body: decompressed
+        :param str content_type: header with its parameters
+        :param headers: mapping of header names to values, for the binary mode
+        :rtype: Reading
+        :raise ApiProblem: the request as a whole cannot be read
+        """
+        kind = _media_type(content_type)
+        if headers.get("ce-specversion") is not None:
+            return self._read_single(_binary(body, kind, headers), True)
+        if kind in NDJSON:
+            return self._read_lines(body)
+        if kind not in ACCEPTED:
+            raise ApiProblem(
+                415,
+                "unsupported_media_type",
+                "The content type is not supported",
+                f"Content-Type “{kind[:100]}” is not supported here.",
+                field="Content-Type",
+                action="Use one of: " + ", ".join(ACCEPTED) + ".",
+                headers={"Accept-Post": ", ".join(ACCEPTED)},
+            )
+        document = read_json(body)
+        if kind == STRUCTURED:
+            if not isinstance(document, dict):
+                raise _wrong_shape("one CloudEvent: a JSON object")
+            return self._read_single(document, True)
+        if isinstance(document, dict) and kind == JSON:
+            if "events" not in document:
+                return self._read_single(document, "specversion" in document)
+            unknown = document.keys() - {"events"}
+            if unknown:
+                raise _wrong_shape(
+                    f"an object with the member “events” only, not “{min(unknown)}”"
+                )
+            document = document["events"]
+        if not isinstance(document, list):
+            raise _wrong_shape("a list of events")
+        _check_count(len(document))
+        return self._read_all(document, kind == BATCH)
+
+    # -- the forms -------------------------------------------------------------------
+
+    def _read_single(self, document, is_cloud):
+        """One event: what cannot be read is refused, nothing needs to be kept."""
+        read = self._read_cloud if is_cloud else self._read_own
+        try:
+            return Reading([read(document, 1)], is_single=True)
+        except Unreadable as error:
+            code, name, sentence = error.args
+            raise ApiProblem(
+                422,
+                code,
+                "The event cannot be read",
+                f"{name}: {sentence}.",
+                field=name,
+                action="Correct the event and send it again; nothing was stored.",
+            ) from error
+
+    def _read_all(self, documents, is_cloud):
+        reading = Reading()
+        add = reading.rows.append
+        read_own, read_cloud = self._read_own, self._read_cloud
+        for number, document in enumerate(documents, 1):
+            try:
+                if is_cloud or (
+                    document.__class__ is dict and "specversion" in document
+                ):
+                    add(read_cloud(document, number))
+                else:
+                    add(read_own(document, number))
+            except Unreadable as error:
+                add(self._reject(reading, number, document, error))
+        return reading
+
+    def _read_lines(self, body):
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        _check_count(len(lines))
+        reading = Reading()
+        for number, line in enumerate(lines, 1):
+            document = line.decode("utf-8", "backslashreplace")
+            try:
+                try:
+                    document = load_json(line)
+                except ValueError as error:
+                    raise Unreadable("unreadable", "", str(error)) from error
+                is_cloud = isinstance(document, dict) and "specversion" in document
+                read = self._read_cloud if is_cloud else self._read_own
+                reading.rows.append(read(document, number))
+            except Unreadable as error:
+                reading.rows.append(self._reject(reading, number, document, error))
+        return reading
+
+    def _reject(self, reading, number, document, error):
+        """The row of an event that cannot be read, with what can be shown of it."""
+        reason, name, sentence = error.args
+        reading.fields[number] = name
+        known = document if isinstance(document, dict) else {}
+        raw = document if isinstance(document, str) else _encode(document).decode()
+        return self._rejected(
+            number,
+            reason,
+            f"{name}: {sentence}" if name else sentence,
+            raw,
+            event_id=_shown(known.get("id")),
+            type=_shown(known.get("type")),
+            subject=_shown(known.get("subject")),
+        )
+
+    # -- one event -------------------------------------------------------------------
+
+    def _read_own(self, document, number):
+        if document.__class__ is not dict:
+            raise Unreadable("unreadable", "", "an event is a JSON object")
+        get = document.get
+        if not document.keys() <= _OWN:
+            unknown = min(document.keys() - _OWN)
+            raise Unreadable("unreadable", unknown[:100], "there is no such member")
+        dimensions, properties = get("dimensions"), get("properties")
+        return self._event(
+            _name(get("id"), "id"),
+            _name(get("type"), "type"),
+            _name(get("subject"), "subject"),
+            _time(get("time"), "time"),
+            _decimal(get("value"), "value"),
+            _decimal(get("amount"), "amount"),
+            _currency(get("currency")),
+            _texts(dimensions, "dimensions", MAX_DIMENSIONS, MAX_DIMENSION)
+            if dimensions
+            else _EMPTY,
+            _texts(properties, "properties", MAX_PROPERTIES, MAX_PROPERTY)
+            if properties
+            else _EMPTY,
+            number,
+        )
+
+    def _read_cloud(self, document, number):
+        if document.__class__ is not dict:
+            raise Unreadable("unreadable", "", "an event is a JSON object")
+        get = document.get
+        if get("specversion") != "1.0":
+            raise Unreadable("unreadable", "specversion", "must be “1.0”")
+        event_id = _name(get("id"), "id")
+        source = _name(get("source"), "source")
+        value, amount, currency, dimensions, properties = self._read_data(document)
+        return self._event(
+            join_id(source, event_id),
+            _name(get("type"), "type"),
+            _name(get("subject"), "subject"),
+            _time(get("time"), "time"),
+            value,
+            amount,
+            currency,
+            dimensions,
+            properties,
+            number,
+        )
+
+    def _read_data(self, document):
+        """Value, amount, currency, dimensions and properties of a CloudEvent."""
+        data = document.get("data")
+        if data is None:
+            if document.get("data_base64") is not None:
+                raise Unreadable("unreadable", "data_base64", "send JSON in “data”")
+            return None, None, None, _EMPTY, _EMPTY
+        if data.__class__ is not dict:
+            return _decimal(data, "data"), None, None, _EMPTY, _EMPTY
+        get = data.get
+        dimensions, properties = get("dimensions"), get("properties")
+        dimensions = _members(dimensions, "data.dimensions")
+        properties = _members(properties, "data.properties")
+        others = data.keys() - _DATA
+        if others:
+            keys = self._dimension_keys
+            dimensions = {**{k: data[k] for k in others & keys}, **dimensions}
+            properties = {**{k: data[k] for k in others - keys}, **properties}
+        return (
+            _decimal(get("value"), "data.value"),
+            _decimal(get("amount"), "data.amount"),
+            _currency(get("currency"), "data.currency"),
+            _texts(dimensions, "data.dimensions", MAX_DIMENSIONS, MAX_DIMENSION),
+            _texts(properties, "data.properties", MAX_PROPERTIES, MAX_PROPERTY),
+        )
+
+
+def join_id(source, event_id):
+    """One id of a CloudEvent's source and id; no two pairs share one.
+
+    >>> join_id("/gateway/eu", "4711")
+    '/gateway/eu 4711'
+    """
+    if "%" in source or " " in source:
+        source = source.replace("%", "%25").replace(" ", "%20")
+    return f"{source} {event_id}"
+
+
+# -- members -------------------------------------------------------------------------
+
+
+def _name(value, name):
+    """A text that is there and not too long."""
+    if value.__class__ is not str:
+        if value is None:
+            raise Unreadable("missing_field", name, "is missing")
+        raise Unreadable("invalid_value", name, "must be a text")
+    if not value:
+        raise Unreadable("missing_field", name, "is empty")
+    if len(value) > MAX_NAME:
+        raise Unreadable("invalid_value", name, f"is longer than {MAX_NAME} characters")
+    return value
+
+
+def _time(text, name):
+    """Naive UTC datetime of an RFC 3339 date-time with its zone."""
+    if text.__class__ is not str:
+        if text is None:
+            raise Unreadable("missing_field", name, "is missing")
+        raise Unreadable("invalid_time", name, "must be a text as in RFC 3339")
+    try:
+        if len(text) < 19 or text[13] != ":" or text[16] != ":":
+            raise ValueError("not a date and time as in RFC 3339")
+        if text[-1] in "Zz":
+            moment = datetime.fromisoformat(text[:-1])
+            if moment.tzinfo is None:
+                return moment
+            raise ValueError("two zones")
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("the zone is missing: end with Z or an offset as +02:00")
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise Unreadable("invalid_time", name, f"“{text[:50]}”: {error}") from error
+
+
+def _decimal(value, name):
+    """A Decimal with every digit, or None."""
+    kind = value.__class__
+    if value is None:
+        return None
+    if kind is int:
+        number = Decimal(value)
+    elif kind is Decimal:
+        number = value
+    elif kind is str and _NUMBER.fullmatch(value):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            raise Unreadable("invalid_value", name, "is not a number") from None
+    else:
+        raise Unreadable(
+            "invalid_value", name, f"{_shown(value)[:60]} is not a decimal number"
+        )
+    if not -MAX_DIGITS < number.adjusted() < MAX_DIGITS:
+        raise Unreadable(
+            "invalid_value", name, f"has more than {MAX_DIGITS} digits on one side"
+        )
+    return number
+
+
+def _currency(value, name="currency"):
+    if value is None:
+        return None
+    if value.__class__ is not str or not (
+        len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+    ):
+        raise Unreadable("invalid_value", name, "must be a code such as EUR (ISO 4217)")
+    return value
+
+
+def _members(value, name):
+    if value is None:
+        return _EMPTY
+    if value.__class__ is not dict:
+        raise Unreadable("invalid_value", name, "must be a JSON object")
+    return value
+
+
+def _texts(members, name, most, longest):
+    """Members of an object as texts; nulls are left out.
+
+    :param int most: members allowed; :param int longest: characters of a value
+    """
+    if members.__class__ is not dict:
+        raise Unreadable("invalid_value", name, "must be a JSON object")
+    if not members:
+        return _EMPTY
+    if len(members) > most:
+        raise Unreadable("invalid_value", name, f"has more than {most} members")
+    if max(map(len, members)) > MAX_NAME:
+        raise Unreadable("invalid_value", name, "has a name that is too long")
+    for value in members.values():
+        if value.__class__ is not str or len(value) > longest:
+            break
+    else:
+        return members
+    texts = {
+        key: _text(value, f"{name}.{key[:100]}")
+        for key, value in members.items()
+        if value is not None
+    }
+    for key, text in texts.items():
+        if len(text) > longest:
+            raise Unreadable(
+                "invalid_value",
+                f"{name}.{key[:100]}",
+                f"is longer than {longest} characters",
+            )
+    return texts
+
+
+def _text(value, name):
+    """A JSON value as text: numbers in full, lists and objects as JSON."""
+    kind = value.__class__
+    if kind is str:
+        return value
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is Decimal:
+        text = format(_decimal(value, name), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if kind is BadNumber:
+        raise Unreadable("invalid_value", name, f"{value[:60]} is not a number")
+    return _encode(value).decode()
+
+
+def _shown(value):
+    """A value in a message or a list, cut to a sensible length."""
+    if value is None:
+        return ""
+    return (value if isinstance(value, str) else _encode(value).decode())[:MAX_NAME]
+
+
+# -- requests ------------------------------------------------------------------------
+
+
+def _media_type(content_type):
+    """Media type of a header, after a look at its charset."""
+    kind, _semicolon, parameters = (content_type or "").partition(";")
+    for parameter in parameters.split(";"):
+        name, _equals, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip(
+            '"'
+        ).lower() not in (
+            "utf-8",
+            "utf8",
+            "us-ascii",
+        ):
+            raise ApiProblem(
+                415,
+                "unsupported_charset",
+                "The character set is not supported",
+                f"Charset “{value.strip()[:50]}” is not supported.",
+                field="Content-Type",
+                action="Send UTF-8.",
+            )
+    return kind.strip().lower()
+
+
+def _binary(body, kind, headers):
+    """The CloudEvent of a request in binary mode: attributes are headers."""
+    document = {
+        name: unquote(headers[f"ce-{name}"], errors="replace")
+        for name in ("specversion", "id", "source", "type", "subject", "time")
+        if headers.get(f"ce-{name}") is not None
+    }
+    if body.strip():
+        if kind and kind != JSON and not kind.endswith("+json"):
+            raise ApiProblem(
+                415,
+                "unsupported_media_type",
+                "The content type is not supported",
+                f"The data of a CloudEvent must be JSON, not “{kind[:100]}”.",
+                field="Content-Type",
+                action="Send the data as application/json.",
+                headers={"Accept-Post": ", ".join(ACCEPTED)},
+            )
+        document["data"] = read_json(body)
+    return document
+
+
+def _wrong_shape(expected):
+    return ApiProblem(
+        400,
+        "wrong_shape",
+        "The body has another shape",
+        f"The body must be {expected}.",
+        action="See the examples of this operation in the documentation.",
+    )
+
+
+def _check_count(count):
+    if count > MAX_EVENTS:
+        raise ApiProblem(
+            413,
+            "too_many_events",
+            "Too many events in one request",
+            f"{count} events were sent; a request holds at most {MAX_EVENTS}.",
+            field="events",
+            action="Send the events in several requests; nothing was stored.",
+        )

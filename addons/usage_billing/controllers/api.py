@@ -1,0 +1,224 @@
+"""What every route of the native API shares: key, problems, JSON, documentation.
+
+Another add-on adds a route like this::
+
+    class QuoteApi(http.Controller):
+        @api_route(
+            Operation("POST", "/usage/v1/quotes", "createQuote", _lt("Quote a basket"),
+                      tag="quotes", scope="quote", body={...}, responses={...})
+        )
+        def create_quote(self, call):
+            basket = call.read_json()
+            return 200, {"total": Decimal("12.50")}
+
+The function gets an :class:`ApiCall` and the parameters of the path, and returns
+(status, document), (status, document, headers) or a response of its own. Numbers of
+type Decimal are written as texts, so that no digit is lost. It raises ``ApiProblem``
+for what the caller did wrong.
+"""
+
+import logging
+import re
+from dataclasses import replace
+
+import msgspec
+import psycopg2
+import werkzeug.exceptions
+
+from odoo import SUPERUSER_ID, api, http
+from odoo.exceptions import AccessError, MissingError, UserError
+from odoo.http import Response, request
+
+from ..api import body, operations, problem
+from ..api.problem import ApiProblem
+from ..models.usage_ingest import COLLISIONS
+
+_logger = logging.getLogger(__name__)
+
+JSON = "application/json"
+_encode = msgspec.json.Encoder(decimal_format="string", uuid_format="hex").encode
+_path_parameter = re.compile(r"{(\w+)}")
+_bearer = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+#: Text parameters may hold a slash: event ids often do.
+_CONVERTER = "path"
+
+
+class ApiCall:
+    """One request to the API, after its key was accepted.
+
+    key: models.usage_api_key.KeyFacts, None for addresses without key
+    env: superuser's environment in the key's company; the function keeps to the key
+    query: query parameters, each as text
+    """
+
+    def __init__(self, scope):
+        self.http = request.httprequest
+        self.query = self.http.args
+        self.key = None
+        env = api.Environment(request.env.cr, SUPERUSER_ID, {})
+        if scope:
+            self.key = env["usage.api.key"]._check(bearer_token(self.http), scope)
+            env = env(
+                context={
+                    "allowed_company_ids": [self.key.company_id],
+                    "lang": "en_US",
+                    "tz": "UTC",
+                    "tracking_disable": True,
+                }
+            )
+        self.env = env
+        request.env = env
+        env.transaction.default_env = env
+
+    def read_body(self):
+        """Bytes of the body, decompressed; bounded by ``api.body.MAX_BODY``.
+
+        :raise ApiProblem: too large, broken off, or of an unknown encoding
+        """
+        length = self.http.content_length
+        if length is not None and length > body.MAX_BODY:
+            raise body.too_large()
+        try:
+            data = self.http.get_data(cache=False)
+        except werkzeug.exceptions.RequestEntityTooLarge as error:
+            raise body.too_large() from error
+        except (werkzeug.exceptions.ClientDisconnected, OSError) as error:
+            raise ApiProblem(
+                400,
+                "incomplete_body",
+                "The body is incomplete",
+                "The connection ended before the whole body arrived.",
+                field="Content-Length",
+                action="Send the request again.",
+                headers={"Connection": "close"},
+            ) from error
+        if len(data) > body.MAX_BODY:
+            raise body.too_large()
+        return body.decompress(data, self.http.headers.get("Content-Encoding", ""))
+
+    def read_json(self):
+        """JSON document of the body; numbers are int or Decimal, with every digit.
+
+        :raise ApiProblem: there is none
+        """
+        return body.read_json(self.read_body())
+
+    def refuse_unknown_parameters(self, *known):
+        """A misspelt parameter must not widen what is read.
+
+        :raise ApiProblem: 400
+        """
+        for name in self.query:
+            if name not in known:
+                raise problem.invalid_parameter(
+                    name[:100],
+                    "There is no such parameter here.",
+                    "Known ones: " + (", ".join(known) or "none") + ".",
+                )
+
+
+def bearer_token(httprequest):
+    """Token of the Authorization header, "" when there is none."""
+    match = _bearer.fullmatch(httprequest.headers.get("Authorization", ""))
+    return match[1] if match else ""
+
+
+def api_route(operation, **routing):
+    """Publish a function as an operation of the API; see the module.
+
+    :param operation: api.operations.Operation
+    :param routing: further options of ``http.route``
+    """
+    names = _path_parameter.findall(operation.path)
+    path = _path_parameter.sub(rf"<{_CONVERTER}:\1>", operation.path)
+
+    def decorate(function):
+        module = function.__module__.split(".")
+        operations.register(
+            replace(operation, module=module[2] if module[0] == "odoo" else module[0])
+        )
+
+        def endpoint(self, **arguments):
+            # Query parameters are among the arguments; the call reads them itself.
+            return answer(
+                function,
+                self,
+                operation.scope,
+                {name: arguments[name] for name in names},
+            )
+
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            setattr(endpoint, name, getattr(function, name))
+        return http.route(
+            path,
+            type="http",
+            auth="none",
+            methods=[operation.method],
+            csrf=False,
+            save_session=False,
+            readonly=operation.method == "GET",
+            max_content_length=body.MAX_BODY,
+            **routing,
+        )(endpoint)
+
+    return decorate
+
+
+def answer(function, controller, scope, arguments):
+    """Call a function of the API and write what it returns or raises."""
+    try:
+        call = ApiCall(scope)
+        response = respond(function(controller, call, **arguments))
+        call.env.flush_all()
+        return response
+    except ApiProblem as error:
+        response = respond_problem(error)
+    except (*COLLISIONS, werkzeug.exceptions.HTTPException):
+        raise  # Odoo tries again, or knows what to do
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is JSON
+        response = respond_problem(_translate(error))
+    request.env.cr.rollback()  # what failed must not be half kept
+    return response
+
+
+def respond(result):
+    """Response of what a function returned."""
+    if isinstance(result, (Response, werkzeug.wrappers.Response)):
+        return result
+    status, document, *rest = result
+    headers = dict(rest[0]) if rest else {}
+    headers.setdefault("Cache-Control", "no-store")
+    return Response(
+        _encode(document), status=status, headers=headers, content_type=JSON
+    )
+
+
+def respond_problem(error):
+    """Response of a problem (RFC 9457)."""
+    return Response(
+        _encode(error.body()),
+        status=error.status,
+        headers={"Cache-Control": "no-store", **error.headers},
+        content_type=problem.MEDIA_TYPE,
+    )
+
+
+def _translate(error):
+    """The problem that an exception is to the caller."""
+    if isinstance(error, (MissingError, AccessError)):
+        return problem.not_found("The record does not exist, or not for this key.")
+    if isinstance(error, UserError):
+        return ApiProblem(422, "refused", "Not possible", error.args[0])
+    _logger.error("Request to the API failed", exc_info=error)
+    if isinstance(error, psycopg2.OperationalError):
+        return problem.unavailable(5)
+    return ApiProblem(
+        500,
+        "internal_error",
+        "Something went wrong here",
+        "The request could not be handled; the failure was logged.",
+        action="Send the request again later; tell the operator if it stays.",
+    )
+
+
+__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem"]

@@ -1,0 +1,166 @@
+"""POST /usage/v1/events: usage comes in."""
+
+from odoo import http
+from odoo.tools import LazyTranslate
+
+from ..api import events, outcomes, problem
+from ..api.operations import Operation, Parameter
+from ..api.problem import ApiProblem
+from ..metering import EventRow, RejectedRow
+from ..models.usage_ingest import COLLISIONS
+from .api import api_route
+from .api_schemas import CLOUD_EVENT, EVENT, EVENTS
+
+_lt = LazyTranslate(__name__)
+
+EXAMPLE = {
+    "id": "vm-17/2026-09-15T12",
+    "type": "compute.hours",
+    "subject": "project-42",
+    "time": "2026-09-15T12:00:00Z",
+    "value": "1.5",
+    "dimensions": {"region": "fr-par"},
+    "properties": {"host": "vm-17"},
+}
+CLOUD_EXAMPLE = {
+    "specversion": "1.0",
+    "id": "vm-17/2026-09-15T13",
+    "source": "/gateways/lyon",
+    "type": "compute.hours",
+    "subject": "project-42",
+    "time": "2026-09-15T13:00:00Z",
+    "data": {"value": "1.5", "region": "fr-par"},
+}
+RESULTS = ("problems", "all", "none")
+
+
+class EventApi(http.Controller):
+    @api_route(
+        Operation(
+            "POST",
+            "/usage/v1/events",
+            "sendEvents",
+            _lt("Send usage events"),
+            _lt(
+                "One event or up to 10,000, in our own JSON, as CloudEvents 1.0 "
+                "(structured, batch or binary) or one event a line (NDJSON); "
+                "optionally compressed with gzip. The answer comes when everything "
+                "is stored durably. Send a request again whenever no answer came: "
+                "what was stored counts as duplicates."
+            ),
+            scope="ingest",
+            parameters=(
+                Parameter(
+                    "results",
+                    _lt(
+                        "Which events the answer lists: those not plainly accepted, "
+                        "all, or none."
+                    ),
+                    {"enum": list(RESULTS), "default": "problems"},
+                ),
+            ),
+            body={
+                events.JSON: (
+                    {
+                        "anyOf": [
+                            EVENTS,
+                            {
+                                "type": "array",
+                                "maxItems": events.MAX_EVENTS,
+                                "items": {"anyOf": [EVENT, CLOUD_EVENT]},
+                            },
+                            EVENT,
+                            CLOUD_EVENT,
+                        ]
+                    },
+                    {"events": {"events": [EXAMPLE]}, "event": EXAMPLE},
+                ),
+                events.STRUCTURED: (CLOUD_EVENT, {"event": CLOUD_EXAMPLE}),
+                events.BATCH: (
+                    {
+                        "type": "array",
+                        "maxItems": events.MAX_EVENTS,
+                        "items": CLOUD_EVENT,
+                    },
+                    {"events": [CLOUD_EXAMPLE]},
+                ),
+                events.NDJSON[0]: ({"type": "string"}, {}),
+            },
+            responses={202: (_lt("Stored"), "Receipt")},
+            problems={
+                400: _lt("The body cannot be read; nothing was stored"),
+                409: _lt(
+                    "A single event whose id is taken by an event with another content"
+                ),
+                413: _lt("More than 10,000 events, or more than 32 MiB"),
+                415: _lt("Another content type or encoding"),
+                422: _lt("A single event that cannot be read"),
+                503: _lt("The store cannot take events now; nothing was stored"),
+            },
+        )
+    )
+    def send_events(self, call):
+        """Store events; see the operation for what callers may count on."""
+        wanted = call.query.get("results", "problems")
+        if wanted not in RESULTS:
+            raise problem.invalid_parameter(
+                "results", f"“{wanted[:50]}” is none of: {', '.join(RESULTS)}."
+            )
+        call.refuse_unknown_parameters("results")
+        body = call.read_body()
+        source = call.env["usage.source"].browse(call.key.source_id)
+        reader = events.EventReader(
+            EventRow, RejectedRow, source._get_dimension_names(call.key.company_id)
+        )
+        reading = reader.read(body, call.http.content_type or "", call.http.headers)
+        try:
+            result = source._ingest(reading.rows)
+        except COLLISIONS as error:
+            raise problem.unavailable() from error
+        if reading.is_single:
+            return self._answer_single(reading, result)
+        found = {outcome.row_number: outcome for outcome in result.outcomes}
+        if wanted == "all":
+            shown = range(1, len(reading.rows) + 1)
+        else:
+            shown = found if wanted == "problems" else ()
+        return 202, _receipt(
+            result,
+            [
+                outcomes.describe(
+                    number - 1,
+                    reading.rows[number - 1],
+                    found.get(number),
+                    reading.fields.get(number),
+                )
+                for number in shown
+            ],
+        )
+
+    def _answer_single(self, reading, result):
+        outcome = result.outcomes[0] if result.outcomes else None
+        described = outcomes.describe(0, reading.rows[0], outcome)
+        if result.conflict:
+            raise ApiProblem(
+                409,
+                "conflict",
+                "The id is taken",
+                "An event with this id and another content is stored already; this "
+                "one is kept until somebody decides.",
+                field="id",
+                action=described["action"],
+                members={"batch": result.batch_id, "id": described["id"]},
+            )
+        return 202, _receipt(result, [described])
+
+
+def _receipt(result, results):
+    return {
+        "batch": result.batch_id,
+        "received": sum(result[1:5]),
+        "accepted": result.accepted,
+        "duplicate": result.duplicate,
+        "conflict": result.conflict,
+        "quarantined": result.quarantined,
+        "results": results,
+    }

@@ -1,0 +1,286 @@
+"""The served route for events: forms, outcomes, refusals."""
+
+import gzip
+import json
+
+from odoo.tests import HttpCase, tagged
+
+from .common_api import ApiCase
+
+URL = "/usage/v1/events"
+
+
+@tagged("post_install", "-at_install")
+class TestApiEvents(ApiCase, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.meter = cls._create_meter("api.call", dimension_keys="region")
+        plan = cls._create_plan(
+            [{"name": "Calls", "model": "per_unit", "meter_id": cls.meter.id}]
+        )
+        cls.subscription = cls._create_subscription(plan, subject="s-1")
+
+    def _event(self, number=1, **kw):
+        return {
+            "id": f"e-{number}",
+            "type": "api.call",
+            "subject": "s-1",
+            "time": "2026-09-15T12:00:00Z",
+            "value": "1.5",
+            **kw,
+        }
+
+    def _cloud(self, number=1, **kw):
+        event = self._event(number, **kw)
+        data = event.pop("data", {"value": event.pop("value")})
+        event.pop("value", None)
+        return {"specversion": "1.0", "source": "/gateway", **event, "data": data}
+
+    def _post(self, body, content_type="application/json", query="", **headers):
+        if not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        return self.url_open(
+            URL + query,
+            data=body.encode() if isinstance(body, str) else body,
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": content_type,
+                **headers,
+            },
+        )
+
+    def _counts(self, response):
+        self.assertEqual(response.status_code, 202, response.text)
+        receipt = response.json()
+        names = ("accepted", "duplicate", "conflict", "quarantined")
+        counts = tuple(receipt[name] for name in names)
+        self.assertEqual(receipt["received"], sum(counts))
+        return counts
+
+    def _problem(self, response, status, code):
+        self.assertEqual(response.status_code, status, response.text)
+        self.assertEqual(response.headers["Content-Type"], "application/problem+json")
+        document = response.json()
+        self.assertEqual((document["status"], document["code"]), (status, code))
+        self.assertTrue(document["type"].endswith(f"#{code}"))
+        self.assertTrue(document["title"] and document["detail"])
+        return document
+
+    def _quantity(self):
+        self.env.invalidate_all()
+        store = self.env["usage.batch"]._store()
+        periods = self.subscription.period_ids
+        self.assertEqual(store.verify(periods), [])
+        found = store.aggregate(periods, self.meter)
+        return {
+            row.dimensions.get("region", ""): (str(row.quantity), row.count)
+            for row in found
+        }
+
+    # -- forms -------------------------------------------------------------------------
+
+    def test_own_json_many_and_one(self):
+        many = {"events": [self._event(1), self._event(2)]}
+        self.assertEqual(self._counts(self._post(many)), (2, 0, 0, 0))
+        self.assertEqual(self._counts(self._post([self._event(3)])), (1, 0, 0, 0))
+        self.assertEqual(self._counts(self._post(self._event(4))), (1, 0, 0, 0))
+        self.assertEqual(self._quantity(), {"": ("6.0", 4)})
+
+    def test_cloudevents_structured_batch_and_binary(self):
+        structured = self._post(self._cloud(1), "application/cloudevents+json")
+        self.assertEqual(self._counts(structured), (1, 0, 0, 0))
+        batch = self._post(
+            [self._cloud(1), self._cloud(2)], "application/cloudevents-batch+json"
+        )
+        self.assertEqual(self._counts(batch), (1, 1, 0, 0))
+        event = self._cloud(2)
+        data = event.pop("data")
+        binary = self._post(
+            data, **{f"ce-{name}": value for name, value in event.items()}
+        )
+        self.assertEqual(self._counts(binary), (0, 1, 0, 0))
+        self.assertEqual(self._quantity(), {"": ("3.0", 2)})
+
+    def test_cloudevents_of_two_sources_may_share_an_id(self):
+        events = [self._cloud(1), self._cloud(1, source="/other")]
+        response = self._post(events, "application/cloudevents-batch+json")
+        self.assertEqual(self._counts(response), (2, 0, 0, 0))
+
+    def test_data_that_a_meter_keeps_apart_is_a_dimension(self):
+        event = self._cloud(1, data={"value": 2, "region": "fr", "host": "vm-1"})
+        self._post(event, "application/cloudevents+json")
+        self._post(self._event(2, dimensions={"region": "nl"}))
+        self.assertEqual(self._quantity(), {"fr": ("2", 1), "nl": ("1.5", 1)})
+        self.meter.dimension_keys = False
+        self.assertEqual(self._quantity(), {"": ("3.5", 2)})
+
+    def test_ndjson_keeps_a_broken_line_and_stores_the_others(self):
+        lines = [json.dumps(self._event(1)), "{broken", json.dumps(self._event(2))]
+        response = self._post("\n".join(lines) + "\n", "application/x-ndjson")
+        self.assertEqual(self._counts(response), (2, 0, 0, 1))
+        [result] = response.json()["results"]
+        self.assertEqual((result["index"], result["code"]), (1, "unreadable"))
+        held = self.env["usage.quarantine"].search([("source_id", "=", self.source.id)])
+        self.assertEqual((held.raw, held.row_number), ("{broken", 2))
+
+    def test_gzip(self):
+        body = gzip.compress(json.dumps({"events": [self._event(1)]}).encode())
+        response = self._post(body, **{"Content-Encoding": "gzip"})
+        self.assertEqual(self._counts(response), (1, 0, 0, 0))
+        two = gzip.compress(b'{"events": [') + gzip.compress(b"]}")
+        response = self._post(two, **{"Content-Encoding": "gzip"})
+        self.assertEqual(self._counts(response), (0, 0, 0, 0))
+
+    # -- outcomes ----------------------------------------------------------------------
+
+    def test_results_name_each_event_and_what_to_do(self):
+        self._post(self._event(1))
+        events = [
+            self._event(1),
+            self._event(1, value="2"),
+            self._event(3, subject="nobody"),
+            self._event(4, type="unheard"),
+            self._event(5, time="2026-09-15T12:00:00"),
+            {"id": "e-6"},
+            self._event(7),
+            self._event(8, valeu=1),
+        ]
+        response = self._post({"events": events})
+        self.assertEqual(self._counts(response), (1, 1, 1, 5))
+        results = response.json()["results"]
+        self.assertEqual(
+            [(r["index"], r["status"], r.get("code")) for r in results],
+            [
+                (0, "duplicate", None),
+                (1, "conflict", "conflict"),
+                (2, "quarantined", "unknown_subject"),
+                (3, "quarantined", "unknown_meter"),
+                (4, "quarantined", "invalid_time"),
+                (5, "quarantined", "missing_field"),
+                (7, "quarantined", "unreadable"),
+            ],
+        )
+        self.assertEqual(results[4]["field"], "events[4].time")
+        self.assertIn("zone", results[4]["detail"])
+        self.assertEqual(results[6]["field"], "events[7].valeu")
+        self.assertTrue(all(r["action"] for r in results[1:]))
+        listed = self._post({"events": events}, query="?results=all").json()["results"]
+        self.assertEqual([r["index"] for r in listed], list(range(8)))
+        self.assertEqual(listed[6]["status"], "duplicate")
+        none = self._post({"events": events}, query="?results=none").json()["results"]
+        self.assertEqual(none, [])
+
+    def test_single_event_sent_again_and_changed(self):
+        first = self._post(self._event(1)).json()
+        self.assertEqual(first["results"][0]["status"], "accepted")
+        again = self._post(self._event(1))
+        self.assertEqual(self._counts(again), (0, 1, 0, 0))
+        document = self._problem(self._post(self._event(1, value="2")), 409, "conflict")
+        self.assertEqual((document["field"], document["id"]), ("id", "e-1"))
+        self.assertEqual(self._quantity(), {"": ("1.5", 1)})
+        held = self.env["usage.quarantine"].search([("event_id", "=", "e-1")])
+        self.assertEqual(held.reason_code, "conflict")
+
+    def test_single_event_that_cannot_be_read_is_refused(self):
+        for change, code, field in (
+            ({"time": "yesterday"}, "invalid_time", "time"),
+            ({"id": ""}, "missing_field", "id"),
+            ({"value": "1,5"}, "invalid_value", "value"),
+            ({"value": True}, "invalid_value", "value"),
+            ({"currency": "euro"}, "invalid_value", "currency"),
+        ):
+            response = self._post(self._event(1, **change))
+            self.assertEqual(self._problem(response, 422, code)["field"], field)
+        self.assertFalse(
+            self.env["usage.batch"].search([("source_id", "=", self.source.id)])
+        )
+
+    def test_every_digit_is_kept(self):
+        exact = "12345678901234567890.123456789012345678"
+        body = json.dumps(self._event(1)).replace('"1.5"', exact)
+        self.assertEqual(self._counts(self._post(body)), (1, 0, 0, 0))
+        self.assertEqual(self._quantity(), {"": (exact, 1)})
+
+    # -- refusals ----------------------------------------------------------------------
+
+    def test_keys(self):
+        def post(**headers):
+            return self.url_open(
+                URL, data=b"[]", headers={"Content-Type": "application/json", **headers}
+            )
+
+        self._problem(post(), 401, "missing_key")
+        self._problem(post(Authorization="Bearer nonsense"), 401, "invalid_key")
+        self._problem(post(Authorization="Basic nonsense"), 401, "missing_key")
+        self.key.write({"can_ingest": False})
+        self._problem(self._post([]), 403, "missing_scope")
+
+    def test_bodies_that_cannot_be_read(self):
+        for body, kind, status, code in (
+            ("{", "application/json", 400, "invalid_json"),
+            ('{"events": [NaN]}', "application/json", 400, "invalid_json"),
+            ("[" * 100_000, "application/json", 400, "invalid_json"),
+            (b"\xff\xfe", "application/json", 400, "invalid_json"),
+            (" ", "application/json", 400, "empty_body"),
+            ('"text"', "application/json", 400, "wrong_shape"),
+            ('{"events": 1}', "application/json", 400, "wrong_shape"),
+            ('{"events": [], "x": 1}', "application/json", 400, "wrong_shape"),
+            ("[]", "application/cloudevents+json", 400, "wrong_shape"),
+            ("{}", "application/cloudevents-batch+json", 400, "wrong_shape"),
+            ("a=1", "text/csv", 415, "unsupported_media_type"),
+            ("[]", "application/json; charset=utf-16", 415, "unsupported_charset"),
+            (str([0] * 10_001), "application/json", 413, "too_many_events"),
+        ):
+            with self.subTest(body=body[:20], kind=kind):
+                self._problem(self._post(body, kind), status, code)
+
+    def test_broken_and_bombed_gzip(self):
+        packed = gzip.compress(json.dumps([self._event(1)] * 50).encode())
+        encoded = {"Content-Encoding": "gzip"}
+        self._problem(self._post(packed[:-9], **encoded), 400, "invalid_gzip")
+        self._problem(self._post(b"[]", **encoded), 400, "invalid_gzip")
+        self._problem(
+            self._post(b"[]", **{"Content-Encoding": "br"}), 415, "unsupported_encoding"
+        )
+        bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]", 1)
+        self._problem(self._post(bomb, **encoded), 413, "body_too_large")
+
+    def test_hostile_events_are_held_one_by_one(self):
+        events = [
+            self._event(1, value="1e400"),
+            self._event(2, subject="nul \x00 here"),
+            self._event(3, dimensions={f"d{n}": "x" for n in range(10_000)}),
+            self._event(4, properties={"x": "y" * 1_000_000}),
+            self._event(5, id="'; DROP TABLE usage_store_event; --"),
+            self._event(6, time="0001-01-01T00:00:00+14:00"),
+            self._event(7, time="9999-12-31T23:59:59-14:00"),
+            self._event(8, time="0001-01-01T00:00:00Z"),
+            self._event(9, time="9999-12-31T23:59:59Z"),
+            self._event(10, time="2026-09-15T12:00:00+25:00"),
+            self._event(11, value="9" * 38),
+            self._event(12, value={"a": 1}),
+            self._event(13, id=13),
+            self._event(14, id="x" * 100_000),
+            [],
+            None,
+            self._event(17, properties={"a\x00": "b"}),
+            self._event(18, properties={"p": {"deep": [1.5, None]}, "q": None}),
+        ]
+        text = json.dumps(events).replace('"1e400"', "1e99999999999999999999")
+        response = self._post(text)
+        counts = self._counts(response)
+        held = {r["index"]: r["code"] for r in response.json()["results"]}
+        self.assertEqual(counts, (3, 0, 0, 15), held)
+        self.assertEqual({4, 10, 17} & held.keys(), set())
+        self.assertEqual(held[0], "invalid_value")
+        self.assertEqual(held[5], "invalid_time")
+        self.assertEqual(held[7], "no_period")
+        self.assertEqual(self._counts(self._post(text))[0], 0)
+
+    def test_unknown_parameter_is_refused(self):
+        response = self._post([], query="?result=all")
+        self.assertEqual(
+            self._problem(response, 400, "invalid_parameter")["field"], "result"
+        )
+        self._problem(self._post([], query="?results=x"), 400, "invalid_parameter")

@@ -1,0 +1,196 @@
+"""Requests become rows: every form, every digit, nothing lost."""
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.body import decompress, load_json
+from api.events import EventReader, join_id
+from api.problem import ApiProblem
+from metering.values import EventRow, RejectedRow
+
+READER = EventReader(EventRow, RejectedRow, ["region"])
+MINIMAL = {"id": "1", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z"}
+
+
+def read(document, kind="application/json"):
+    return READER.read(json.dumps(document).encode(), kind).rows
+
+
+def only(**members):
+    [row] = read([MINIMAL | members])
+    return row
+
+
+numbers = st.decimals(allow_nan=False, allow_infinity=False, places=20) | st.integers(
+    -(10**60), 10**60
+).map(Decimal)
+
+
+@given(numbers)
+def test_numbers_keep_every_digit_as_number_and_as_text(number):
+    text = format(number, "f")
+    as_number = json.dumps([MINIMAL]).replace("}", f', "value": {text}}}')
+    [row] = READER.read(as_number.encode(), "application/json").rows
+    assert row.value == number and str(row.value).lower() != "nan"
+    assert only(value=text).value == number
+    assert only(properties={"n": text}).properties["n"] == text
+
+
+@given(
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),
+    st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m))),
+)
+def test_times_are_the_same_instant_in_utc(moment, zone):
+    aware = moment.replace(tzinfo=UTC)
+    assert only(time=aware.astimezone(zone).isoformat()).time == moment
+    assert only(time=moment.isoformat() + "Z").time == moment
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none()
+            | st.booleans()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(max_size=20),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner),
+        ),
+        max_size=5,
+    )
+)
+def test_whatever_is_sent_each_event_is_one_row(documents):
+    rows = read({"events": documents})
+    assert [row.row_number for row in rows] == list(range(1, len(documents) + 1))
+    assert all(row.__class__ in (EventRow, RejectedRow) for row in rows)
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [
+            "application/json",
+            "application/cloudevents+json",
+            "application/cloudevents-batch+json",
+            "application/x-ndjson",
+            "text/plain",
+            "",
+            ";;",
+            "application/json;charset=x",
+        ]
+    ),
+)
+def test_any_bytes_are_rows_or_a_problem(body, kind):
+    try:
+        READER.read(body, kind)
+    except ApiProblem as error:
+        assert error.status in (400, 413, 415, 422) and error.detail
+
+
+@pytest.mark.parametrize(
+    "members, reason",
+    [
+        ({"time": "2026-09-15"}, "invalid_time"),
+        ({"time": "2026-09-15T12:00:00"}, "invalid_time"),
+        ({"time": "2026-09-15T12:00:00+02:00Z"}, "invalid_time"),
+        ({"time": "2026-02-30T12:00:00Z"}, "invalid_time"),
+        ({"time": "2026-09-15T24:30:00Z"}, "invalid_time"),
+        ({"time": "0001-01-01T00:00:00+01:00"}, "invalid_time"),
+        ({"time": "9999-12-31T23:59:59-01:00"}, "invalid_time"),
+        ({"time": 1757937600}, "invalid_time"),
+        ({"time": None}, "missing_field"),
+        ({"id": None}, "missing_field"),
+        ({"subject": ""}, "missing_field"),
+        ({"subject": 4}, "invalid_value"),
+        ({"id": "x" * 513}, "invalid_value"),
+        ({"value": "NaN"}, "invalid_value"),
+        ({"value": "1_000"}, "invalid_value"),
+        ({"value": "１２"}, "invalid_value"),
+        ({"value": "0x10"}, "invalid_value"),
+        ({"value": " 1"}, "invalid_value"),
+        ({"value": "1e400"}, "invalid_value"),
+        ({"value": "1e-400"}, "invalid_value"),
+        ({"value": "1e999999"}, "invalid_value"),
+        ({"value": False}, "invalid_value"),
+        ({"amount": []}, "invalid_value"),
+        ({"currency": "€"}, "invalid_value"),
+        ({"dimensions": {str(n): "x" for n in range(33)}}, "invalid_value"),
+        ({"dimensions": ["x"]}, "invalid_value"),
+        ({"properties": {"x": "y" * 8193}}, "invalid_value"),
+        ({"properties": {"x" * 513: "y"}}, "invalid_value"),
+        ({"properties": {"x": 10**300}}, "invalid_value"),
+        ({"valeu": 1}, "unreadable"),
+    ],
+)
+def test_what_cannot_be_read_says_why(members, reason):
+    row = only(**members)
+    assert (row.__class__, row.reason) == (RejectedRow, reason)
+    assert row.detail.startswith(next(iter(members)))
+    assert json.loads(row.raw) == json.loads(json.dumps(MINIMAL | members))
+
+
+def test_numbers_beyond_decimal_stop_no_other_event():
+    body = json.dumps({"events": [MINIMAL, MINIMAL]})
+    body = body.replace("}", ', "value": 1e9999999999999999999}', 1)
+    first, second = READER.read(body.encode(), "application/json").rows
+    assert (first.reason, second.event_id) == ("invalid_value", "1")
+    assert "1e9999999999999999999" in first.raw
+
+
+def test_cloudevent_data_is_sorted_into_dimensions_and_properties():
+    event = MINIMAL | {
+        "specversion": "1.0",
+        "source": "/a b%",
+        "traceparent": "00-1",
+        "data": {
+            "value": 2,
+            "region": "fr",
+            "host": "vm",
+            "count": 3,
+            "on": True,
+            "none": None,
+            "list": [1, 2],
+            "dimensions": {"tier": "gold"},
+        },
+    }
+    [row] = read([event], "application/cloudevents-batch+json")
+    assert row.event_id == "/a%20b%25 1"
+    assert row.dimensions == {"region": "fr", "tier": "gold"}
+    assert row.properties == {
+        "host": "vm",
+        "count": "3",
+        "on": "true",
+        "list": "[1,2]",
+    }
+    assert (row.value, row.amount) == (Decimal(2), None)
+    [row] = read([event | {"data": "7.50"}], "application/cloudevents-batch+json")
+    assert row.value == Decimal("7.50")
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_no_two_sources_and_ids_share_an_event_id(source, number, other, another):
+    same = join_id(source, number) == join_id(other, another)
+    assert same == ((source, number) == (other, another))
+
+
+@given(st.binary(max_size=1000), st.integers(1, 3))
+def test_gzip_is_undone_within_the_limit(data, members):
+    packed = gzip.compress(data) * members
+    assert decompress(packed, "gzip") == data * members
+    if len(data):
+        with pytest.raises(ApiProblem) as caught:
+            decompress(packed, "gzip", len(data) * members - 1)
+        assert caught.value.status == 413
+    with pytest.raises(ApiProblem):
+        decompress(packed[:-1], "gzip")
+
+
+def test_deeply_nested_and_invalid_json_is_a_value_error():
+    for data in (b"[" * 100_000, b"\xff", b"", b"[1", b"{'a': 1}", b"[Infinity]"):
+        with pytest.raises(ValueError):
+            load_json(data)
