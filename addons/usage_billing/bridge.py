@@ -144,6 +144,35 @@ def _period_vals(subscription, period):
     }
 
 
+def period_begin(subscription, day):
+    """First day of a billing period that is this day or later.
+
+    :param datetime.date day: local
+    :rtype: datetime.date
+    """
+    if day <= subscription.date_start:
+        return subscription.date_start
+    start, end = schedule_of(subscription).dates(day)
+    return start if start == day else end
+
+
+def renewal_after(subscription, day):
+    """First day on which the contract renews, this day or later.
+
+    :param usage.subscription subscription: one, with ``term_months``; without a term
+        it renews with each period
+    :rtype: datetime.date
+    """
+    if not subscription.term_months:
+        return period_begin(subscription, day)
+    start, months = subscription.date_start, 0
+    renewal = start
+    while renewal < day or not months:
+        months += subscription.term_months
+        renewal = rating_periods.add_months(start, months, start.day)
+    return renewal
+
+
 def period_of(record):
     """Value of a stored ``usage.period``.
 
@@ -204,6 +233,25 @@ def charge_of(record):
         minimum_amount=record.minimum_amount,
         prorate=frozenset({"price", "minimum"} if record.prorate else ()),
         zero_usage_due=record.bill_zero,
+    )
+
+
+def tiers_of(records):
+    """Values of tiers in the order of their bounds, the open one last.
+
+    :param records: ``usage.charge.tier`` or ``usage.override.tier``
+    :rtype: tuple[Tier, ...]
+    """
+    return tuple(
+        Tier(
+            tier.up_to,
+            tier.unit_price or ZERO,
+            tier.flat_fee or ZERO,
+            tier.tier_cap,
+        )
+        for tier in records.sorted(
+            lambda tier: (tier.up_to is None, tier.up_to or 0, tier.sequence)
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from babel.dates import format_interval
+from babel.dates import format_date, format_interval
 from babel.numbers import format_decimal
 
 from odoo.tools import babel_locale_parse
@@ -43,6 +43,10 @@ ERRORS = {
     ),
     "not_a_number": _lt("%(name)s is not a number (%(value)s)."),
     "not_positive": _lt("%(name)s must be above zero (%(value)s)."),
+    "override_not_applicable": _lt(
+        "the exception sets %(name)s, which the price model %(model)s has not. Change "
+        "the exception, or limit it to other charges."
+    ),
     "percent_out_of_range": _lt(
         "%(name)s must be between 0 and 100 percent (%(value)s)."
     ),
@@ -122,6 +126,11 @@ def number(env, value):
         format="#,##0" + ("." + "0" * decimals if decimals else ""),
         locale=_locale(env),
     )
+
+
+def day(env, date):
+    """ "1 Oct 2026" in the user's language."""
+    return format_date(date, "d MMM y", locale=_locale(env)) if date else ""
 
 
 def amounts(env, pairs):

@@ -267,7 +267,14 @@ class _Provisioner:
         )
         version = self._create(
             "usage.plan.version",
-            [{"plan_id": plan.id, "valid_from": valid_from, "charge_ids": charges}],
+            [
+                {
+                    "plan_id": plan.id,
+                    "valid_from": valid_from,
+                    "note": self.env._("Charges for what a file brought."),
+                    "charge_ids": charges,
+                }
+            ],
         )
         version.action_approve()
 

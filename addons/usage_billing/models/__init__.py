@@ -4,6 +4,13 @@ from . import usage_plan_version
 from . import usage_charge
 from . import usage_subscription
 from . import usage_subscription_current
+from . import usage_price_move
+from . import usage_price_change
+from . import usage_price_guard
+from . import usage_plan_version_publish
+from . import usage_price_notice
+from . import usage_override
+from . import usage_override_prices
 from . import usage_period
 from . import usage_billing_run
 from . import usage_billing_run_line

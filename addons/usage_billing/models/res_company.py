@@ -9,3 +9,12 @@ class ResCompany(models.Model):
         help="A subscription that a run would bill for more than this is held for a "
         "person to look at. 0: no bound.",
     )
+    usage_second_person = fields.Boolean(
+        string="Two Persons for Prices",
+        help="Who wrote prices does not approve them: another approver does.",
+    )
+    usage_notice_days = fields.Integer(
+        string="Notice of New Prices",
+        help="Days before new prices count during which customers know them. Proposed "
+        "on each new version; 0: nobody is told.",
+    )

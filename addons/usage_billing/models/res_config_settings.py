@@ -14,6 +14,13 @@ class ResConfigSettings(models.TransientModel):
         currency_field="usage_currency_id",
     )
 
+    usage_second_person = fields.Boolean(
+        related="company_id.usage_second_person", readonly=False
+    )
+    usage_notice_days = fields.Integer(
+        related="company_id.usage_notice_days", readonly=False
+    )
+
     usage_has_sample = fields.Boolean(compute="_compute_usage_has_sample")
 
     @api.depends("company_id")

@@ -210,7 +210,7 @@ class UsageCharge(models.Model):
         return charges
 
     def write(self, vals):
-        if vals.keys() - {"sequence"}:
+        if self._touches_price(vals):
             self.version_id._check_editable()
         return super().write(vals)
 

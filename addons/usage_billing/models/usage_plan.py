@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .usage_plan_version import RELEASED
+
 
 class UsagePlan(models.Model):
     """A price catalogue entry: what customers subscribe to.
@@ -112,21 +114,32 @@ class UsagePlan(models.Model):
             "context": {"default_plan_id": self.id},
         }
 
+    def action_new_version(self):
+        """A draft made from the version in force."""
+        self.ensure_one()
+        return self.current_version_id.action_new_version()
+
+    def action_correct(self):
+        """A draft that corrects the version in force, see ``usage.plan.version``."""
+        self.ensure_one()
+        return self.current_version_id.action_correct()
+
     # ------------------------------------------------------------------
     # business
     # ------------------------------------------------------------------
     def _get_version_at(self, date):
         """Version that prices a period beginning on this local date.
 
-        The latest one that is no draft and valid from that date or earlier; a
-        retired version still prices the periods it was in force for.
+        The latest one released to everybody and valid from that date or earlier; a
+        retired version still prices the periods it was in force for. A correction
+        wins over the version it corrects where both begin on the same day.
 
         :param datetime.date date: first local day of the period
         :return: a ``usage.plan.version``, empty when the plan has none yet
         """
         self.ensure_one()
         candidates = self.version_ids.filtered(
-            lambda version: version.state != "draft" and version.valid_from <= date
+            lambda version: version.state in RELEASED and version.valid_from <= date
         )
         return candidates.sorted(lambda version: (version.valid_from, version.number))[
             -1:
@@ -137,20 +150,20 @@ class UsagePlan(models.Model):
         today = fields.Date.context_today(self)
         for plan in self:
             current = plan._get_version_at(today)
-            for version in plan.version_ids.filtered(lambda v: v.state != "draft"):
+            for version in plan.version_ids.filtered(lambda v: v.state in RELEASED):
                 if version == current:
                     version._set_state("active")
                 elif version.valid_from <= today:
                     version._set_state("retired")
                 else:
-                    version._set_state("approved")
+                    version._set_state("scheduled")
 
     @api.model
     def _cron_update_versions(self):
-        """Daily: a version approved for today becomes the one in force."""
+        """Daily: a version scheduled for today becomes the one in force."""
         due = self.env["usage.plan.version"].search(
             [
-                ("state", "=", "approved"),
+                ("state", "=", "scheduled"),
                 ("valid_from", "<=", fields.Date.context_today(self)),
             ]
         )

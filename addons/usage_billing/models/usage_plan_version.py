@@ -6,18 +6,31 @@ from ..bridge import check_charge
 
 VERSION_STATES = [
     ("draft", "Draft"),
+    ("simulated", "Simulated"),
     ("approved", "Approved"),
+    ("scheduled", "Scheduled"),
     ("active", "Active"),
     ("retired", "Retired"),
 ]
+
+#: states in which prices may still be written
+EDITABLE = ("draft", "simulated")
+
+#: states in which a version prices the periods of everybody on the plan
+RELEASED = ("scheduled", "active", "retired")
 
 
 class UsagePlanVersion(models.Model):
     """The prices of a plan from a date on.
 
-    A version is written while it is a draft; once approved its charges are frozen,
-    and once something was billed with it, it can never go back to draft: a change
-    of price is another version.
+    draft -> simulated -> approved -> scheduled -> active -> retired
+
+    A version is written while it is a draft; "simulated" says that somebody looked at
+    its impact and nothing changed since. Once approved its prices are frozen, by the
+    model and by the database. "Approved" means agreed but only for some: the pilot
+    group, or the subscriptions it is reserved to; released to everybody it is
+    scheduled, then active, then retired. Once something was billed with it, it never
+    goes back to draft: a change of price is another version.
     """
 
     _name = "usage.plan.version"
@@ -48,9 +61,32 @@ class UsagePlanVersion(models.Model):
         tracking=True,
         index=True,
     )
+    is_editable = fields.Boolean(compute="_compute_is_editable")
     charge_ids = fields.One2many("usage.charge", "version_id", copy=True)
     charge_count = fields.Integer(compute="_compute_charge_count")
-    note = fields.Text(help="Why this version exists, for the person who approves it.")
+    based_on_id = fields.Many2one(
+        "usage.plan.version",
+        string="Replaces",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="The version this one was made from.",
+    )
+    is_correction = fields.Boolean(
+        string="Corrects Past Prices",
+        readonly=True,
+        copy=False,
+        help="The version it replaces was wrong: this one counts from its first day "
+        "even where the other one began on the same day, and what was billed since is "
+        "put right.",
+    )
+    note = fields.Text(
+        string="Reason",
+        copy=False,
+        help="Why the prices change. It stands in the change log beside each price, "
+        "and the person who approves reads it.",
+    )
     approved_by_id = fields.Many2one("res.users", readonly=True, copy=False)
     approved_at = fields.Datetime(readonly=True, copy=False)
     is_used = fields.Boolean(
@@ -75,6 +111,11 @@ class UsagePlanVersion(models.Model):
                 number=version.number,
                 date=format_date(self.env, version.valid_from),
             )
+
+    @api.depends("state")
+    def _compute_is_editable(self):
+        for version in self:
+            version.is_editable = version.state in EDITABLE
 
     @api.depends("charge_ids")
     def _compute_charge_count(self):
@@ -102,12 +143,14 @@ class UsagePlanVersion(models.Model):
     # ------------------------------------------------------------------
     @api.constrains("valid_from", "state")
     def _check_valid_from(self):
-        for version in self.filtered(lambda version: version.state != "draft"):
+        """Two versions for everybody cannot begin on one day, unless one corrects."""
+        for version in self.filtered(lambda version: version.state in RELEASED):
             twin = version.plan_id.version_ids.filtered(
                 lambda other, version=version: (
                     other != version
-                    and other.state != "draft"
+                    and other.state in RELEASED
                     and other.valid_from == version.valid_from
+                    and not (version.is_correction or other.is_correction)
                 )
             )
             if twin:
@@ -140,9 +183,13 @@ class UsagePlanVersion(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        if {"valid_from", "plan_id"} & vals.keys():
+        if self._get_frozen_fields() & vals.keys():
             self._check_editable()
         return super().write(vals)
+
+    def _get_frozen_fields(self):
+        """Fields that cannot change after approval, besides the charges themselves."""
+        return {"valid_from", "plan_id", "note"}
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_approved(self):
@@ -152,26 +199,20 @@ class UsagePlanVersion(models.Model):
     # actions
     # ------------------------------------------------------------------
     def action_approve(self):
-        """Freeze the prices; from ``valid_from`` on they are in force."""
+        """Freeze the prices and publish them; see ``_publish``."""
         self._check_approver()
-        for version in self.filtered(lambda version: version.state == "draft"):
-            if not version.charge_ids:
-                raise UserError(
-                    self.env._(
-                        "%(version)s has no charge. Add at least one before approving.",
-                        version=version.display_name,
-                    )
-                )
-            for charge in version.charge_ids:
-                check_charge(charge)
+        for version in self.filtered(lambda version: version.state in EDITABLE):
+            version._check_ready()
+            version._log_prices()
             version._set_state("approved")
+            version._publish()
         self.plan_id._update_version_states()
         return True
 
     def action_draft(self):
         """Reopen a version nothing was billed with."""
         self._check_approver()
-        for version in self:
+        for version in self.filtered(lambda version: version.state != "draft"):
             if version.is_used:
                 raise UserError(
                     self.env._(
@@ -180,6 +221,7 @@ class UsagePlanVersion(models.Model):
                         version=version.display_name,
                     )
                 )
+            version._unpublish()
             version._set_state("draft")
         self.plan_id._update_version_states()
         return True
@@ -187,7 +229,27 @@ class UsagePlanVersion(models.Model):
     def action_new_version(self):
         """Copy this version into a draft that can be changed."""
         self.ensure_one()
-        version = self.copy({"valid_from": fields.Date.context_today(self)})
+        return self._open_copy({"valid_from": fields.Date.context_today(self)})
+
+    def action_correct(self):
+        """Copy this version into a draft that puts last month's prices right.
+
+        Journey: the wrong price is found after the month was billed. The draft counts
+        from the first day of last month, or from this version's own first day if that
+        is later.
+        """
+        self.ensure_one()
+        today = fields.Date.context_today(self)
+        last_month = fields.Date.subtract(today.replace(day=1), months=1)
+        return self._open_copy(
+            {
+                "valid_from": max(last_month, self.valid_from),
+                "is_correction": True,
+            }
+        )
+
+    def _open_copy(self, vals):
+        version = self.copy({"based_on_id": self.id, **vals})
         return {
             "type": "ir.actions.act_window",
             "res_model": "usage.plan.version",
@@ -198,6 +260,51 @@ class UsagePlanVersion(models.Model):
     # ------------------------------------------------------------------
     # business
     # ------------------------------------------------------------------
+    def _check_ready(self):
+        """Refuse to approve what could not be billed or was not explained.
+
+        :raise UserError: no charge, no reason, or approved by who made it
+        :raise ValidationError: a charge that the core cannot rate
+        """
+        self.ensure_one()
+        if not self.charge_ids:
+            raise UserError(
+                self.env._(
+                    "%(version)s has no charge. Add at least one before approving.",
+                    version=self.display_name,
+                )
+            )
+        for charge in self.charge_ids:
+            check_charge(charge)
+        self._check_reason()
+        self._check_second_person()
+
+    def _check_reason(self):
+        """A change of prices says why; the first prices of a plan need no reason."""
+        if self._get_predecessor() and not (self.note or "").strip():
+            raise UserError(
+                self.env._(
+                    "Say why the prices change before approving %(version)s: fill in "
+                    "its reason. It stays in the change log.",
+                    version=self.display_name,
+                )
+            )
+
+    def _check_second_person(self):
+        """Where the company wants two persons, the author does not approve."""
+        if not self.company_id.usage_second_person or self.env.user._is_superuser():
+            return
+        authors = self.create_uid | self.charge_ids.create_uid
+        authors |= self.charge_ids.write_uid | self.charge_ids.tier_ids.write_uid
+        if self.env.user in authors:
+            raise UserError(
+                self.env._(
+                    "%(version)s was prepared by you. Prices are approved by a second "
+                    "person: ask another approver.",
+                    version=self.display_name,
+                )
+            )
+
     def _check_approver(self):
         if not (
             self.env.su
@@ -211,7 +318,8 @@ class UsagePlanVersion(models.Model):
             )
 
     def _check_editable(self):
-        for version in self.filtered(lambda version: version.state != "draft"):
+        """Refuse to write frozen prices; writing simulated ones makes them a draft."""
+        for version in self.filtered(lambda version: version.state not in EDITABLE):
             raise UserError(
                 self.env._(
                     "%(version)s is approved: its prices cannot change. Create a new "
@@ -219,10 +327,23 @@ class UsagePlanVersion(models.Model):
                     version=version.display_name,
                 )
             )
+        self._set_state("draft")
+
+    def _get_predecessor(self):
+        """The version whose prices this one replaces, empty for the first."""
+        self.ensure_one()
+        if self.based_on_id.plan_id == self.plan_id:
+            return self.based_on_id
+        return self.plan_id.version_ids.filtered(
+            lambda other: other.state in RELEASED and other.number < self.number
+        ).sorted("number")[-1:]
 
     def _set_state(self, state):
         """The one place where a version changes state; harmless when already there."""
-        for version in self.filtered(lambda version: version.state != state):
+        moving = self.filtered(lambda version: version.state != state)
+        # prices are written before the state freezes them, and the other way round
+        moving.env.flush_all()
+        for version in moving:
             vals = {"state": state}
             if state == "approved":
                 vals.update(
@@ -231,3 +352,4 @@ class UsagePlanVersion(models.Model):
             elif state == "draft":
                 vals.update(approved_by_id=False, approved_at=False)
             version.write(vals)
+        moving.flush_recordset(["state"])

@@ -287,7 +287,9 @@ class TestBillingRun(UsageCase):
         subscription = self._create_subscription(self.plan)
         self._add_usage(subscription, "api", 100)
         self._bill()
-        version = self.plan.version_ids.copy({"valid_from": "2026-08-01"})
+        version = self.plan.version_ids.copy(
+            {"valid_from": "2026-08-01", "note": "Costs rose"}
+        )
         version.charge_ids.filtered("tier_ids").tier_ids[0].unit_price = "5"
         version.action_approve()
         self._add_usage(subscription, "api", 100)

@@ -71,7 +71,7 @@ class TestUsageCatalogue(UsageCase):
     def test_a_period_takes_the_version_in_force_on_its_first_day(self):
         plan = self._create_plan([FEE])
         first = plan.version_ids
-        second = first.copy({"valid_from": "2026-10-01"})
+        second = first.copy({"valid_from": "2026-10-01", "note": "Costs rose"})
         second.charge_ids.unit_price = "20"
         second.action_approve()
         self.assertEqual(second.number, 2)
@@ -84,7 +84,9 @@ class TestUsageCatalogue(UsageCase):
 
     def test_two_versions_cannot_begin_on_one_day(self):
         plan = self._create_plan([FEE])
-        twin = plan.version_ids.copy({"valid_from": plan.version_ids.valid_from})
+        twin = plan.version_ids.copy(
+            {"valid_from": plan.version_ids.valid_from, "note": "Twice"}
+        )
         with self.assertRaises(ValidationError):
             twin.action_approve()
 

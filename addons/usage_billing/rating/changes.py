@@ -1,0 +1,101 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""What differs between two price lists, charge by charge, as plain data.
+
+A price list is a mapping of charge key to its terms; terms are a mapping of names to
+plain values (Decimal, text, bool, None) or, for tables such as tiers, to a tuple of
+rows, each a mapping. The add-on turns records into terms and changes into sentences.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .rounding import divide
+
+ADDED, REMOVED, CHANGED = "added", "removed", "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class TermChange:
+    """One term that is not what it was.
+
+    name: of the term; row: bound that names the row of a table, None for a plain term
+    old, new: plain values; None where there was or is nothing
+    in_table: the term is a column of this table
+    """
+
+    name: str
+    old: object
+    new: object
+    in_table: str | None = None
+    row: object = None
+
+    @property
+    def percent(self):
+        """Change of a number in percent of the old one, or None."""
+        if not (isinstance(self.old, Decimal) and isinstance(self.new, Decimal)):
+            return None
+        if not self.old:
+            return None
+        return divide((self.new - self.old) * 100, self.old)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeChange:
+    """key: of the charge; kind: added, removed or changed; terms: what moved"""
+
+    key: str
+    kind: str
+    terms: tuple[TermChange, ...]
+
+
+def compare(before, after):
+    """Changes from one price list to another, in the order of the new one.
+
+    >>> [change] = compare({"api": {"price": 1}}, {"api": {"price": 2}})
+    >>> change.kind, change.terms[0].old, change.terms[0].new
+    ('changed', 1, 2)
+
+    :param Mapping before, after: {charge key: {term: value}}
+    :rtype: tuple[ChargeChange, ...]
+    """
+    changes = []
+    for key, terms in after.items():
+        old = before.get(key)
+        kind = ADDED if old is None else CHANGED
+        found = tuple(_terms(old or {}, terms))
+        if found or kind == ADDED:
+            changes.append(ChargeChange(key, kind, found))
+    for key, terms in before.items():
+        if key not in after:
+            changes.append(ChargeChange(key, REMOVED, tuple(_terms(terms, {}))))
+    return tuple(changes)
+
+
+def _terms(old, new):
+    names = list(new) + [name for name in old if name not in new]
+    for name in names:
+        was, now = old.get(name), new.get(name)
+        if isinstance(was, tuple) or isinstance(now, tuple):
+            yield from _rows(name, was or (), now or ())
+        elif was != now:
+            yield TermChange(name, was, now)
+
+
+def _rows(table, old, new):
+    """Rows are the same one when they have the same bound, else the same place."""
+    was, now = _by_bound(old), _by_bound(new)
+    for bound in list(now) + [bound for bound in was if bound not in now]:
+        before, after = was.get(bound, {}), now.get(bound, {})
+        for name in list(after) + [name for name in before if name not in after]:
+            if before.get(name) != after.get(name):
+                yield TermChange(
+                    name, before.get(name), after.get(name), in_table=table, row=bound
+                )
+
+
+def _by_bound(rows):
+    """Rows by what names them: the upper bound if it is unique, else the place."""
+    bounds = [row.get("up_to") for row in rows]
+    if rows and "up_to" in rows[0] and len(set(bounds)) == len(bounds):
+        return dict(zip(bounds, rows, strict=True))
+    return {number: row for number, row in enumerate(rows, 1)}
