@@ -70,7 +70,8 @@ class Store:
             source_id=source.id,
             received_at=batch.received_at,
             first_row=batch.rows_read,
-            time_keyed=source.identity_mode == "time_keyed",
+            mode=source._get_key_mode(),
+            id_tolerance=source.id_tolerance_min * 60_000_000,
             latest=latest,
             report=report,
         )

@@ -2,122 +2,82 @@
 
 How a chunk of rows goes in
     1. a route for each distinct (type, subject, dimensions): subscription, periods
-    2. per row: identity, period by time, encoding; what does not fit is held
-    3. identities go straight into the registry by COPY; only when one is there already
-       is that undone and the way through a staging table taken, which tells the new
-    4. the new rows go by COPY into the tables of their months
-    5. rollups are added up from the new rows and written at the end
+    2. per row: key, period by time, encoding (:mod:`.prepare`); what does not fit is
+       held
+    3. rows go by COPY straight into the registry and the tables of their months; the
+       unique indexes there are what decides. Only when one of them objects is that
+       undone: then the rows are compared with what is stored, and the new ones go in.
+       A source that repeated itself lately is compared first
+    4. rollups are added up from the new rows and written at the end
 """
 
-from collections import defaultdict
-from contextlib import contextmanager, suppress
-from decimal import Decimal, localcontext
+from bisect import bisect_left
+from contextlib import contextmanager
+from decimal import localcontext
 from io import BytesIO
-from itertools import compress, islice
+from itertools import islice
 from operator import itemgetter
 from struct import Struct
 
 import psycopg2.errors
 
 from . import copybin, schema
-from .jsonform import event_to_json, properties_to_json
-from .keys import event_key, identity_function, payload_bytes, payload_hash
+from .jsonform import event_to_json
+from .keys import identity_function, key_function
+from .known import Known
+from .prepare import fingerprint, naive, prepare, route_keys, shows, values_of
 from .rollups import Additions
-from .routing import (
-    EPOCH,
-    EXACT,
-    OPEN_END,
-    Router,
-    from_microseconds,
-    to_microseconds,
-)
+from .routing import EXACT, OPEN_END, Router, to_microseconds
 from .store import BatchSpec, HeldRow
 from .values import AppendResult, EventRow, RejectedRow, RowOutcome
 
 #: Rollup rows kept in memory before they are written.
 ROLLUPS_KEPT = 200_000
+#: Routes a process keeps of one source.
+ROUTES_KEPT = 100_000
 
-_EVENT_COLUMNS = (
-    "key, time, payload_hash, id, row_number, event_id, value, amount, currency,"
-    " properties, company_id, source_id, batch_id, subscription_id, period_id,"
-    " dimset_id, type, subject, kind, received_at"
+_FACT_COLUMNS = (
+    "key, time, payload_hash, id, route_id, row_number, event_id, value, amount,"
+    " properties"
 )
-_event_head = Struct(">hi16siqi8siqiii").pack
+_fact_head = Struct(">hi16siqi8siqiiiii").pack
 _identity_row = Struct(">hi16si8siq").pack
-_shared_numbers = Struct(">iiiiiiiiiiii").pack
-_USAGE = copybin.data(b"u")
-_NOTHING_OPTIONAL = copybin.NULL * 3
-_type_of = itemgetter(1)
-_subject_of = itemgetter(2)
-_time_of = itemgetter(3)
-_dimensions_of = itemgetter(7)
-
-
-class Held(Exception):
-    """A row that cannot be stored: reason code and detail."""
-
-
-class Prepared:
-    """Rows of a chunk, matched and encoded.
-
-    events, contents, times: parallel to the rows; encoded event, payload hash,
-        microseconds; None for rows that failed
-    identities: encoded rows for the registry, of unique rows only
-    seen: unique key -> index of the first row that shows it
-    repeated: (index, index of the first row with the same key, key)
-    known: unique key -> payload hash, of events stored by earlier appends
-    failures: (index, reason, detail)
-    """
-
-    __slots__ = (
-        "contents",
-        "events",
-        "failures",
-        "identities",
-        "known",
-        "repeated",
-        "seen",
-        "times",
-    )
-
-    def __init__(self, size):
-        self.events = [None] * size
-        self.contents = [None] * size
-        self.times = [None] * size
-        self.identities = []
-        self.seen = {}
-        self.known = {}
-        self.repeated = []
-        self.failures = []
+#: Where the key stands in an encoded fact: after the two lengths.
+_KEY_AT = 6
 
 
 class Append:
     """One append: what is kept from chunk to chunk.
 
     :param PostgresStore store: gives cursor, catalogue, quarantine and month tables
+    :param Router router: of earlier appends of the source, if there is one
     """
 
-    def __init__(self, store, batch: BatchSpec):
+    def __init__(self, store, batch: BatchSpec, router=None):
         self.store = store
         self.cursor = store.cursor
         self.batch = batch
         self.result = AppendResult()
-        latest = OPEN_END if batch.latest is None else to_microseconds(batch.latest)
-        self.router = Router(
-            store.catalogue, batch.source_id, latest, self._encode_shared
+        self.router = router or Router(
+            store.catalogue, batch.company_id, batch.source_id
         )
-        self.identity = identity_function(batch.company_id, batch.source_id)
-        self.received = copybin.int8(to_microseconds(batch.received_at))
-        self.dimsets = {}
+        self.router.latest = (
+            OPEN_END if batch.latest is None else to_microseconds(batch.latest)
+        )
+        self.identity_of = identity_function(batch.company_id, batch.source_id)
+        self.key_of = key_function(
+            batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
+        )
+        self.known = Known(self.cursor, strict=batch.mode == "strict")
         self.additions = Additions()
-        self.months = set()
-        self.resent = False
         self.ordinal = (batch.id << 31) + batch.first_row
 
     def run(self, rows, chunk):
         """:rtype: AppendResult"""
         iterator = iter(rows)
         while taken := list(islice(iterator, chunk)):
+            if len(self.router.routes) > ROUTES_KEPT:
+                self.router.forget()
             self._take(taken)
         self.additions.write(self.cursor, self.batch.received_at)
         self.result.outcomes.sort(key=itemgetter(0))
@@ -127,384 +87,183 @@ class Append:
 
     def _take(self, taken):
         self.result.rows += len(taken)
-        rejected = [row for row in taken if row.__class__ is RejectedRow]
         rows = taken
-        if rejected:
+        held = [_held_as_received(row) for row in taken if row.__class__ is RejectedRow]
+        if held:
             rows = [row for row in taken if row.__class__ is not RejectedRow]
-        held = [_held_as_received(row) for row in rejected]
         if rows:
-            rows, newest = _naive(rows)
-            keys = _route_keys(rows)
-            self._build_routes(keys, newest)
-            prepared = Prepared(len(rows))
-            self._prepare(rows, keys, prepared)
+            rows, newest = naive(rows)
+            routes = self._routes(rows, newest)
+            prepared = prepare(rows, routes, self.key_of)
+            self._number_routes()
+            buckets = self.router.take_buckets()
             if prepared.failures:
-                held += self._hold_unless_known(rows, keys, prepared.failures)
-            old = self._register(rows, prepared, held)
-            self._store(rows, prepared, old, held)
-            self._take_repeated(rows, prepared, held)
+                held += self._hold_unless_known(rows, routes, prepared.failures)
+            same = self._store(prepared)
+            self.ordinal += len(rows)
+            self._count_known(rows, routes, prepared, same, held)
+            if self.batch.rollups:
+                self._add_up(rows, prepared, buckets, same)
         if held:
             self._hold(held)
 
-    def _build_routes(self, keys, newest):
-        """Make the routes that are missing; ``newest`` is the latest time, or None."""
+    def _routes(self, rows, newest):
+        """The route of each row; ``newest`` is the latest time, or None."""
         router = self.router
+        keys = route_keys(rows, router.dimension_numbers)
         missing = router.missing(keys)
         if newest is not None:
             # It may drop routes, when periods beyond the known ones are needed.
             router.load(missing, min(to_microseconds(newest), router.latest))
             missing = router.missing(keys)
-        if not missing:
-            return
-        wanted = router.dimensions(missing)
-        self.dimsets.update(
-            self.store.dimset_ids(
-                {text: wanted[text] for text in wanted.keys() - self.dimsets.keys()}
+        if missing:
+            wanted = router.dimensions(missing)
+            router.dimsets.update(
+                self.store.dimset_ids(
+                    {t: wanted[t] for t in wanted.keys() - router.dimsets.keys()}
+                )
             )
-        )
-        for key in missing:
-            router.build(key, self.dimsets.__getitem__)
+            for key in missing:
+                router.build(key, router.dimsets.__getitem__)
+        return list(map(router.routes.__getitem__, keys))
 
-    def _encode_shared(self, route, segment):
-        """Encode once what all rows of a segment share: the last columns."""
-        batch = self.batch
-        etype, subject, _items = route.key
-        numbers = (
-            batch.company_id,
-            batch.source_id,
-            batch.id,
-            segment.subscription_id,
-            segment.period_id,
-            route.dimset_id,
-        )
-        segment.tail = (
-            _shared_numbers(*(part for number in numbers for part in (4, number)))
-            + copybin.text(etype)
-            + copybin.text(subject)
-            + _USAGE
-            + self.received
-        )
-        segment.plain_tail = _NOTHING_OPTIONAL + segment.tail
+    def _number_routes(self):
+        slots, self.router.unnumbered = self.router.unnumbered, []
+        if slots:
+            numbers = self.store.route_ids([slot.key for slot in slots])
+            for slot in slots:
+                slot.number = numbers[slot.key]
 
-    def _prepare(self, rows, keys, prepared):
-        """Match and encode each row; the loop that decides how fast an import is."""
-        route_of = self.router.routes.__getitem__
-        identity_of, number_of, ordinal = self.identity, copybin.number, self.ordinal
-        time_keyed = self.batch.time_keyed
-        events, contents, times = prepared.events, prepared.contents, prepared.times
-        first_seen = prepared.seen.setdefault
-        add_identity = prepared.identities.append
-        for index, row in enumerate(rows):
-            event_id, _, _, time, value, amount, currency, _, properties, number = row
-            route = route_of(keys[index])
+    # -- writing ---------------------------------------------------------------------
+
+    def _store(self, prepared):
+        """Write the rows that are new, whatever others do at the same time.
+
+        :return: index -> whether the content is the same, of rows stored before
+        :rtype: dict[int, bool]
+        :raise SerializationFailure: the transaction cannot see the events that stand in
+            its way (REPEATABLE READ): it must begin again
+        """
+        router = self.router
+        same = self.known.among(prepared) if router.resends else {}
+        while len(same) < len(prepared.first) + len(prepared.repeated):
             try:
-                if not event_id or time is None:
-                    raise Held("missing_field", _missing(row))
-                delta = time - EPOCH
-                microseconds = (
-                    delta.days * 86_400 + delta.seconds
-                ) * 1_000_000 + delta.microseconds
-                if not route.low <= microseconds < route.high:
-                    reason = route.move(microseconds)
-                    if reason:
-                        raise Held(reason, "")
-                segment = route.segment
-                raw_id, identity = identity_of(event_id)
-                value_text, value_bytes = number_of(value)
-                if value is None and segment.needs_value:
-                    raise Held("missing_field", "value")
-                if amount is None and currency is None and not properties:
-                    rest_text, rest = "", segment.plain_tail
-                else:
-                    rest_text, rest = optional_fields(amount, currency, properties)
-                    rest += segment.tail
-                if segment.is_strict or currency is not None:
-                    _check_meters(segment, row)
-            except Held as error:
-                prepared.failures.append((index, *error.args))
-                continue
-            except (ValueError, ArithmeticError) as error:
-                prepared.failures.append((index, "invalid_value", str(error)))
-                continue
-            content = payload_hash(
-                f"{route.payload}{microseconds}|{value_text}|{rest_text}"
-            )
-            key = event_key(microseconds, identity)
-            unique = key if time_keyed else identity
-            contents[index] = content
-            times[index] = microseconds
-            if first_seen(unique, index) != index:
-                prepared.repeated.append((index, prepared.seen[unique], unique))
-                continue
-            ordinal += 1
-            events[index] = (
-                _event_head(
-                    20, 16, key, 8, microseconds, 8, content, 8, ordinal, 4, number,
-                    len(raw_id),
-                )
-                + raw_id
-                + value_bytes
-                + rest
+                with self._savepoint():
+                    self._write(prepared, same)
+                break
+            except psycopg2.errors.UniqueViolation as error:
+                found = self.known.among(prepared)
+                if len(found) == len(same):
+                    raise psycopg2.errors.SerializationFailure(
+                        "events stored by another transaction meanwhile"
+                    ) from error
+                same = found
+        router.resends = bool(same)
+        return same
+
+    def _write(self, prepared, same):
+        """COPY registry and facts; rows are sorted by key, so that indexes grow at one
+        end and a month's rows stand together.
+        """
+        entries, ordinal = prepared.entries, self.ordinal
+        indexes = prepared.first.values()
+        if same:
+            indexes = [index for index in indexes if index not in same]
+        if self.batch.mode == "strict":
+            uniques = prepared.uniques
+            self._copy(
+                "usage_store_identity (identity, payload_hash, time)",
+                [
+                    _identity_row(
+                        3, 16, uniques[index], 8, entries[index][2], 8,
+                        entries[index][1],
+                    )
+                    for index in indexes
+                ],
             )  # fmt: skip
-            add_identity(_identity_row(3, 16, identity, 8, content, 8, microseconds))
-            route.put(index)
-        self.ordinal = ordinal
+        facts = [
+            _fact_head(
+                10, 16, key, 8, microseconds, 8, content, 8, ordinal + index + 1, 4,
+                slot.number, 4, number, len(raw_id),
+            ) + raw_id + value + rest
+            for index, (key, microseconds, content, slot, number, raw_id, value, rest)
+            in [(index, entries[index]) for index in indexes]
+        ]  # fmt: skip
+        facts.sort()
+        for month, low, high in self._months(facts):
+            self._copy(f"{schema.leaf(month)} ({_FACT_COLUMNS})", facts[low:high])
 
-    # -- identity --------------------------------------------------------------------
+    def _months(self, facts):
+        """Cut sorted facts by month, and make the tables that are missing.
 
-    def _register(self, rows, prepared, held):
-        """Find the rows that are new, and make sure they stay the only ones.
-
-        :return: indexes of rows that are not new
-        :rtype: set[int]
+        :return: list of (month, first position, position after the last)
         """
-        old = set()
-        if not prepared.seen:
-            return old
-        known = self._known(prepared)
-        self.resent = bool(known)
-        self.result.accepted += len(prepared.seen)
-        self._take_all_known(rows, prepared, known, old, held)
-        return old
+        cuts, low = [], 0
+        while low < len(facts):
+            month = schema.month_of_key(facts[low][_KEY_AT:])
+            end = facts[low][:_KEY_AT] + schema.first_key(schema.month_after(month))
+            high = bisect_left(facts, end, low)
+            cuts.append((month, low, high))
+            low = high
+        new = {month for month, _low, _high in cuts} - self.router.months
+        missing = new and schema.missing_leaves(self.cursor, new)
+        if missing:
+            with self.store.partition_cursor() as cursor:
+                schema.create_leaves(cursor, missing)
+        self.router.months |= new
+        return cuts
 
-    def _known(self, prepared):
-        """Register the rows' identities.
+    # -- rows that are known, rows that are held ---------------------------------------
 
-        :return: those that exist: unique key -> payload hash of the event stored
-        """
-        if self.batch.time_keyed:
-            # Their place in the month's table is their registry: see _store().
-            return self._existing_keys(prepared) if self.resent else {}
-        if self.resent:
-            return self._stage_identities(prepared)
-        try:
-            with self._savepoint():
-                self._copy(
-                    "usage_store_identity (identity, payload_hash, time)",
-                    prepared.identities,
-                )
-        except psycopg2.errors.UniqueViolation:
-            return self._stage_identities(prepared)
-        return {}
+    def _count_known(self, rows, routes, prepared, same, held):
+        """Count what is new, duplicate or in conflict."""
+        result, first = self.result, prepared.first
+        repeated = dict(prepared.repeated)
+        known = sum(1 for index in same if index not in repeated)
+        result.accepted += len(first) - known
+        for index, is_same in same.items():
+            self._count_row(rows[index], routes[index], is_same, held)
+        entries = prepared.entries
+        for index, unique in prepared.repeated:
+            if index not in same:
+                is_same = entries[index][2] == entries[first[unique]][2]
+                self._count_row(rows[index], routes[index], is_same, held)
 
-    def _take_repeated(self, rows, prepared, held):
-        """Compare rows with the same key inside the chunk with the event that stays.
-
-        That is the one stored before, else the first of them.
-        """
-        for index, first, unique in prepared.repeated:
-            content = prepared.known.get(unique, prepared.contents[first])
-            self._take_known(rows, prepared, index, content, held)
-
-    def _take_all_known(self, rows, prepared, known, old, held):
-        """Take rows out of the new ones.
-
-        :param dict known: unique key -> payload hash of the event stored earlier
-        """
-        self.result.accepted -= len(known)
-        prepared.known.update(known)
-        for key, content in known.items():
-            index = prepared.seen.pop(key)
-            old.add(index)
-            self._take_known(rows, prepared, index, content, held)
-
-    def _take_known(self, rows, prepared, index, content, held):
-        """Count a row whose identity exists: a duplicate, or a conflict to hold."""
-        if prepared.contents[index] == content:
-            self._count_duplicate(rows[index])
-        else:
-            held.append(self._held_event(rows[index], "conflict", ""))
-
-    def _count_duplicate(self, row):
+    def _count_row(self, row, route, is_same, held):
+        """Count a row whose event exists: a duplicate, or a conflict to hold."""
+        if not is_same:
+            held.append(self._held_event(row, route, "conflict", ""))
+            return
         self.result.duplicate += 1
         if self.batch.report:
             self.result.outcomes.append(RowOutcome(row[9], "duplicate"))
 
-    def _stage_identities(self, prepared):
-        """Register identities of which some may exist.
-
-        :return: those that exist: identity -> payload hash
-        """
-        cursor = self.cursor
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS usage_stage_identity"
-            " (LIKE usage_store_identity) ON COMMIT DROP; TRUNCATE usage_stage_identity"
-        )
-        self._copy(
-            "usage_stage_identity (identity, payload_hash, time)", prepared.identities
-        )
-        cursor.execute(
-            "WITH added AS ("
-            "   INSERT INTO usage_store_identity (identity, payload_hash, time)"
-            "   SELECT identity, payload_hash, time FROM usage_stage_identity"
-            "   ORDER BY identity ON CONFLICT (identity) DO NOTHING RETURNING identity)"
-            " DELETE FROM usage_stage_identity s USING added a"
-            " WHERE s.identity = a.identity"
-        )
-        cursor.execute(
-            "SELECT i.identity, i.payload_hash FROM usage_store_identity i"
-            " JOIN usage_stage_identity s ON s.identity = i.identity"
-        )
-        return _known_rows(cursor)
-
-    def _existing_keys(self, prepared):
-        """Of a source with time-keyed ids: the events that the months hold already.
-
-        :return: key -> payload hash
-        """
-        times = [prepared.times[index] for index in prepared.seen.values()]
-        self.cursor.execute(
-            "SELECT e.key, e.payload_hash FROM unnest(%s::uuid[]) AS k(key)"
-            " JOIN usage_store_event e ON e.key = k.key"
-            " AND e.time >= %s AND e.time <= %s",
-            [
-                [key.hex() for key in prepared.seen],
-                from_microseconds(min(times)),
-                from_microseconds(max(times)),
-            ],
-        )
-        return _known_rows(self.cursor)
-
-    def _hold_unless_known(self, rows, keys, failures):
+    def _hold_unless_known(self, rows, routes, failures):
         """Hold rows that cannot be matched, but not those stored earlier.
 
         A re-sent event stays a duplicate when its meter was archived meanwhile.
 
         :return: list[HeldRow]
         """
-        fingerprints = {
-            index: self._fingerprint(rows[index], keys[index]) for index, *_ in failures
+        prints = {
+            index: fingerprint(rows[index], routes[index], self.identity_of)
+            for index, *_ in failures
         }
-        known = {}
-        wanted = [found[0].hex() for found in fingerprints.values() if found]
-        if wanted and not self.batch.time_keyed:
-            self.cursor.execute(
-                "SELECT identity, payload_hash FROM usage_store_identity"
-                " WHERE identity = ANY(%s::uuid[])",
-                [wanted],
-            )
-            known = _known_rows(self.cursor)
+        wanted = [found[0] for found in prints.values() if found]
+        known = self.known.contents(wanted) if self.batch.mode == "strict" else {}
         held = []
         for index, reason, detail in failures:
-            identity, content = fingerprints[index] or (None, None)
-            if identity not in known:
-                held.append(self._held_event(rows[index], reason, detail))
-            elif known[identity] == content:
-                self._count_duplicate(rows[index])
+            identity, content = prints[index] or (None, None)
+            row, route = rows[index], routes[index]
+            if identity in known:
+                self._count_row(row, route, known[identity] == content, held)
             else:
-                held.append(self._held_event(rows[index], "conflict", ""))
+                held.append(self._held_event(row, route, reason, detail))
         return held
 
-    def _fingerprint(self, row, key):
-        """Identity and payload hash of a row outside the fast loop, None without."""
+    def _held_event(self, row, route, reason, detail):
         row = EventRow(*row)
-        try:
-            _raw, identity = self.identity(row.event_id)
-            value_text, _bytes = copybin.number(row.value)
-            rest = ""
-            if row.amount is not None or row.currency is not None or row.properties:
-                rest, _bytes = optional_fields(row.amount, row.currency, row.properties)
-            moment = to_microseconds(row.time)
-        except (ValueError, ArithmeticError, TypeError, AttributeError):
-            return None
-        payload = self.router.routes[key].payload
-        return identity, payload_hash(f"{payload}{moment}|{value_text}|{rest}")
-
-    # -- events and rollups ------------------------------------------------------------
-
-    def _store(self, rows, prepared, old, held):
-        """COPY the new events into their months and add them to the rollups."""
-        months = defaultdict(list)
-        for segment, (month, day), indexes in self.router.take_buckets():
-            months[month].append((segment.period_id, day, segment, indexes))
-        self._create_months(months)
-        if self.batch.time_keyed:
-            self._copy_time_keyed(rows, prepared, months, old, held)
-        else:
-            self._copy_events(prepared, months, old)
-        times = prepared.times
-        with localcontext(EXACT):
-            for buckets in months.values():
-                for _period, day, segment, indexes in buckets:
-                    if old:
-                        indexes = [index for index in indexes if index not in old]
-                    if indexes:
-                        self._add_up(
-                            segment,
-                            day,
-                            [rows[index] for index in indexes],
-                            [times[index] for index in indexes],
-                        )
-        if len(self.additions) > ROLLUPS_KEPT:
-            self.additions.write(self.cursor, self.batch.received_at)
-
-    def _copy_events(self, prepared, months, old):
-        events = prepared.events
-        for month, buckets in sorted(months.items()):
-            # Period by period, so that the BRIN index of the month can find them.
-            buckets.sort(key=itemgetter(0, 1))
-            indexes = [index for bucket in buckets for index in bucket[3]]
-            if old:
-                indexes = [index for index in indexes if index not in old]
-            self._copy(
-                f"{schema.leaf(month)} ({_EVENT_COLUMNS})",
-                [events[index] for index in indexes],
-            )
-
-    def _copy_time_keyed(self, rows, prepared, months, old, held):
-        """COPY where the unique key of the month is the only registry.
-
-        :raise SerializationFailure: the transaction cannot see the events that stand in
-            its way (REPEATABLE READ): it must begin again
-        """
-        while True:
-            try:
-                with self._savepoint():
-                    self._copy_events(prepared, months, old)
-                return
-            except psycopg2.errors.UniqueViolation as error:
-                known = self._existing_keys(prepared)
-                if not known:
-                    raise psycopg2.errors.SerializationFailure(
-                        "events stored by another transaction meanwhile"
-                    ) from error
-                self._take_all_known(rows, prepared, known, old, held)
-                self.resent = True
-
-    def _add_up(self, segment, day, rows, times):
-        """Add events of one segment and local day to the rollups in memory."""
-        for meter, dimset_id, filters in segment.meters:
-            counted, when = rows, times
-            if filters:
-                shown = [_shows(row, filters) for row in rows]
-                counted = list(compress(rows, shown))
-                when = list(compress(times, shown))
-                if not counted:
-                    continue
-            values = None
-            if meter.needs_value:
-                values = _values(meter, counted)
-            self.additions.add(
-                (segment.period_id, meter.id, dimset_id, day),
-                segment.subscription_id,
-                values,
-                when,
-            )
-
-    def _create_months(self, months):
-        new = set(months) - self.months
-        missing = new and schema.missing_leaves(self.cursor, new)
-        if missing:
-            with self.store.partition_cursor() as cursor:
-                schema.create_leaves(cursor, missing)
-        self.months |= new
-
-    # -- quarantine --------------------------------------------------------------------
-
-    def _held_event(self, row, reason, detail):
-        row = EventRow(*row)
-        key = (row.type, row.subject, tuple(row.dimensions.items()))
-        identity, content = self._fingerprint(row, key) or (b"", b"")
+        identity, content = fingerprint(row, route, self.identity_of) or (b"", b"")
         return HeldRow(
             row_number=row.row_number,
             reason=reason,
@@ -538,6 +297,27 @@ class Append:
                 for position, row in enumerate(held)
             ]
 
+    # -- rollups ---------------------------------------------------------------------
+
+    def _add_up(self, rows, prepared, buckets, same):
+        """Add the new rows to the rollups in memory."""
+        entries, additions = prepared.entries, self.additions
+        with localcontext(EXACT):
+            for segment, day, indexes in buckets:
+                if same:
+                    indexes = [index for index in indexes if index not in same]
+                    if not indexes:
+                        continue
+                counted = [rows[index] for index in indexes]
+                times = [entries[index][1] for index in indexes]
+                for meter, dimset_id, filters in segment.meters:
+                    _add_meter(
+                        additions, segment, day, meter, dimset_id, filters, counted,
+                        times,
+                    )  # fmt: skip
+        if len(additions) > ROLLUPS_KEPT:
+            additions.write(self.cursor, self.batch.received_at)
+
     # -- plumbing ----------------------------------------------------------------------
 
     def _copy(self, target, rows):
@@ -559,115 +339,20 @@ class Append:
         self.cursor.execute("RELEASE SAVEPOINT usage_store")
 
 
-def optional_fields(amount, currency, properties):
-    """Canonical text and encoded fields of what most events do not have."""
-    amount_text, amount_bytes = copybin.number(amount)
-    document = properties_to_json(properties) if properties else None
-    return (
-        f"{amount_text}|{currency or ''}|{document or ''}",
-        amount_bytes + copybin.text(currency) + copybin.jsonb(document),
+def _add_meter(additions, segment, day, meter, dimset_id, filters, rows, times):
+    """Add events of one segment and local day to a meter's sums."""
+    if filters:
+        shown = [position for position, row in enumerate(rows) if shows(row, filters)]
+        if not shown:
+            return
+        rows = [rows[position] for position in shown]
+        times = [times[position] for position in shown]
+    additions.add(
+        (segment.period_id, meter.id, dimset_id, day),
+        segment.subscription_id,
+        values_of(meter, rows) if meter.needs_value else None,
+        times,
     )
-
-
-def _route_keys(rows):
-    """(type, subject, dimension items) of each row.
-
-    Feeds hand out the same few mappings over and over: each is looked into once.
-    """
-    mappings = list(map(_dimensions_of, rows))
-    numbers = list(map(id, mappings))
-    items = {
-        number: tuple(dimensions.items())
-        for number, dimensions in dict(zip(numbers, mappings, strict=True)).items()
-    }
-    return list(
-        zip(
-            map(_type_of, rows),
-            map(_subject_of, rows),
-            map(items.__getitem__, numbers),
-            strict=True,
-        )
-    )
-
-
-def _naive(rows):
-    """Rows with naive UTC times, and the newest time (None when no row has one)."""
-    # TypeError: some have none, or aware and naive ones stand together
-    with suppress(TypeError):
-        newest = max(map(_time_of, rows))
-        if newest is not None and newest.tzinfo is None:
-            return rows, newest
-    rows = [
-        row
-        if row[3] is None or row[3].tzinfo is None
-        else EventRow(*row)._replace(time=from_microseconds(to_microseconds(row[3])))
-        for row in rows
-    ]
-    return rows, max((row[3] for row in rows if row[3] is not None), default=None)
-
-
-def _known_rows(cursor):
-    """Rows (uuid, bigint) of a query as {key: payload hash}, both bytes."""
-    return {
-        bytes.fromhex(key.replace("-", "")): payload_bytes(number)
-        for key, number in cursor.fetchall()
-    }
-
-
-def _missing(row):
-    """Names of the required fields a row lacks."""
-    row = EventRow(*row)
-    return ", ".join(
-        name
-        for name in ("event_id", "type", "subject", "time")
-        if not getattr(row, name)
-    )
-
-
-def _check_meters(segment, row):
-    """Check what the meters of a segment need of this very event.
-
-    :raise Held: something is missing or does not fit
-    :raise ValueError, ArithmeticError: a property is not a number
-    """
-    for meter, _dimset, filters in segment.meters:
-        if filters and not _shows(row, filters):
-            continue
-        if meter.unique_property and _property(meter.unique_property, row) is None:
-            raise Held("missing_field", meter.unique_property)
-        if not meter.needs_value:
-            continue
-        if meter.value_source == "amount":
-            if row[5] is None:
-                raise Held("missing_field", "amount")
-            if row[6] and segment.currency and row[6] != segment.currency:
-                raise Held("currency", f"{row[6]}, {segment.currency}")
-        elif meter.value_source == "property":
-            text = _property(meter.value_property, row)
-            if text is None:
-                raise Held("missing_field", meter.value_property)
-            copybin.number(Decimal(text))
-        elif row[4] is None:
-            raise Held("missing_field", "value")
-
-
-def _shows(row, filters):
-    """Whether an event's properties show all these (name, value) pairs."""
-    return all(row[8].get(key) == value for key, value in filters)
-
-
-def _property(name, row):
-    text = row[8].get(name)
-    return row[7].get(name) if text is None else text
-
-
-def _values(meter, rows):
-    """Numbers that a meter reads from events."""
-    if meter.value_source == "value":
-        return [row[4] for row in rows]
-    if meter.value_source == "amount":
-        return [row[5] for row in rows]
-    return [Decimal(_property(meter.value_property, row)) for row in rows]
 
 
 def _status(reason):

@@ -9,18 +9,17 @@ identity
     a random order. Two ids share an identity only if they end alike and 80 bits of
     hash agree.
 key
-    16 bytes: milliseconds of the event time, then the rest of the identity; unique
-    within the month's table, in time order for the same reason.
+    16 bytes: milliseconds of the event time (or of the time that its id carries), then
+    the rest of the identity; in time order for the same reason.
 payload hash
     8 bytes over everything the event says besides its identity. Same identity and
     another payload hash is a conflict.
 """
 
-from hashlib import blake2b
+from hashlib import blake2b, md5
 
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
 MS_BEFORE_2000 = 946_684_800_000
-_MASK_48 = (1 << 48) - 1
 
 #: Bytes of the id's end that an identity shows as they are.
 _END = 6
@@ -64,14 +63,116 @@ def identity_function(company_id, source_id):
     return identity
 
 
-def event_key(microseconds, identity):
-    """Key of an event: time first, so that a batch lands at one place of the index.
+def key_function(mode, company_id, source_id, tolerance=None):
+    """Make the function that gives the keys of the events of one source.
 
-    :param int microseconds: event time since 2000-01-01 UTC
-    :param bytes identity: from the identity function; its last ten bytes are taken
+    :param str mode: how events of the source are told apart: "strict" and "composed"
+        by event id, the key's time being the event's; "uuid7" and "ulid" by event id,
+        the key's time being the one the id carries
+    :param int tolerance: microseconds that the time of an event and the time of its id
+        may lie apart; None for no bound
+    :return: function (event id, microseconds of the event since 2000-01-01) -> (bytes
+        of the id, what makes the event unique, key). Unique is the identity where
+        there is a registry ("strict"), else the key itself. The function raises
+        ValueError for an id that cannot be stored, :class:`IdTimeError` for one that
+        does not carry the time it should.
     """
-    milliseconds = microseconds // 1000 + MS_BEFORE_2000
-    return (milliseconds & _MASK_48).to_bytes(6, "big") + identity[6:]
+    if mode in DECODERS:
+        return _decoded_keys(DECODERS[mode], company_id, source_id, tolerance)
+    identity = identity_function(company_id, source_id)
+    strict = mode == "strict"
+
+    def keys(event_id, microseconds):
+        raw, unique = identity(event_id)
+        milliseconds = microseconds // 1000 + MS_BEFORE_2000
+        key = milliseconds.to_bytes(6, "big") + unique[6:]
+        return raw, unique if strict else key, key
+
+    return keys
+
+
+class IdTimeError(ValueError):
+    """An id does not carry a time, or one that is not the event's."""
+
+
+def _decoded_keys(decode, company_id, source_id, tolerance):
+    """See :func:`key_function`: the id carries the time of the key."""
+    scope = f"{company_id}\x1f{source_id}\x1f".encode()
+    seeded = blake2b(scope, digest_size=10).copy
+
+    def keys(event_id, microseconds):
+        prefix = decode(event_id)
+        if tolerance is not None:
+            carried = (int.from_bytes(prefix, "big") - MS_BEFORE_2000) * 1000
+            if not -tolerance <= carried - microseconds <= tolerance:
+                raise IdTimeError(f"{(carried - microseconds) // 1_000_000} s")
+        raw = event_id.encode()
+        hasher = seeded()
+        hasher.update(raw)
+        key = prefix + hasher.digest()
+        return raw, key, key
+
+    return keys
+
+
+def uuid7_time(event_id):
+    """Milliseconds since 1970 that a UUID of version 7 carries, as 6 bytes.
+
+    RFC 9562, section 5.7: the first 48 bits.
+
+    >>> uuid7_time("017f22e2-79b0-7cc3-98c4-dc0c0c07398f").hex()
+    '017f22e279b0'
+    """
+    try:
+        bits = bytes.fromhex(event_id.replace("-", ""))
+    except ValueError:
+        bits = b""
+    if len(bits) != 16 or bits[6] >> 4 != 7:
+        raise IdTimeError("UUID v7")
+    return bits[:6]
+
+
+_DIGITS = "ABCDEFGHJKMNPQRSTVWXYZ"  # after 0 to 9; Python's go from a to v
+_CROCKFORD = str.maketrans(
+    _DIGITS + _DIGITS.lower() + "ILOUilou",
+    "abcdefghijklmnopqrstuv" * 2 + "!" * 8,
+)
+
+
+def ulid_time(event_id):
+    """Milliseconds since 1970 that a ULID carries, as 6 bytes.
+
+    ulid/spec, "Binary Layout": the first 48 bits are the first ten characters of
+    Crockford's base 32.
+
+    >>> ulid_time("01ARZ3NDEKTSV4RRFFQ69G5FAV").hex()
+    '01563e3ab5d3'
+    """
+    if len(event_id) != 26 or not (event_id.isascii() and event_id.isalnum()):
+        raise IdTimeError("ULID")
+    try:
+        milliseconds = int(event_id[:10].translate(_CROCKFORD), 32)
+    except ValueError:
+        raise IdTimeError("ULID") from None
+    if milliseconds >= 1 << 48:
+        raise IdTimeError("ULID")
+    return milliseconds.to_bytes(6, "big")
+
+
+#: Formats of ids that carry their time.
+DECODERS = {"uuid7": uuid7_time, "ulid": ulid_time}
+
+
+def route_hash(key):
+    """MD5 of what routes are told apart by, as hexadecimal text.
+
+    :param key: (company id, source id, subscription id, period id, dimension set id,
+        kind, currency or None, type, subject)
+    """
+    *numbers, kind, currency, etype, subject = key
+    parts = (*numbers, kind, currency or "", len(etype), etype, subject)
+    text = "|".join(map(str, parts))
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def payload_hash(text):

@@ -6,7 +6,7 @@ from psycopg2.extras import execute_values
 
 from .append import Append
 from .facts import select_from_events
-from .keys import identity_function
+from .keys import identity_function, route_hash
 from .reading import Reading
 from .rollups import COLUMNS
 
@@ -32,11 +32,14 @@ class PostgresStore(Reading):
 
     # -- writing ---------------------------------------------------------------------
 
-    def append(self, batch, rows, chunk=CHUNK):
-        """See :meth:`.store.EventStore.append`."""
+    def append(self, batch, rows, chunk=CHUNK, router=None):
+        """See :meth:`.store.EventStore.append`.
+
+        :param Router router: of an earlier append of the source, see :mod:`.pool`
+        """
         # A rebuild of rollups must not run beside an append it cannot see.
         self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
-        return Append(self, batch).run(rows, chunk)
+        return Append(self, batch, router).run(rows, chunk)
 
     def rebuild(self, periods, meters):
         """See :meth:`.store.EventStore.rebuild`."""
@@ -65,8 +68,9 @@ class PostgresStore(Reading):
         cursor = self.cursor
         cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
-            "DELETE FROM usage_store_event WHERE company_id = %s AND source_id = %s"
-            " RETURNING event_id, period_id",
+            "DELETE FROM usage_store_fact f USING usage_store_route r"
+            " WHERE r.id = f.route_id AND r.company_id = %s AND r.source_id = %s"
+            " RETURNING f.event_id, r.period_id",
             [company_id, source_id],
         )
         erased = cursor.fetchall()
@@ -104,6 +108,41 @@ class PostgresStore(Reading):
             page_size=1000,
         )
         return found | self.dimset_ids({text: wanted[text] for text, _dims in new})
+
+    def route_ids(self, keys):
+        """Numbers of routes, new ones added to the dictionary.
+
+        :param list keys: see :func:`.keys.route_hash`, without repetition
+        :rtype: dict
+        """
+        by_hash = {route_hash(key): key for key in keys}
+        found = self._find_routes(by_hash)
+        missing = [by_hash[text] for text in by_hash.keys() - found.keys()]
+        if missing:
+            self._add_routes(missing)
+            found = self._find_routes(by_hash)
+        return {key: found[text] for text, key in by_hash.items()}
+
+    def _find_routes(self, hashes):
+        self.cursor.execute(
+            "SELECT replace(hash::text, '-', ''), id FROM usage_store_route"
+            " WHERE hash = ANY(%s::uuid[])",
+            [list(hashes)],
+        )
+        return dict(self.cursor.fetchall())
+
+    def _add_routes(self, keys):
+        """Add routes to the dictionary; those of a period get numbers side by side."""
+        keys = sorted(keys, key=lambda key: (key[3], key[8], key[7]))
+        columns = [list(column) for column in zip(*keys, strict=True)]
+        self.cursor.execute(
+            "INSERT INTO usage_store_route (hash, company_id, source_id,"
+            " subscription_id, period_id, dimset_id, kind, currency, type, subject)"
+            " SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[],"
+            ' %s::int[], %s::int[], %s::"char"[], %s::text[], %s::text[], %s::text[])'
+            " ON CONFLICT (hash) DO NOTHING",
+            [[route_hash(key) for key in keys], *columns],
+        )
 
 
 def _ids(periods, meters):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -83,25 +84,22 @@ class Catalogue(Protocol):
 
 
 class Piece(NamedTuple):
-    """A stretch of time within one local day and one UTC month (microseconds)."""
+    """A stretch of time within one local day (microseconds)."""
 
     low: int
     high: int
-    month: int
     day: int
 
 
 class LocalDays:
-    """Days of a time zone, as pieces that end where a UTC month does."""
+    """Days of a time zone."""
 
     def __init__(self, tz):
         self._zone = ZoneInfo(tz)
         self._pieces = {}
 
     def piece(self, microseconds):
-        """:return: Piece; ``day`` counts local days since 2000-01-01, ``month`` is
-        year * 100 + month
-        """
+        """:return: Piece; ``day`` counts local days since 2000-01-01"""
         slot = microseconds // SLOT
         piece = self._pieces.get(slot)
         if piece is None:
@@ -111,14 +109,9 @@ class LocalDays:
     def _make(self, microseconds):
         moment = from_microseconds(microseconds)
         local = moment.replace(tzinfo=UTC).astimezone(self._zone).date()
-        low = self._midnight(local)
-        high = self._midnight(local + _DAY)
-        start = datetime(moment.year, moment.month, 1)
-        end = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1)
         return Piece(
-            max(low, to_microseconds(start)),
-            min(high, to_microseconds(end)),
-            moment.year * 100 + moment.month,
+            self._midnight(local),
+            self._midnight(local + _DAY),
             (local - EPOCH.date()).days,
         )
 
@@ -129,14 +122,27 @@ class LocalDays:
         )
 
 
+class Slot:
+    """What all events of a segment with one currency say beside their own facts.
+
+    key: see :func:`.keys.route_hash`; number: of the route, None until the store tells
+    """
+
+    __slots__ = ("key", "number")
+
+    def __init__(self, key):
+        self.key = key
+        self.number = None
+
+
 class Segment:
     """Events of one route within one period: everything they share.
 
     meters: (meter, id of the projected dimension set, filters left for properties)
     needs_value: an event without a value cannot be counted
     is_strict: events must be looked at one by one before they are accepted
-    buckets: (month, local day) -> row indexes of the chunk
-    tail, plain_tail: encoded fields that all rows share, set by the store
+    buckets: local day -> row indexes of the chunk
+    slot: of events without a currency, None until there is one
     """
 
     __slots__ = (
@@ -148,31 +154,45 @@ class Segment:
         "meters",
         "needs_value",
         "period_id",
-        "plain_tail",
+        "route",
+        "slot",
+        "slots",
         "start",
         "subscription_id",
-        "tail",
     )
 
-    def __init__(self, start, end, period, days, meters):
+    def __init__(self, route, start, end, period, days):
+        self.route = route
         self.start = start
         self.end = end
         self.period_id = period.id
         self.subscription_id = period.subscription_id
         self.currency = period.currency
         self.days = days
-        self.meters = meters
+        self.meters = route.meters
         reading = [
-            (meter, left) for meter, _dimset, left in meters if meter.needs_value
+            (meter, left) for meter, _dimset, left in self.meters if meter.needs_value
         ]
         self.needs_value = any(
             meter.value_source == "value" and not left for meter, left in reading
         )
         self.is_strict = any(
             meter.value_source != "value" or left for meter, left in reading
-        ) or any(meter.unique_property for meter, _dimset, _left in meters)
+        ) or any(meter.unique_property for meter, _dimset, _left in self.meters)
         self.buckets = {}
-        self.tail = self.plain_tail = b""
+        self.slot = None
+        self.slots = None
+
+    def slot_of(self, currency):
+        """The slot of events in this currency, or in none."""
+        if self.slots is None:
+            self.slots = {}
+        slot = self.slots.get(currency)
+        if slot is None:
+            slot = self.slots[currency] = self.route.router.open_slot(self, currency)
+            if currency is None:
+                self.slot = slot
+        return slot
 
 
 class Route:
@@ -237,10 +257,10 @@ class Route:
         self.low = max(piece.low, segment.start)
         self.high = min(piece.high, segment.end, router.latest + 1)
         self.segment = segment
-        bucket = segment.buckets.get(piece[2:])
+        bucket = segment.buckets.get(piece.day)
         if bucket is None:
-            bucket = segment.buckets[piece[2:]] = []
-            router.filled.append((self, segment, piece[2:], bucket))
+            bucket = segment.buckets[piece.day] = []
+            router.filled.append((self, segment, piece.day, bucket))
         self.put = bucket.append
         return None
 
@@ -279,37 +299,35 @@ class Places:
 
 
 class Router:
-    """Builds and keeps the routes of one append.
+    """Builds and keeps the routes of one source, for one append or for several.
 
     :param Catalogue catalogue: where meters, subjects and periods come from
+    :param int company_id: company of the source
     :param int source_id: source of the batch; a mapping of that source wins over a
         mapping of any source
-    :param int latest: events after it are in the future (microseconds)
-    :param encode: function (Route, Segment), called for each segment that is opened
+
+    latest: events after it are in the future (microseconds)
+    dimension_numbers: items of a mapping of dimensions -> number
+    dimsets: canonical text of a dimension set -> its id, filled by the store
+    months: months whose tables are known to exist, filled by the store
+    resends: the source repeated events lately, so look before writing
+    unnumbered: slots whose route has no number yet
     """
 
-    def __init__(self, catalogue, source_id, latest=OPEN_END, encode=None):
+    def __init__(self, catalogue, company_id, source_id):
         self.catalogue = catalogue
+        self.company_id = company_id
         self.source_id = source_id
-        self.latest = latest
-        self.encode = encode
-        self.routes = {}
-        self.filled = []
-        self._by_type = {}
-        for meter in catalogue.meters():
-            self._by_type.setdefault(meter.event_type, []).append(meter)
-        self._spans = {}
-        self._periods = {}
-        self._places = {}
-        self._until = None
+        self.latest = OPEN_END
+        self.months = set()
+        self.resends = False
         self._days = {}
-        self._dimensions = {}
-        self._meters = {}
+        self.forget()
 
     def take_buckets(self):
         """Hand over the rows put into buckets, and start anew.
 
-        :return: list of (segment, (month, local day), row indexes)
+        :return: list of (segment, local day, row indexes)
         """
         filled, self.filled = self.filled, []
         for route, segment, _key, _indexes in filled:
@@ -325,8 +343,9 @@ class Router:
     def dimensions(self, keys):
         """Dimension sets that routes of these keys name: full ones and projections."""
         wanted = {}
-        for etype, items in dict.fromkeys((key[0], key[2]) for key in keys):
-            dimensions, text = self._read_dimensions(items)
+        self._read_dimensions()
+        for etype, number in dict.fromkeys((key[0], key[2]) for key in keys):
+            dimensions, text = self._dimensions[number]
             if not storable(*dimensions, *dimensions.values()):
                 continue
             wanted[text] = dimensions
@@ -378,8 +397,8 @@ class Router:
 
         :param dimset_id: function canonical text -> id of a dimension set
         """
-        etype, subject, items = key
-        dimensions, text = self._read_dimensions(items)
+        etype, subject, number = key
+        dimensions, text = self._dimensions[number]
         route = self.routes[key] = Route(self, key)
         route.payload = _digest(json.dumps([etype, subject, text]))
         if not etype or not subject:
@@ -397,9 +416,9 @@ class Router:
             places = self._places[subject] = Places(self._spans[subject], self._periods)
         route.places = places
         route.dimset_id = dimset_id(text)
-        meters = self._meters.get((etype, items))
+        meters = self._meters.get((etype, number))
         if meters is None:
-            meters = self._meters[etype, items] = [
+            meters = self._meters[etype, number] = [
                 (meter, dimset_id(canonical(meter.project(dimensions))), left)
                 for meter in self._by_type[etype]
                 if (left := meter.split_filters(dimensions)) is not None
@@ -413,18 +432,49 @@ class Router:
         days = self._days.get(period.tz)
         if days is None:
             days = self._days[period.tz] = LocalDays(period.tz)
-        segment = Segment(low, high, period, days, route.meters)
-        if self.encode:
-            self.encode(route, segment)
-        return segment
+        return Segment(route, low, high, period, days)
 
-    def _read_dimensions(self, items):
-        """(dimensions, canonical text) of the items of a mapping."""
-        found = self._dimensions.get(items)
-        if found is None:
+    def open_slot(self, segment, currency):
+        """The slot of a segment's events in a currency."""
+        etype, subject, _number = segment.route.key
+        slot = Slot(
+            (
+                self.company_id,
+                self.source_id,
+                segment.subscription_id,
+                segment.period_id,
+                segment.route.dimset_id,
+                "u",
+                currency,
+                etype,
+                subject,
+            )
+        )
+        self.unnumbered.append(slot)
+        return slot
+
+    def forget(self):
+        """Know nothing but the meters, read anew; between chunks only."""
+        self._by_type = {}
+        for meter in self.catalogue.meters():
+            self._by_type.setdefault(meter.event_type, []).append(meter)
+        self.routes = {}
+        self.filled = []
+        self.unnumbered = []
+        self.dimension_numbers = {}
+        self.dimsets = {}
+        self._dimensions = []
+        self._spans = {}
+        self._periods = {}
+        self._places = {}
+        self._meters = {}
+        self._until = None
+
+    def _read_dimensions(self):
+        """(dimensions, canonical text) of each number of dimension items."""
+        for items in islice(self.dimension_numbers, len(self._dimensions), None):
             dimensions = clean(items)
-            found = self._dimensions[items] = (dimensions, canonical(dimensions))
-        return found
+            self._dimensions.append((dimensions, canonical(dimensions)))
 
 
 def _disjoint(spans):

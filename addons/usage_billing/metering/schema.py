@@ -1,10 +1,14 @@
 """Tables of the event store in PostgreSQL.
 
+``usage_store_fact``
+    one row per event, append-only, partitioned by month on ``key``, which begins with
+    the time of the event (or of its id, where ids carry their time). So the unique
+    index on the key holds for the whole store and a batch lands at one place of it.
+``usage_store_route``
+    what events have in common, once: company, source, subscription, period, dimension
+    set, kind, type, subject, currency. It saves half of the bytes of an event.
 ``usage_store_event``
-    one row per event, append-only, partitioned by month of ``time`` (naive UTC). Each
-    month has a unique index on ``key`` alone, which is global because a key begins with
-    its time, and BRIN indexes on what a drill-down asks for. BRIN costs a thousandth of
-    a B-tree here, and works because a batch is written period by period.
+    both together, and when the batch arrived: a view, which everyone reads
 ``usage_store_identity``
     registry that makes (company, source, event id) unique across all months
 ``usage_store_dimset``
@@ -12,36 +16,48 @@
 ``usage_store_rollup``
     sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
     a date one local day of it
+``usage_store_change``
+    transactions that changed what routes are made of, so that a process may keep them
+    from one batch to the next, see :mod:`.pool`
 
 No foreign key leads here or away: the ORM side refuses to delete what events refer to.
 """
 
+from datetime import date, timedelta
+
+from .keys import MS_BEFORE_2000
+
 ADVISORY_LOCK = 0x75736167  # "usag"
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS usage_store_event (
+CREATE TABLE IF NOT EXISTS usage_store_fact (
     id bigint NOT NULL,
     time timestamp(6) NOT NULL,
-    event_time timestamp(6),
-    received_at timestamp(6) NOT NULL,
     payload_hash bigint NOT NULL,
     key uuid NOT NULL,
-    company_id integer NOT NULL,
-    source_id integer NOT NULL,
-    batch_id integer NOT NULL,
-    subscription_id integer NOT NULL,
-    period_id integer NOT NULL,
-    dimset_id integer NOT NULL,
+    route_id integer NOT NULL,
     row_number integer NOT NULL,
-    kind "char" NOT NULL,
-    type text NOT NULL,
-    subject text NOT NULL,
     event_id text NOT NULL,
     value numeric,
     amount numeric,
-    currency text,
     properties jsonb
-) PARTITION BY RANGE (time);
+) PARTITION BY RANGE (key);
+
+CREATE TABLE IF NOT EXISTS usage_store_route (
+    id serial PRIMARY KEY,
+    hash uuid NOT NULL UNIQUE,
+    company_id integer NOT NULL,
+    source_id integer NOT NULL,
+    subscription_id integer NOT NULL,
+    period_id integer NOT NULL,
+    dimset_id integer NOT NULL,
+    kind "char" NOT NULL,
+    type text NOT NULL,
+    subject text NOT NULL,
+    currency text
+);
+CREATE INDEX IF NOT EXISTS usage_store_route_period
+    ON usage_store_route (period_id);
 
 CREATE TABLE IF NOT EXISTS usage_store_identity (
     identity uuid PRIMARY KEY,
@@ -70,19 +86,86 @@ CREATE TABLE IF NOT EXISTS usage_store_rollup (
     value_max numeric,
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
 ) WITH (fillfactor = 85);
+
+CREATE TABLE IF NOT EXISTS usage_store_change (
+    xid xid8 PRIMARY KEY,
+    at timestamp NOT NULL DEFAULT now()
+);
+CREATE OR REPLACE FUNCTION usage_store_note_change() RETURNS trigger AS $$
+BEGIN
+    INSERT INTO usage_store_change (xid) VALUES (pg_current_xact_id())
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$ LANGUAGE plpgsql;
 """
+
+_VIEW = """
+CREATE OR REPLACE VIEW usage_store_event AS
+SELECT f.id, f.time, b.received_at, f.payload_hash, f.key, f.route_id,
+       r.company_id, r.source_id, (f.id >> 31)::integer AS batch_id,
+       r.subscription_id, r.period_id, r.dimset_id, f.row_number, r.kind, r.type,
+       r.subject, f.event_id, f.value, f.amount, r.currency, f.properties
+  FROM usage_store_fact f
+  JOIN usage_store_route r ON r.id = f.route_id
+  LEFT JOIN usage_batch b ON b.id = (f.id >> 31)::integer
+"""
+
+#: Tables whose rows make routes, and the columns that matter of them.
+WATCHED = {
+    "usage_subject": "subject, company_id, source_id, subscription_id, valid_from,"
+    " valid_to",
+    "usage_period": "subscription_id, start_at, end_at, tz",
+    "usage_subscription": "currency_id",
+    "usage_meter": "",
+    "usage_meter_filter": "",
+}
 
 
 def create(cursor):
-    """Create what is missing; keeps what exists."""
+    """Create what is missing; keeps what exists, in the layout of today."""
+    old = _relation_kind(cursor, "usage_store_event") == "p"
+    if old:
+        cursor.execute("DROP VIEW IF EXISTS usage_event")
+        _rename_old(cursor)
     cursor.execute(_TABLES)
+    if old:
+        _take_over(cursor)
+
+
+def create_view(cursor):
+    """The view on the events; needs the table of batches."""
+    cursor.execute(_VIEW)
+
+
+def watch(cursor):
+    """Note changes of what routes are made of (see WATCHED), by triggers."""
+    for table, columns in WATCHED.items():
+        if _relation_kind(cursor, table) != "r":
+            continue
+        of = f" OF {columns}" if columns else ""
+        cursor.execute(
+            f"CREATE OR REPLACE TRIGGER usage_store_change"
+            f" AFTER INSERT OR DELETE OR UPDATE{of} ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION usage_store_note_change()"
+        )
 
 
 def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
     cursor.execute("DROP VIEW IF EXISTS usage_event")
-    for table in ("event", "identity", "dimset", "rollup"):
+    cursor.execute("DROP VIEW IF EXISTS usage_store_event")
+    for table in ("fact", "route", "identity", "dimset", "rollup", "change"):
         cursor.execute(f"DROP TABLE IF EXISTS usage_store_{table} CASCADE")
+    cursor.execute("DROP FUNCTION IF EXISTS usage_store_note_change CASCADE")
+
+
+def _relation_kind(cursor, name):
+    cursor.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass(%s)", [name])
+    found = cursor.fetchone()
+    return found and found[0]
+
+
+# -- months -----------------------------------------------------------------------
 
 
 def leaf(month):
@@ -90,21 +173,37 @@ def leaf(month):
 
     :param int month: year * 100 + month
     """
-    return f"usage_store_event_{month:06d}"
+    return f"usage_store_fact_{month:06d}"
 
 
-def bounds(month):
-    """First day of a month and of the next, as ISO texts."""
+def first_key(month):
+    """Smallest key of a month, 16 bytes."""
     year, number = divmod(month, 100)
-    after = (year + number // 12, number % 12 + 1)
-    return f"{year:04d}-{number:02d}-01", f"{after[0]:04d}-{after[1]:02d}-01"
+    if year > date.max.year:
+        return b"\xff" * 16
+    days = (date(year, number, 1) - date(2000, 1, 1)).days
+    milliseconds = days * 86_400_000 + MS_BEFORE_2000
+    return milliseconds.to_bytes(6, "big") + bytes(10)
+
+
+def month_after(month):
+    """The month that follows, as year * 100 + month."""
+    year, number = divmod(month, 100)
+    return (year + number // 12) * 100 + number % 12 + 1
+
+
+def month_of_key(key):
+    """Month of a key, as year * 100 + month."""
+    milliseconds = int.from_bytes(key[:6], "big") - MS_BEFORE_2000
+    moment = date(2000, 1, 1) + timedelta(milliseconds // 86_400_000)
+    return moment.year * 100 + moment.month
 
 
 def missing_leaves(cursor, months):
     """Which of these months have no table yet."""
     cursor.execute(
         "SELECT month FROM unnest(%s) AS month"
-        " WHERE to_regclass('usage_store_event_' || to_char(month, 'FM000000')) IS NULL"
+        " WHERE to_regclass('usage_store_fact_' || to_char(month, 'FM000000')) IS NULL"
         " ORDER BY month",
         [sorted(months)],
     )
@@ -121,13 +220,75 @@ def create_leaves(cursor, months):
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
     for month in missing_leaves(cursor, months):
         name = leaf(month)
-        start, end = bounds(month)
         cursor.execute(
-            f"CREATE TABLE {name} (LIKE usage_store_event INCLUDING DEFAULTS);"
-            f"CREATE UNIQUE INDEX {name}_key ON {name} (key);"
-            f"CREATE INDEX {name}_brin ON {name}"
-            " USING brin (time, period_id, id, batch_id)"
-            " WITH (pages_per_range = 16, autosummarize = on);"
-            f"ALTER TABLE usage_store_event ATTACH PARTITION {name}"
-            f" FOR VALUES FROM ('{start}') TO ('{end}');"
+            f"CREATE TABLE {name} (LIKE usage_store_fact INCLUDING DEFAULTS);"
+            + index_leaf(name)
         )
+        attach(cursor, month)
+
+
+def index_leaf(name):
+    """SQL of the indexes of a month's table.
+
+    Unique is the key. What a drill-down asks for is a route: that index holds many rows
+    of one value and so costs seven bytes an event. BRIN on time and number costs next
+    to nothing, because rows are written in the order of time.
+    """
+    return (
+        f"CREATE UNIQUE INDEX {name}_key ON {name} (key);"
+        f"CREATE INDEX {name}_route ON {name} (route_id);"
+        f"CREATE INDEX {name}_brin ON {name}"
+        " USING brin (time, id, ((id >> 31)::integer))"
+        " WITH (pages_per_range = 32, autosummarize = on);"
+    )
+
+
+def attach(cursor, month):
+    """Make the table of a month part of the store."""
+    low, high = first_key(month).hex(), first_key(month_after(month)).hex()
+    cursor.execute(
+        f"ALTER TABLE usage_store_fact ATTACH PARTITION {leaf(month)}"
+        f" FOR VALUES FROM ('{low}') TO ('{high}')"
+    )
+
+
+# -- databases made before routes -------------------------------------------------
+
+
+def _rename_old(cursor):
+    """Put the events of the former layout aside."""
+    cursor.execute("ALTER TABLE usage_store_event RENAME TO usage_store_event_old")
+
+
+def _take_over(cursor):
+    """Move the events of the former layout, month by month, and drop it.
+
+    Keys and hashes stay as they are, so a re-sent event is still known.
+    """
+    cursor.execute(
+        "INSERT INTO usage_store_route (hash, company_id, source_id, subscription_id,"
+        " period_id, dimset_id, kind, type, subject, currency)"
+        f" SELECT DISTINCT {_ROUTE_HASH}, company_id, source_id, subscription_id,"
+        " period_id, dimset_id, kind, type, subject, currency"
+        " FROM usage_store_event_old e"
+    )
+    cursor.execute(
+        "SELECT DISTINCT to_char(time, 'YYYYMM')::int FROM usage_store_event_old"
+    )
+    create_leaves(cursor, [month for (month,) in cursor.fetchall()])
+    cursor.execute(
+        "INSERT INTO usage_store_fact (id, time, payload_hash, key, route_id,"
+        " row_number, event_id, value, amount, properties)"
+        " SELECT e.id, e.time, e.payload_hash, e.key, r.id, e.row_number, e.event_id,"
+        " e.value, e.amount, e.properties FROM usage_store_event_old e"
+        f" JOIN usage_store_route r ON r.hash = {_ROUTE_HASH} ORDER BY e.key"
+    )
+    cursor.execute("DROP TABLE usage_store_event_old CASCADE")
+
+
+#: The same as :func:`.keys.route_hash`, in SQL.
+_ROUTE_HASH = (
+    "md5(concat_ws('|', e.company_id, e.source_id, e.subscription_id, e.period_id,"
+    " e.dimset_id, e.kind, coalesce(e.currency, ''), char_length(e.type), e.type,"
+    " e.subject))::uuid"
+)

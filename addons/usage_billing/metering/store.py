@@ -31,10 +31,13 @@ __all__ = ["AppendResult", "BatchSpec", "EventRow", "EventStore", "RejectedRow"]
 class BatchSpec:
     """Where the rows of an append come from.
 
-    time_keyed: event ids carry their time, the registry is not needed
+    mode: how events are told apart, see :func:`.keys.key_function`; only "strict" needs
+        the registry
+    id_tolerance: microseconds that an event's time and the time of its id may differ
     first_row: rows of the batch that earlier appends took
     latest: events after this instant are held as "future"; None for no limit
     report: tell the outcome of each row that is not plainly accepted
+    rollups: add up; without, the caller rebuilds the rollups of the periods afterwards
     """
 
     id: int
@@ -42,9 +45,11 @@ class BatchSpec:
     source_id: int
     received_at: datetime
     first_row: int = 0
-    time_keyed: bool = False
+    mode: str = "strict"
+    id_tolerance: int | None = None
     latest: datetime | None = None
     report: bool = False
+    rollups: bool = True
 
 
 @dataclass(frozen=True, slots=True)

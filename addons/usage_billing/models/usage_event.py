@@ -46,7 +46,15 @@ class UsageEvent(models.Model):
     )
 
     def init(self):
+        self._create_store()
+        # once all models have their tables
+        self.pool.post_init(schema.watch, self.env.cr)
+
+    @api.model
+    def _create_store(self):
+        """Create the tables of the store, or bring them to the layout of today."""
         schema.create(self.env.cr)
+        schema.create_view(self.env.cr)
         self.env.cr.execute(
             SQL(
                 """

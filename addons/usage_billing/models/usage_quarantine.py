@@ -17,6 +17,7 @@ REASONS = [
     ("currency", "Other currency than the subscription"),
     ("invalid_value", "Invalid value"),
     ("invalid_time", "Invalid time"),
+    ("id_time", "Time in the id is missing or another"),
     ("missing_field", "Missing field"),
     ("unknown_unit", "Unknown unit"),
     ("unreadable", "Unreadable row"),

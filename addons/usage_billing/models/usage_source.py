@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+#: What an event's identity depends on.
+IDENTITY = {"identity_mode", "id_format", "company_id"}
+
 
 class UsageSource(models.Model):
     """A system that usage events come from.
@@ -43,8 +46,29 @@ class UsageSource(models.Model):
         default="strict",
         tracking=True,
         help="Strict: an event id comes once for ever, whatever its time. The id "
-        "carries its time: the same id with another time is another event; faster, "
-        "for sources that make their ids from time and position.",
+        "carries its time: needs no register of ids and is faster, for sources that "
+        "make their ids from the time of the event.",
+    )
+    id_format = fields.Selection(
+        [
+            ("composed", "Id and time together identify"),
+            ("uuid7", "UUID version 7"),
+            ("ulid", "ULID"),
+        ],
+        string="Format of Ids",
+        required=True,
+        default="composed",
+        tracking=True,
+        help="Of ids that carry their time. UUID version 7 and ULID: the time is read "
+        "from the id, so the same id comes once for ever. Id and time together "
+        "identify: the same id with another time is another event.",
+    )
+    id_tolerance_min = fields.Integer(
+        string="Id Time Tolerance (minutes)",
+        required=True,
+        default=1440,
+        help="An event whose time and the time in its id differ by more than this "
+        "waits in the quarantine.",
     )
     delivery_mode = fields.Selection(
         [("append", "Adds to what is there"), ("overwrite", "Replaces its scope")],
@@ -72,6 +96,10 @@ class UsageSource(models.Model):
         "CHECK(future_tolerance_min >= -1)",
         "The future tolerance is a number of minutes, or -1.",
     )
+    _id_tolerance_range = models.Constraint(
+        "CHECK(id_tolerance_min >= 0)",
+        "The id time tolerance is a number of minutes.",
+    )
 
     # ------------------------------------------------------------------
     # compute
@@ -91,12 +119,12 @@ class UsageSource(models.Model):
     # ------------------------------------------------------------------
     def write(self, vals):
         """Refuse what would change the identity of events already stored."""
-        if {"identity_mode", "company_id"} & vals.keys():
+        if IDENTITY & vals.keys():
             for source in self:
                 if source.batch_count and any(
                     vals[name]
                     != source._fields[name].convert_to_write(source[name], source)
-                    for name in ("identity_mode", "company_id")
+                    for name in IDENTITY
                     if name in vals
                 ):
                     raise UserError(
@@ -134,6 +162,14 @@ class UsageSource(models.Model):
     # ------------------------------------------------------------------
     # business
     # ------------------------------------------------------------------
+    def _get_key_mode(self):
+        """How the store tells this source's events apart.
+
+        :return: see :func:`metering.keys.key_function`
+        """
+        self.ensure_one()
+        return "strict" if self.identity_mode == "strict" else self.id_format
+
     def _erase(self):
         """Forget all that these sources delivered, as if it had never come.
 

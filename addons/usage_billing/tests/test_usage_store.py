@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID, uuid4
 
 from odoo import Command
 from odoo.exceptions import UserError
@@ -101,6 +102,12 @@ def event(number, value="1", at=SEPTEMBER, **kw):
             **kw,
         }
     )
+
+
+def uuid7(milliseconds):
+    """A UUID of version 7 that carries this time (RFC 9562, section 5.7)."""
+    number = uuid4().int & ~(0xFFFF_FFFF_FFFF_F << 76) | milliseconds << 80 | 7 << 76
+    return UUID(int=number)
 
 
 @tagged("post_install", "-at_install")
@@ -210,6 +217,28 @@ class TestUsageStore(StoreCase):
             {("2026-09-01",): Decimal(7)},
         )
         self.assertRollupsEqualEvents()
+
+    def test_ids_with_their_time_inside_are_known_at_any_time(self):
+        self._create_meter("cpu")
+        source = self._create_source(
+            "v7", identity_mode="time_keyed", id_format="uuid7"
+        )
+        milliseconds = int(SEPTEMBER.replace(tzinfo=UTC).timestamp() * 1000)
+        ids = [str(uuid7(milliseconds + number)) for number in range(3)]
+        rows = [
+            event(number, event_id=event_id) for number, event_id in enumerate(ids, 1)
+        ]
+        self.assertEqual(self._counts(self._send(rows, source)), (3, 0, 0, 0))
+        moved = rows[0]._replace(time=SEPTEMBER + timedelta(minutes=5))
+        far = rows[1]._replace(
+            event_id=str(uuid7(milliseconds)), time=SEPTEMBER + timedelta(days=2)
+        )
+        batch = self._send([moved, far, event(9), rows[2]], source)
+        self.assertEqual(self._counts(batch), (0, 1, 3, 0))
+        self.assertEqual(
+            sorted(batch.quarantine_ids.mapped("reason_code")),
+            ["conflict", "id_time", "id_time"],
+        )
 
     def test_how_rows_are_cut_into_chunks_changes_nothing(self):
         from ..metering.postgres import PostgresStore
@@ -671,6 +700,51 @@ class TestUsageStore(StoreCase):
         result = batch._append([event(1)])
         self.assertEqual(result.quarantined, {"unknown_meter": 1})
         self.assertEqual(batch.quarantine_ids.company_id, other)
+
+    def test_database_of_the_former_layout_is_taken_over(self):
+        """One wide table by month of time becomes facts and routes."""
+        meter = self._create_meter("cpu")
+        rows = [
+            event(1, "1.50", properties={"note": "x"}),
+            event(2, "1", amount=Decimal("2.5"), currency="EUR"),
+            event(3, "3", datetime(2026, 10, 2), dimensions={"region": "fr"}),
+        ]
+        self._send(rows)
+        columns = (
+            "id, time, NULL::timestamp AS event_time, received_at, payload_hash, key,"
+            " company_id, source_id, batch_id, subscription_id, period_id, dimset_id,"
+            " row_number, kind, type, subject, event_id, value, amount, currency,"
+            " properties"
+        )
+        cr = self.env.cr
+        self.env.flush_all()
+        cr.execute("SELECT e::text FROM usage_store_event e ORDER BY id")
+        before = cr.fetchall()
+        self.assertEqual(len(before), 3)
+        cr.execute(
+            f"CREATE TABLE old AS SELECT {columns} FROM usage_store_event;"
+            "DROP VIEW usage_event; DROP VIEW usage_store_event;"
+            "DROP TABLE usage_store_fact, usage_store_route;"
+            "CREATE TABLE usage_store_event (LIKE old) PARTITION BY RANGE (time);"
+            "CREATE TABLE usage_store_event_202609 PARTITION OF usage_store_event"
+            " FOR VALUES FROM ('2026-09-01') TO ('2026-10-01');"
+            "CREATE TABLE usage_store_event_202610 PARTITION OF usage_store_event"
+            " FOR VALUES FROM ('2026-10-01') TO ('2026-11-01');"
+            "INSERT INTO usage_store_event SELECT * FROM old; DROP TABLE old"
+        )
+        self.env["usage.event"]._create_store()
+        cr.execute("SELECT e::text FROM usage_store_event e ORDER BY id")
+        after = cr.fetchall()
+        self.assertEqual(
+            [row[0].split(",")[:5] for row in before],
+            [row[0].split(",")[:5] for row in after],
+        )
+        self.assertEqual(self._counts(self._send(rows)), (0, 3, 0, 0))
+        self.assertEqual(
+            self._quantities(self.subscription.period_ids, meter),
+            {("2026-09-01",): Decimal("2.5"), ("2026-10-01",): Decimal(3)},
+        )
+        self.assertRollupsEqualEvents()
 
     # ------------------------------------------------------------------
     # the ORM's side

@@ -73,7 +73,11 @@ class TestTwoConnections(BaseCase):
             cr.execute("SELECT id FROM usage_meter WHERE code = 'race'")
             meters = tuple(row[0] for row in cr.fetchall()) or (0,)
             for query, parameter in (
-                ("DELETE FROM usage_store_event WHERE source_id IN %s", sources),
+                (
+                    "DELETE FROM usage_store_fact f USING usage_store_route r"
+                    " WHERE r.id = f.route_id AND r.source_id IN %s",
+                    sources,
+                ),
                 ("DELETE FROM usage_store_rollup WHERE meter_id IN %s", meters),
                 ("DELETE FROM usage_quarantine WHERE source_id IN %s", sources),
                 ("DELETE FROM usage_batch WHERE source_id IN %s", sources),
@@ -83,7 +87,7 @@ class TestTwoConnections(BaseCase):
                 cr.execute(query, [parameter])
             cr.execute(
                 "DELETE FROM usage_store_identity i WHERE NOT EXISTS"
-                " (SELECT FROM usage_store_event e WHERE e.time = i.time)"
+                " (SELECT FROM usage_store_fact e WHERE e.time = i.time)"
                 " AND i.time BETWEEN '2026-09-15' AND '2026-09-16'"
             )
             subscriptions = env["usage.subscription"].search(

@@ -1,5 +1,6 @@
 """Keys of an event: the same for a re-send, different for anything else."""
 
+from datetime import datetime
 from itertools import product
 from uuid import uuid4
 
@@ -7,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.keys import event_key, identity_function, payload_hash
+from metering.keys import (
+    IdTimeError,
+    identity_function,
+    key_function,
+    payload_hash,
+    route_hash,
+    ulid_time,
+    uuid7_time,
+)
 from metering.routing import to_microseconds
 
 identity = identity_function(1, 2)
@@ -61,8 +70,6 @@ def test_an_id_that_cannot_be_stored_is_refused(bad):
 
 
 def test_event_keys_are_in_time_order():
-    from datetime import datetime
-
     moments = [
         datetime(1970, 1, 1),
         datetime(1999, 12, 31, 23, 59, 59),
@@ -70,6 +77,84 @@ def test_event_keys_are_in_time_order():
         datetime(2026, 10, 25, 1, 2, 3, 456),
         datetime(9999, 12, 31),
     ]
-    keys = [event_key(to_microseconds(moment), b"\xff" * 16) for moment in moments]
-    assert keys == sorted(keys)
-    assert {len(key) for key in keys} == {16}
+    for mode in ("strict", "composed"):
+        key_of = key_function(mode, 1, 2)
+        keys = [key_of("x", to_microseconds(moment))[2] for moment in moments]
+        assert keys == sorted(keys)
+        assert {len(key) for key in keys} == {16}
+
+
+def test_what_is_unique_depends_on_the_mode():
+    noon, later = (to_microseconds(datetime(2026, 1, 1, hour)) for hour in (12, 13))
+    strict, composed = key_function("strict", 1, 2), key_function("composed", 1, 2)
+    assert strict("x", noon)[1] == strict("x", later)[1] == identity("x")[1]
+    assert composed("x", noon)[1] == composed("x", noon)[2]
+    assert composed("x", noon)[1] != composed("x", later)[1]
+
+
+def test_keys_of_times_before_1970_are_refused():
+    with pytest.raises(ArithmeticError):
+        key_function("strict", 1, 2)("x", to_microseconds(datetime(1, 1, 1)))
+
+
+#: RFC 9562, appendix A.6: 22 February 2022, 19:22:22 UTC
+UUID7 = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
+UUID7_TIME = datetime(2022, 2, 22, 19, 22, 22)
+MINUTE = 60_000_000
+
+
+def test_the_time_of_a_uuid7_is_the_time_of_its_key():
+    key_of = key_function("uuid7", 1, 2, tolerance=MINUTE)
+    moment = to_microseconds(UUID7_TIME)
+    raw, unique, key = key_of(UUID7, moment)
+    assert raw == UUID7.encode()
+    assert unique == key
+    assert key[:6].hex() == "017f22e279b0"
+    # the same id at another time is the same event, as far as the bound allows
+    assert key_of(UUID7, moment + MINUTE)[1] == unique
+    assert key_of(UUID7, moment - MINUTE)[1] == unique
+    for off in (MINUTE + 1, -MINUTE - 1):
+        with pytest.raises(IdTimeError):
+            key_of(UUID7, moment + off)
+    assert key_function("uuid7", 1, 3)(UUID7, moment)[1] != unique
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "017f22e2-79b0-4cc3-98c4-dc0c0c07398f",  # version 4
+        "017f22e2-79b0-7cc3-98c4",
+        "evt-42",
+        "é",
+        "017f22e2-79b0-7cc3-98c4-dc0c0c07398g",
+    ],
+)
+def test_ids_without_a_time_are_refused(bad):
+    with pytest.raises(IdTimeError):
+        uuid7_time(bad)
+
+
+def test_the_time_of_a_ulid():
+    # ulid/spec: 01ARZ3NDEK... was made at 1469922850259 ms
+    assert int.from_bytes(ulid_time("01ARZ3NDEKTSV4RRFFQ69G5FAV")) == 1469922850259
+    assert ulid_time("01arz3ndektsv4rrffq69g5fav") == ulid_time(
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+    )
+    for bad in (
+        "01ARZ3NDEKTSV4RRFFQ69G5FA",
+        "81ARZ3NDEKTSV4RRFFQ69G5FAV",  # more than 48 bits
+        "0IARZ3NDEKTSV4RRFFQ69G5FAV",
+        "0_ARZ3NDEKTSV4RRFFQ69G5FAV",
+    ):
+        with pytest.raises(IdTimeError):
+            ulid_time(bad)
+
+
+@given(st.lists(st.text(max_size=4), min_size=4, max_size=4))
+def test_two_routes_have_two_hashes(texts):
+    try:
+        one = route_hash((1, 2, 3, 4, 5, "u", None, *texts[:2]))
+        other = route_hash((1, 2, 3, 4, 5, "u", None, *texts[2:]))
+    except UnicodeEncodeError:
+        return
+    assert (one == other) == (texts[:2] == texts[2:])

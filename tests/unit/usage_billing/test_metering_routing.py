@@ -52,10 +52,20 @@ class Catalogue:
         ]
 
 
-def route(catalogue, key=("cpu", "a", ()), until=(2026, 12, 31), **kw):
-    router = Router(catalogue, source_id=5, **kw)
-    router.load([key], us(*until))
-    return router.build(key, lambda text: 1)
+def route(catalogue, key=("cpu", "a", ()), until=(2026, 12, 31), latest=OPEN_END):
+    router = Router(catalogue, company_id=1, source_id=5)
+    router.latest = latest
+    return build(router, key, until)
+
+
+def build(router, key, until):
+    """The route of (type, subject, dimension items)."""
+    etype, subject, items = key
+    number = router.dimension_numbers.setdefault(items, len(router.dimension_numbers))
+    numbered = (etype, subject, number)
+    router.load([numbered], us(*until))
+    router.dimensions([numbered])
+    return router.build(numbered, lambda text: 1)
 
 
 def test_period_start_is_included_and_end_excluded():
@@ -114,6 +124,16 @@ def test_a_mapping_of_the_source_wins_over_one_of_all_sources():
     assert seen == [7, 8, 8, 7]
 
 
+def test_each_currency_of_a_period_has_a_slot_of_its_own():
+    way = route(Catalogue())
+    way.move(us(2026, 3, 1))
+    segment, router = way.segment, way.router
+    plain = segment.slot_of(None)
+    assert segment.slot is plain is segment.slot_of(None)
+    assert segment.slot_of("USD").key == (1, 5, 7, 703, 1, "u", "USD", "cpu", "a")
+    assert [slot.key[6] for slot in router.unnumbered] == [None, "USD"]
+
+
 def test_future_events_are_held():
     way = route(Catalogue(), latest=us(2026, 3, 15))
     assert way.move(us(2026, 3, 15)) is None
@@ -123,10 +143,8 @@ def test_future_events_are_held():
 
 def test_periods_are_asked_for_again_only_when_later_ones_are_needed():
     catalogue = Catalogue(last_month=3)
-    router = Router(catalogue, source_id=5)
-    key = ("cpu", "a", ())
-    router.load([key], us(2026, 2, 1))
-    router.build(key, lambda text: 1)
+    router = Router(catalogue, company_id=1, source_id=5)
+    build(router, ("cpu", "a", ()), (2026, 2, 1))
     router.load([], us(2026, 3, 20))
     assert len(catalogue.asked) == 1
     assert router.routes
@@ -155,7 +173,6 @@ def test_days_are_local_and_leave_no_hole(tz):
             when = datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=instant)
             local = when.astimezone(zone).date()
             assert date(2000, 1, 1) + timedelta(days=piece.day) == local
-            assert piece.month == when.year * 100 + when.month
         moment = piece.high
 
 

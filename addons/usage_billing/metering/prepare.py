@@ -1,0 +1,228 @@
+"""Rows of a chunk, matched and made ready to be stored. Pure; no SQL.
+
+The loop in :func:`prepare` decides how fast an import is: what rows have in common is
+looked up once, in the route and its segment, and nothing is done twice.
+"""
+
+from contextlib import suppress
+from decimal import Decimal
+from operator import itemgetter
+
+from . import copybin
+from .jsonform import properties_to_json
+from .keys import IdTimeError, payload_hash
+from .routing import EPOCH, from_microseconds, to_microseconds
+from .values import EventRow
+
+_type_of = itemgetter(1)
+_subject_of = itemgetter(2)
+_time_of = itemgetter(3)
+_dimensions_of = itemgetter(7)
+_NOTHING_OPTIONAL = copybin.NULL * 2
+
+
+class Held(Exception):
+    """A row that cannot be stored: reason code and detail."""
+
+
+class Prepared:
+    """Rows of a chunk, matched.
+
+    entries: parallel to the rows: (key, microseconds, payload hash, slot, row number,
+        bytes of the id, encoded value, encoded amount and properties); None for rows
+        that failed
+    uniques: parallel to the rows: what the event is told apart by, None where failed
+    first: unique -> index of the first row that shows it
+    repeated: (index, unique) of the rows that show it again
+    failures: (index, reason, detail)
+    """
+
+    __slots__ = ("entries", "failures", "first", "repeated", "uniques")
+
+    def __init__(self):
+        self.entries = []
+        self.uniques = []
+        self.first = {}
+        self.repeated = []
+        self.failures = []
+
+
+def prepare(rows, routes, key_of):
+    """Match and encode each row of a chunk.
+
+    :param list[EventRow] rows: with naive UTC times
+    :param list[Route] routes: parallel to the rows
+    :param key_of: from :func:`.keys.key_function`
+    :rtype: Prepared
+    """
+    prepared = Prepared()
+    add, add_unique = prepared.entries.append, prepared.uniques.append
+    first_seen = prepared.first.setdefault
+    number_of, hash_of, epoch = copybin.number, payload_hash, EPOCH
+    for index, (row, route) in enumerate(zip(rows, routes, strict=True)):
+        event_id, _, _, time, value, amount, currency, _, properties, number = row
+        try:
+            if not event_id or time is None:
+                raise Held("missing_field", _missing(row))
+            delta = time - epoch
+            microseconds = (
+                delta.days * 86_400 + delta.seconds
+            ) * 1_000_000 + delta.microseconds
+            if not route.low <= microseconds < route.high:
+                reason = route.move(microseconds)
+                if reason:
+                    raise Held(reason, "")
+            segment = route.segment
+            raw_id, unique, key = key_of(event_id, microseconds)
+            value_text, value_bytes = number_of(value)
+            if value is None and segment.needs_value:
+                raise Held("missing_field", "value")
+            if amount is None and currency is None and not properties:
+                rest_text, rest = "", _NOTHING_OPTIONAL
+                slot = segment.slot or segment.slot_of(None)
+            else:
+                rest_text, rest = optional_fields(amount, currency, properties)
+                slot = segment.slot_of(currency or None)
+            if segment.is_strict or currency is not None:
+                _check_meters(segment, row)
+        except Held as error:
+            failure = (index, *error.args)
+        except IdTimeError as error:
+            failure = (index, "id_time", str(error))
+        except (ValueError, ArithmeticError) as error:
+            failure = (index, "invalid_value", str(error))
+        else:
+            content = hash_of(f"{route.payload}{microseconds}|{value_text}|{rest_text}")
+            add((key, microseconds, content, slot, number, raw_id, value_bytes, rest))
+            add_unique(unique)
+            if first_seen(unique, index) == index:
+                route.put(index)
+            else:
+                prepared.repeated.append((index, unique))
+            continue
+        prepared.failures.append(failure)
+        add(None)
+        add_unique(None)
+    return prepared
+
+
+def optional_fields(amount, currency, properties):
+    """Canonical text and encoded fields of what most events do not have."""
+    amount_text, amount_bytes = copybin.number(amount)
+    document = properties_to_json(properties) if properties else None
+    if currency:
+        copybin.text(currency)  # refuses what cannot be stored
+    return (
+        f"{amount_text}|{currency or ''}|{document or ''}",
+        amount_bytes + copybin.jsonb(document),
+    )
+
+
+def route_keys(rows, numbers):
+    """(type, subject, number of the dimension items) of each row.
+
+    Feeds hand out the same few mappings over and over: each is looked into once.
+
+    :param dict numbers: dimension items -> number, completed here
+    """
+    mappings = list(map(_dimensions_of, rows))
+    identities = list(map(id, mappings))
+    known = {}
+    for identity, dimensions in dict(zip(identities, mappings, strict=True)).items():
+        items = tuple(dimensions.items())
+        known[identity] = numbers.setdefault(items, len(numbers))
+    return list(
+        zip(
+            map(_type_of, rows),
+            map(_subject_of, rows),
+            map(known.__getitem__, identities),
+            strict=True,
+        )
+    )
+
+
+def naive(rows):
+    """Rows with naive UTC times, and the newest time (None when no row has one)."""
+    # TypeError: some have none, or aware and naive ones stand together
+    with suppress(TypeError):
+        newest = max(map(_time_of, rows))
+        if newest is not None and newest.tzinfo is None:
+            return rows, newest
+    rows = [
+        row
+        if row[3] is None or row[3].tzinfo is None
+        else EventRow(*row)._replace(time=from_microseconds(to_microseconds(row[3])))
+        for row in rows
+    ]
+    return rows, max((row[3] for row in rows if row[3] is not None), default=None)
+
+
+def fingerprint(row, route, identity_of):
+    """Identity and payload hash of a row outside the fast loop, None without."""
+    row = EventRow(*row)
+    try:
+        _raw, identity = identity_of(row.event_id)
+        value_text, _bytes = copybin.number(row.value)
+        rest = ""
+        if row.amount is not None or row.currency is not None or row.properties:
+            rest, _bytes = optional_fields(row.amount, row.currency, row.properties)
+        moment = to_microseconds(row.time)
+    except (ValueError, ArithmeticError, TypeError, AttributeError):
+        return None
+    return identity, payload_hash(f"{route.payload}{moment}|{value_text}|{rest}")
+
+
+def values_of(meter, rows):
+    """Numbers that a meter reads from events."""
+    if meter.value_source == "value":
+        return [row[4] for row in rows]
+    if meter.value_source == "amount":
+        return [row[5] for row in rows]
+    return [Decimal(_property(meter.value_property, row)) for row in rows]
+
+
+def shows(row, filters):
+    """Whether an event's properties show all these (name, value) pairs."""
+    return all(row[8].get(key) == value for key, value in filters)
+
+
+def _missing(row):
+    """Names of the required fields a row lacks."""
+    row = EventRow(*row)
+    return ", ".join(
+        name
+        for name in ("event_id", "type", "subject", "time")
+        if not getattr(row, name)
+    )
+
+
+def _check_meters(segment, row):
+    """Check what the meters of a segment need of this very event.
+
+    :raise Held: something is missing or does not fit
+    :raise ValueError, ArithmeticError: a property is not a number
+    """
+    for meter, _dimset, filters in segment.meters:
+        if filters and not shows(row, filters):
+            continue
+        if meter.unique_property and _property(meter.unique_property, row) is None:
+            raise Held("missing_field", meter.unique_property)
+        if not meter.needs_value:
+            continue
+        if meter.value_source == "amount":
+            if row[5] is None:
+                raise Held("missing_field", "amount")
+            if row[6] and segment.currency and row[6] != segment.currency:
+                raise Held("currency", f"{row[6]}, {segment.currency}")
+        elif meter.value_source == "property":
+            text = _property(meter.value_property, row)
+            if text is None:
+                raise Held("missing_field", meter.value_property)
+            copybin.number(Decimal(text))
+        elif row[4] is None:
+            raise Held("missing_field", "value")
+
+
+def _property(name, row):
+    text = row[8].get(name)
+    return row[7].get(name) if text is None else text
