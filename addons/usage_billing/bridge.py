@@ -130,6 +130,28 @@ def next_periods_vals(subscription, last, until):
     return [_period_vals(subscription, period) for period in found]
 
 
+def earlier_periods_vals(subscription, first):
+    """Values of the periods from the start of a subscription to its first period.
+
+    The last one ends at the instant the existing one begins, be it shorter than usual.
+
+    :param usage.subscription subscription: one, whose start was moved back
+    :param usage.period first: the oldest stored period
+    :return: vals of ``usage.period``, oldest first
+    :rtype: list[dict]
+    """
+    schedule, zone = schedule_of(subscription), subscription.tz
+    stop, found, day = first.local_start, [], subscription.date_start
+    while day < stop:
+        end = min(schedule.dates(day)[1], stop)
+        found.append(rating_periods.Period.of_dates(day, end, zone))
+        day = end
+    vals_list = [_period_vals(subscription, period) for period in found]
+    if vals_list:
+        vals_list[-1]["end_at"] = first.start_at
+    return vals_list
+
+
 def _period_vals(subscription, period):
     return {
         "subscription_id": subscription.id,

@@ -21,7 +21,7 @@ from .metering.routing import (
     to_microseconds,
 )
 from .metering.store import BatchSpec
-from .metering.values import UsageSpan
+from .metering.values import RejectedRow, UsageSpan
 
 #: No event is matched further ahead than this, whatever the source allows: periods
 #: would be made up to there.
@@ -81,6 +81,9 @@ class Store:
             hold=hold or self._hold,
             partition_cursor=self._partition_cursor,
         )
+        alias = self.env["usage.alias"]._get_translation(source)
+        if alias:
+            rows = (row if type(row) is RejectedRow else alias(row) for row in rows)
         result = store.append(spec, rows)
         batch._add_result(result, time.monotonic() - started)
         return result

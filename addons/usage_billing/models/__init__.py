@@ -23,7 +23,16 @@ from . import usage_source
 from . import usage_api_key
 from . import usage_batch
 from . import usage_quarantine
+from . import usage_quarantine_cause
+from . import usage_quarantine_hold
+from . import usage_quarantine_assess
+from . import usage_quarantine_decision
+from . import usage_quarantine_replay
+from . import usage_quarantine_inbox
+from . import usage_alias
 from . import usage_subject
+from . import usage_subject_cover
+from . import usage_subscription_cover
 from . import usage_meter
 from . import usage_meter_words
 from . import usage_ingest

@@ -81,3 +81,13 @@ class UsageEvent(models.Model):
     def _drop_store(self):
         """Drop the tables of the store, with everything in them (uninstall)."""
         schema.drop(self.env.cr)
+
+    @api.model
+    def _get_story_action(self, event_id, source):
+        """Open the page of one event, stored or not."""
+        return {
+            "type": "ir.actions.client",
+            "tag": "usage_billing.event_story",
+            "name": self.env._("Story of %(event)s", event=event_id or "…"),
+            "params": {"event_id": event_id or "", "source_id": source.id},
+        }

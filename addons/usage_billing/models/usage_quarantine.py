@@ -1,10 +1,8 @@
-from psycopg2.extras import execute_values
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..fields_exact import Exact
-from ..metering.jsonform import event_from_json, event_to_json
+from ..metering.jsonform import event_from_json
 
 REASONS = [
     ("unknown_subject", "Unknown subject"),
@@ -75,6 +73,22 @@ class UsageQuarantine(models.Model):
         REASONS, string="Reason", required=True, readonly=True, index=True
     )
     detail = fields.Char(readonly=True)
+    cause_id = fields.Many2one(
+        "usage.quarantine.cause",
+        readonly=True,
+        check_company=True,
+        ondelete="restrict",
+        help="Rows held for the same reason and the same name wait together.",
+    )
+    decision_id = fields.Many2one(
+        "usage.quarantine.decision",
+        string="Last Decision",
+        readonly=True,
+        index="btree_not_null",
+        check_company=True,
+        ondelete="restrict",
+        help="Who last decided on this row, and what became of it.",
+    )
     state = fields.Selection(
         [("open", "Open"), ("replayed", "Replayed"), ("ignored", "Ignored")],
         required=True,
@@ -98,6 +112,8 @@ class UsageQuarantine(models.Model):
         "(company_id, source_id, dedupe_key) "
         "WHERE dedupe_key IS NOT NULL AND state IN ('open', 'ignored')"
     )
+    _waiting = models.Index("(cause_id, id) WHERE state = 'open'")
+    _left_out = models.Index("(cause_id, id) WHERE state = 'ignored'")
 
     @api.depends("reason_code", "row_number", "event_id")
     def _compute_display_name(self):
@@ -126,22 +142,8 @@ class UsageQuarantine(models.Model):
 
         :return: notification with the counts
         """
-        self.check_access("write")
-        rows = self.filtered(lambda row: row.state == "open")
-        replayed = rows._replay()
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success" if len(replayed) == len(rows) else "warning",
-                "message": self.env._(
-                    "%(passed)s of %(total)s rows became usage.",
-                    passed=len(replayed),
-                    total=len(rows),
-                ),
-                "next": {"type": "ir.actions.act_window_close"},
-            },
-        }
+        decision = self.env["usage.quarantine.decision"]._decide("replay", rows=self)
+        return decision._get_notification()
 
     def action_ignore(self):
         """Ask why these rows are left out for good."""
@@ -159,6 +161,16 @@ class UsageQuarantine(models.Model):
             },
         }
 
+    def action_take_back(self):
+        """Let ignored rows wait for a decision again."""
+        decision = self.env["usage.quarantine.decision"]._decide("take_back", rows=self)
+        return decision._get_notification()
+
+    def action_view_story(self):
+        """Everything known about the event, on one page."""
+        self.ensure_one()
+        return self.env["usage.event"]._get_story_action(self.event_id, self.source_id)
+
     # ------------------------------------------------------------------
     # business
     # ------------------------------------------------------------------
@@ -173,64 +185,6 @@ class UsageQuarantine(models.Model):
         self.ensure_one()
         return event_from_json(self.raw, self.row_number) if self.is_event else None
 
-    def _replay(self):
-        """Replay rows, one batch for each source.
-
-        :return: the rows that are usage now
-        """
-        passed = self.browse()
-        for source, rows in self.try_lock_for_update().grouped("source_id").items():
-            events = [(row, row._prepare_replay_row()) for row in rows]
-            events = [(row, event) for row, event in events if event is not None]
-            if not events:
-                continue
-            Batch = self.env["usage.batch"].sudo()  # users do not make batches
-            batch = Batch.create(
-                {
-                    "name": self.env._(
-                        "Replay of %(count)s rows of %(name)s",
-                        count=len(events),
-                        name=source.name,
-                    ),
-                    "source_id": source.id,
-                    "company_id": source.company_id.id,
-                    "is_replay": True,
-                }
-            )
-            passed += self._replay_into(batch, events)
-        return passed
-
-    def _replay_into(self, batch, events):
-        """Append events of waiting rows; those held again keep waiting.
-
-        :param usage.batch batch: new
-        :param list[tuple] events: (quarantine row, EventRow)
-        :return: the rows that are usage now
-        """
-        held = {}
-
-        def hold(_batch, held_rows):
-            held.update({(row.row_number, row.raw): row for row in held_rows})
-            return set()
-
-        batch._append([event for _row, event in events], hold=hold)
-        passed = self.browse()
-        for row, event in events:
-            again = held.get((event.row_number, event_to_json(event)))
-            if again:
-                row.sudo().write({"reason_code": again.reason, "detail": again.detail})
-            else:
-                passed += row
-        passed.sudo().write(
-            {
-                "state": "replayed",
-                "replay_batch_id": batch.id,
-                "resolved_by_id": self.env.uid,
-                "resolved_at": fields.Datetime.now(),
-            }
-        )
-        return passed
-
     def _set_ignored(self, reason):
         """Leave open rows out for good.
 
@@ -244,73 +198,3 @@ class UsageQuarantine(models.Model):
                 "resolved_at": fields.Datetime.now(),
             }
         )
-
-    @api.model
-    def _hold(self, batch, rows):
-        """Store rows of an append that could not become usage. Called by the store.
-
-        One statement for all, on the unique index: a row that waits already is not held
-        twice.
-
-        :param metering.store.BatchSpec batch: where they come from
-        :param list[metering.store.HeldRow] rows: at least one
-        :return: positions of rows that were held before
-        :rtype: set[int]
-        """
-        reasons = dict(REASONS)
-        keys = [
-            f"{row.identity}:{row.payload_hash}" if row.identity else None
-            for row in rows
-        ]
-        cursor = self.env.cr.connection.cursor()
-        inserted = execute_values(
-            cursor,
-            "INSERT INTO usage_quarantine (company_id, batch_id, source_id, row_number,"
-            " event_id, subject, event_type, event_time, amount_at_stake, raw,"
-            " is_event, dedupe_key, reason_code, detail, state, create_uid,"
-            " create_date, write_uid, write_date) VALUES %s"
-            " ON CONFLICT DO NOTHING RETURNING dedupe_key",
-            [
-                (
-                    batch.company_id,
-                    batch.id,
-                    batch.source_id,
-                    row.row_number,
-                    _text(row.event_id),
-                    _text(row.subject),
-                    _text(row.type),
-                    row.time,
-                    row.amount,
-                    _text(row.raw),
-                    row.is_event,
-                    key,
-                    row.reason if row.reason in reasons else "unreadable",
-                    _text(row.detail),
-                    self.env.uid,
-                    self.env.uid,
-                )
-                for row, key in zip(rows, keys, strict=True)
-            ],
-            template="(%s,%s,%s,%s,%s,%s,%s,%s,%s::numeric,%s,%s,%s,%s,%s,'open',"
-            "%s,now() AT TIME ZONE 'UTC',%s,now() AT TIME ZONE 'UTC')",
-            page_size=1000,
-            fetch=True,
-        )
-        self.invalidate_model()
-        new = {key for (key,) in inserted if key}
-        repeated = set()
-        for position, key in enumerate(keys):
-            if key is None:
-                continue
-            if key in new:
-                new.discard(key)  # a second row with this key was not inserted
-            else:
-                repeated.add(position)
-        return repeated
-
-
-def _text(value):
-    """A text that PostgreSQL can hold; what it cannot is shown as an escape."""
-    if not value:
-        return None
-    return value.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()

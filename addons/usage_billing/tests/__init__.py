@@ -6,6 +6,7 @@ from . import test_portal
 from . import test_usage_sample
 from . import test_usage_store
 from . import test_usage_quarantine
+from . import test_usage_inbox
 from . import test_usage_store_two_connections
 from . import test_billing_tour
 from . import test_price_versions

@@ -1,1 +1,2 @@
 from . import usage_quarantine_ignore
+from . import usage_quarantine_fix

@@ -1,0 +1,399 @@
+import json
+import time
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from .. import bridge, isolation
+from ..metering.similar import Names
+from ..rating import Usage, rate
+from ..rating.rounding import round_money
+from .usage_quarantine_cause import BY_SUBJECT
+
+ZERO = Decimal(0)
+#: causes looked at together, and the time a person waits for it
+TOGETHER = 100
+PATIENCE_S = 2.5
+
+#: price models whose amount depends on quantities alone
+BY_QUANTITY = ("per_unit", "package", "graduated", "volume", "stairstep")
+
+
+@dataclass(slots=True)
+class HeldSum:
+    """Rows of one cause, day, type and dimension set, added up."""
+
+    cause_id: int
+    day: object
+    event_type: str
+    dimensions: dict
+    count: int
+    total: Decimal | None
+    low: Decimal | None
+    high: Decimal | None
+    amount: Decimal | None
+
+
+@dataclass(slots=True)
+class Stake:
+    """What rows would come to. ``note`` is a sentence on how it was found."""
+
+    amount: Decimal | None = None
+    currency_id: int | bool = False
+    note: str = ""
+
+
+class UsageQuarantineCause(models.Model):
+    """The two questions of whoever decides: what is it likely, and how much is it."""
+
+    _inherit = "usage.quarantine.cause"
+
+    # ------------------------------------------------------------------
+    # when
+    # ------------------------------------------------------------------
+    @api.model
+    def _assess_stale(self, patience=PATIENCE_S, all_again=False):
+        """Look at causes whose number of waiting rows changed since the last look.
+
+        The largest first, as many as the time allows; the scheduled action does the
+        others.
+
+        :param float patience: seconds
+        :param bool all_again: also those looked at before (a new subscription may be
+            what an old stranger is)
+        :return: whether all were looked at
+        """
+        until = time.monotonic() + patience
+        self.env["usage.quarantine"].flush_model()
+        self.flush_model()
+        stale = self.env.execute_query(
+            SQL(
+                """SELECT c.id, c.company_id, q.n
+                     FROM usage_quarantine_cause c
+                     JOIN (SELECT cause_id, count(*) AS n FROM usage_quarantine
+                            WHERE state = 'open' GROUP BY cause_id) q
+                       ON q.cause_id = c.id
+                    WHERE c.company_id = ANY(%s)
+                      AND (%s OR c.assessed_count IS DISTINCT FROM q.n)
+                    ORDER BY q.n DESC""",
+                self.env.companies.ids,
+                all_again,
+            )
+        )
+        by_company = defaultdict(list)
+        for id_, company_id, _count in stale:
+            by_company[company_id].append(id_)
+        for company_id, ids in by_company.items():
+            names = None
+            for start in range(0, len(ids), TOGETHER):
+                if time.monotonic() > until:
+                    return False
+                company = self.env["res.company"].browse(company_id)
+                causes = self.browse(ids[start : start + TOGETHER]).sudo()
+                causes = causes.with_company(company)
+                names = names or causes._get_known_names(company)
+                causes._assess(names)
+        return True
+
+    @api.model
+    def _cron_assess(self):
+        """Look at what changed, in every company."""
+        cron = self.env["ir.cron"]
+        companies = self.env["res.company"].search([])
+        self = self.with_context(allowed_company_ids=companies.ids)  # noqa: PLW0642
+        is_done = self._assess_stale(patience=30)
+        cron._commit_progress(processed=1, remaining=0 if is_done else 1)
+
+    # ------------------------------------------------------------------
+    # what it likely is
+    # ------------------------------------------------------------------
+    def _get_known_names(self, company):
+        """What the company knows: names of subscriptions, and types that are metered.
+
+        :return: (Names of subscriptions, Names of meters)
+        """
+        subscriptions = self.env["usage.subscription"].search(
+            [("company_id", "=", company.id), ("state", "!=", "draft")]
+        )
+        pairs = []
+        by_partner = subscriptions.grouped("partner_id")
+        for subscription in subscriptions:
+            pairs += [
+                (subscription.name, subscription),
+                (subscription.code, subscription),
+            ]
+            partner = subscription.partner_id
+            if len(by_partner[partner]) == 1:
+                pairs += [(partner.name, subscription), (partner.ref, subscription)]
+        subjects = self.env["usage.subject"].search([("company_id", "=", company.id)])
+        pairs += [(item.subject, item.subscription_id) for item in subjects]
+        meters = self.env["usage.meter"].search([("company_id", "=", company.id)])
+        return (
+            Names(pairs),
+            Names([(meter.event_type, meter) for meter in meters]),
+        )
+
+    def _assess(self, names):
+        """Find a suggestion and the amount at stake of these causes of one company."""
+        subscription_names, meter_names = names
+        sums = defaultdict(list)
+        for item in self._read_sums():
+            sums[item.cause_id].append(item)
+        mapped = self._get_mapped_subscriptions()
+        for cause in self:
+            match = None
+            subscription = mapped.get(cause.id, self.env["usage.subscription"])
+            meter = self.env["usage.meter"]
+            if cause.reason_code == "unknown_subject":
+                match = subscription_names.closest(cause.what or "")
+                subscription = match.target if match else subscription
+            elif cause.reason_code == "unknown_meter":
+                match = meter_names.closest(cause.what or "")
+                meter = match.target if match else meter
+            stake = cause._estimate(sums[cause.id], subscription)
+            cause.write(
+                {
+                    "suggested_subscription_id": subscription.id,
+                    "suggested_meter_id": meter.id,
+                    "suggested_name": match.name if match else False,
+                    "suggestion_score": round(100 * match.score) if match else 0,
+                    "stake_amount": stake.amount,
+                    "stake_currency_id": stake.currency_id,
+                    "stake_note": stake.note,
+                    "assessed_at": fields.Datetime.now(),
+                    "assessed_count": sum(item.count for item in sums[cause.id]),
+                }
+            )
+
+    def _get_mapped_subscriptions(self):
+        """Of causes whose subject is known: whose it is, or was last.
+
+        :rtype: dict[int, usage.subscription]
+        """
+        known = self.filtered(
+            lambda cause: (
+                cause.reason_code in BY_SUBJECT or cause.reason_code == "currency"
+            )
+        )
+        subjects = self.env["usage.subject"].search(
+            [
+                ("company_id", "in", known.company_id.ids),
+                ("subject", "in", [what for what in known.mapped("what") if what]),
+            ],
+            order="valid_from",
+        )
+        found = {}
+        for cause in known:
+            own = subjects.filtered(
+                lambda item, cause=cause: (
+                    item.subject == cause.what
+                    and item.source_id in (self.env["usage.source"], cause.source_id)
+                )
+            )
+            if own:
+                found[cause.id] = own[-1].subscription_id
+        return found
+
+    # ------------------------------------------------------------------
+    # how much it is
+    # ------------------------------------------------------------------
+    def _read_sums(self):
+        """Waiting rows of these causes, added up in one statement.
+
+        :rtype: list[HeldSum]
+        """
+        self.env["usage.quarantine"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT q.cause_id, q.event_time::date, q.event_type,
+                          CASE WHEN q.is_event THEN q.raw::json -> 'dimensions' END
+                               ::text,
+                          count(*),
+                          sum(v.value)::text, min(v.value)::text, max(v.value)::text,
+                          sum(q.amount_at_stake)::text
+                     FROM usage_quarantine q
+                    CROSS JOIN LATERAL (
+                          SELECT CASE WHEN q.is_event AND q.raw::json ->> 'value'
+                                           ~ '^[+-]?[0-9]{1,60}(\\.[0-9]{1,60})?$'
+                                      THEN (q.raw::json ->> 'value')::numeric
+                                  END AS value) v
+                    WHERE q.state = 'open' AND q.cause_id = ANY(%s)
+                    GROUP BY 1, 2, 3, 4""",
+                self.ids,
+            )
+        )
+        return [
+            HeldSum(
+                cause_id,
+                day,
+                event_type or "",
+                _dimensions(dims),
+                count,
+                *(None if text is None else Decimal(text) for text in figures),
+            )
+            for cause_id, day, event_type, dims, count, *figures in rows
+        ]
+
+    def _estimate(self, sums, subscription):
+        """What the rows of this cause would come to.
+
+        With the prices of the subscription they belong to, or most likely belong to:
+        what the period costs with them less what it costs without. Without a
+        subscription: the amounts the events bring themselves. Nothing is kept.
+
+        :param list[HeldSum] sums: of this cause
+        :param usage.subscription subscription: may be empty
+        :rtype: Stake
+        """
+        self.ensure_one()
+        if subscription:
+            stake = self._rate_sums(sums, subscription)
+            if stake.amount is not None:
+                return stake
+        elif self.reason_code == "unknown_subject":
+            stake = self._rate_usual(sums)
+            if stake.amount is not None:
+                return stake
+        amounts = [item.amount for item in sums if item.amount is not None]
+        if amounts:
+            currency = self.company_id.currency_id
+            return Stake(
+                round_money(sum(amounts, ZERO), currency.decimal_places),
+                currency.id,
+                self.env._("The amounts that the events bring."),
+            )
+        return Stake()
+
+    def _rate_sums(self, sums, subscription):
+        """See ``_estimate``; the amount is None where no price counts the rows."""
+        parts = []
+        for period, items in self._by_period(sums, subscription):
+            day = period.local_start if period else min(item.day for item in items)
+            version = subscription._get_version_at(max(day, subscription.date_start))
+            stored = self._get_stored_quantities(period, version)
+            parts += _rate_held(version, items, stored)
+        if not parts:
+            return Stake()
+        return Stake(
+            sum(parts, ZERO),
+            subscription.currency_id.id,
+            self.env._(
+                "With the prices of %(subscription)s.", subscription=subscription.name
+            ),
+        )
+
+    def _rate_usual(self, sums):
+        """A stranger would pay about what most customers pay: an order of magnitude."""
+        [(plan, _count)] = self.env["usage.subscription"]._read_group(
+            [("company_id", "=", self.company_id.id), ("state", "=", "active")],
+            ["plan_id"],
+            ["__count"],
+            order="__count desc",
+            limit=1,
+        ) or [(self.env["usage.plan"], 0)]
+        days = [item.day for item in sums if item.day]
+        version = plan and days and plan._get_version_at(min(days))
+        parts = _rate_held(version, sums, {}) if version else []
+        if not parts:
+            return Stake()
+        return Stake(
+            sum(parts, ZERO),
+            plan.currency_id.id,
+            self.env._(
+                "About this much, with the prices of %(plan)s, the plan that most "
+                "customers have.",
+                plan=plan.name,
+            ),
+        )
+
+    def _by_period(self, sums, subscription):
+        """Sums by the period their day falls into; None outside of all periods."""
+        periods = self.env["usage.period"].search(
+            [("subscription_id", "=", subscription.id)]
+        )
+        found = defaultdict(list)
+        for item in sums:
+            if item.day is None:
+                continue
+            period = next(
+                (p for p in periods if p.local_start <= item.day < p.local_end), None
+            )
+            found[period].append(item)
+        return found.items()
+
+    def _get_stored_quantities(self, period, version):
+        """{meter id: quantity of the period now}"""
+        if not period:
+            return {}
+        store = self.env["usage.batch"].with_company(self.company_id)._store()
+        rows = store.aggregate(period, version.charge_ids.meter_id, dimensions=False)
+        return {row.meter_id: row.quantity for row in rows}
+
+
+def held_quantity(meter, sums):
+    """What a meter would count of held rows; None when it counts none of them.
+
+    Filters that only properties decide are taken as passed: this is an estimate.
+    """
+    spec = meter._get_spec()
+    counted = [
+        item
+        for item in sums
+        if item.event_type == meter.event_type
+        and spec.split_filters(item.dimensions) is not None
+    ]
+    if not counted:
+        return None
+    if meter.aggregation == "count":
+        return Decimal(sum(item.count for item in counted))
+    if meter.value_source == "amount":
+        return sum((item.amount or ZERO for item in counted), ZERO)
+    if meter.value_source != "value":
+        return None
+    if meter.aggregation == "sum":
+        return sum((item.total or ZERO for item in counted), ZERO)
+    if meter.aggregation == "max":
+        return max((item.high or ZERO for item in counted), default=ZERO)
+    return None
+
+
+def _rate_held(version, sums, stored):
+    """Amounts that a version's charges put on held rows, one for each that counts any.
+
+    :param dict stored: {meter id: quantity that the period has without them}
+    """
+    parts = []
+    currency = bridge.currency_of(version.currency_id) if version else None
+    for charge in version.charge_ids.filtered("meter_id"):
+        extra = held_quantity(charge.meter_id, sums)
+        if extra is None:
+            continue
+        # a price that cannot rate this alone says nothing
+        with suppress(*isolation.EXPECTED):
+            before = stored.get(charge.meter_id.id, ZERO)
+            parts.append(_marginal(charge, before, extra, currency))
+    return parts
+
+
+def _marginal(charge, stored, extra, currency):
+    """Amount of a charge with the extra quantity less the amount without."""
+    if charge.model == "pass_through":
+        return extra
+    if charge.model not in BY_QUANTITY:
+        raise ArithmeticError(charge.model)
+    after = stored + extra
+    if charge.meter_id.aggregation == "max":
+        after = max(stored, extra)
+    value = bridge.charge_of(charge)
+    return (
+        rate(value, Usage(quantity=after), currency, closes=False).amount
+        - rate(value, Usage(quantity=stored), currency, closes=False).amount
+    )
+
+
+def _dimensions(text):
+    return json.loads(text) if text else {}
