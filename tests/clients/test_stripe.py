@@ -113,6 +113,40 @@ def test_an_unknown_customer_is_accepted_and_waits(platform, client, now):
     assert ("stranger", "unknown_subject") in platform.held("stripe")
 
 
+def stream(platform, session):
+    return connect(platform, session.authentication_token).v2.billing.meter_event_stream
+
+
+def test_a_stream_is_stored_with_the_token_of_a_session(platform, client, now):
+    before = platform.quantity("cus_1", "calls")
+    session = client.v2.billing.meter_event_session.create()
+    assert session.object == "v2.billing.meter_event_session"
+    assert session.expires_at > session.created
+    events = [event_v2(f"stream-{number}", now) for number in range(100)]
+    assert stream(platform, session).create({"events": events}) is None
+    assert stream(platform, session).create({"events": events}) is None
+    assert platform.quantity("cus_1", "calls") - before == 2550
+
+
+def test_a_stream_holds_at_most_100_events(platform, client, now):
+    session = client.v2.billing.meter_event_session.create()
+    events = [event_v2(f"long-{number}", now) for number in range(101)]
+    with pytest.raises(stripe.InvalidRequestError):
+        stream(platform, session).create({"events": events})
+    assert "long-0" not in platform.events("stripe")
+
+
+def test_a_stream_refuses_what_is_no_session(platform, client, now):
+    events = {"events": [event_v2("forged", now)]}
+    session = client.v2.billing.meter_event_session.create()
+    whole = session.authentication_token
+    for token in (platform.tokens["stripe"], whole[:-6], "rlv_session_AAAA", "x"):
+        session.authentication_token = token
+        with pytest.raises(stripe.AuthenticationError):
+            stream(platform, session).create(events)
+    assert "forged" not in platform.events("stripe")
+
+
 @pytest.mark.parametrize("key", ["expired", "revoked", "rlv_unknown"])
 def test_a_key_that_is_not_in_force_is_refused(platform, now, key):
     with pytest.raises(stripe.AuthenticationError):

@@ -1,16 +1,26 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Stripe's API for billing meter events, under /usage/stripe."""
 
+import hashlib
+import json
+import time
 import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import timedelta
 
-from odoo import http
+from odoo import fields, http
 from odoo.http import request
+from odoo.tools import consteq, hmac
+
+from odoo.addons.usage_billing.api import problem as problems
 
 from .. import face_bridge
 from ..faces import stripe
-from .door import answer, body, facts_of_key, route
+from .door import answer, body, facts_of_key, route, token
 
 PREFIX = "/usage/stripe"
+SESSION = timedelta(minutes=15)
+SESSION_PREFIX = "rlv_session_"
 
 
 class StripeFace(http.Controller):
@@ -27,6 +37,25 @@ class StripeFace(http.Controller):
         facts = facts_of_key("ingest")
         return self._store(facts, [stripe.read_event_v2(body(), _request_id())], 2)
 
+    @route(stripe, f"{PREFIX}/v2/billing/meter_event_session", "POST")
+    def create_session(self, **_parameters):
+        """Give a token for the event stream, good for 15 minutes."""
+        facts_of_key("ingest")
+        now = fields.Datetime.now()
+        expires = int(time.time() + SESSION.total_seconds())
+        key = hashlib.sha256(token().encode()).hexdigest()
+        return answer(
+            stripe.write_session(
+                f"mes_{uuid.uuid4().hex}", _seal(key, expires), now, now + SESSION
+            )
+        )
+
+    @route(stripe, f"{PREFIX}/v2/billing/meter_event_stream", "POST")
+    def create_stream(self, **_parameters):
+        """Store up to 100 events with the token of a session."""
+        facts = _facts_of_session(token())
+        return self._store(facts, stripe.read_stream(body(), _request_id()), None)
+
     def _store(self, facts, events, version):
         done = face_bridge.ingest(request.env, facts, events, "Stripe")
         if done.conflicts:
@@ -38,6 +67,44 @@ class StripeFace(http.Controller):
             return answer({})
         (event,) = done.events
         return answer(stripe.write_event(event, done.arrived_at, version))
+
+
+def _seal(key, expires):
+    """Text that stands for a key until an instant, and that only we can make.
+
+    :param str key: hash of the key's token
+    :param int expires: seconds since 1970
+    """
+    said = json.dumps([key, expires])
+    seal = hmac(request.env(su=True), "stripe meter event session", said)
+    return SESSION_PREFIX + urlsafe_b64encode(f"{seal}{said}".encode()).decode()
+
+
+def _facts_of_session(text):
+    """Facts of the key behind a session's token; the key must still be in force.
+
+    :raise ApiProblem: 401, also for a key itself: a stream takes a session only
+    """
+    unknown = problems.unauthorized(
+        "Use the authentication_token of a meter event session.", "invalid_session"
+    )
+    if not text.startswith(SESSION_PREFIX):
+        raise unknown
+    try:
+        found = urlsafe_b64decode(text.removeprefix(SESSION_PREFIX)).decode()
+    except ValueError as error:
+        raise unknown from error
+    seal, said = found[:64], found[64:]
+    true_seal = hmac(request.env(su=True), "stripe meter event session", said)
+    if not consteq(seal.encode(), true_seal.encode()):
+        raise unknown
+    key, expires = json.loads(said)
+    if expires <= time.time():
+        raise problems.unauthorized(
+            "The meter event session has expired; create a new one.",
+            "temporary_session_expired",
+        )
+    return request.env["usage.api.key"]._check_hash(key, "ingest")
 
 
 def _request_id():

@@ -205,7 +205,8 @@ def write_conflicts(identifiers):
 
 def write_refusal(status, code, detail, **_facts):
     """Body for a request refused before it was read: key, limits."""
-    return write_error(status, detail, code)
+    error_type = code if code == "temporary_session_expired" else ""
+    return write_error(status, detail, code, error_type=error_type)
 
 
 _TYPES = {

@@ -301,7 +301,12 @@ class UsageApiKey(models.Model):
         """
         if not token:
             raise problem.unauthorized("No API key was sent.", "missing_key")
-        facts = self._get_facts(_hash(token))
+        return self._check_hash(_hash(token), scope)
+
+    @api.model
+    def _check_hash(self, token_hash, scope):
+        """The same for a key that is known by the hash of its token."""
+        facts = self._get_facts(token_hash)
         if facts.expires_at and facts.expires_at <= fields.Datetime.now():
             raise problem.unauthorized("The API key has expired.", "expired_key")
         if scope and scope not in facts.scopes:
