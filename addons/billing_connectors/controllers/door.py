@@ -7,6 +7,7 @@ import functools
 import logging
 
 import psycopg2
+from psycopg2.pool import PoolError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from odoo import http
@@ -44,12 +45,14 @@ def route(face, path, method, limit=8 << 20, **facts):
         )
         @functools.wraps(endpoint)
         def run(self, **parameters):
+            if request.env is None:  # the database is away
+                return refuse(face, problems.unavailable(5), facts)
             try:
                 return endpoint(self, **parameters)
             except (*UNREADABLE, problems.ApiProblem, HTTPException) as error:
                 return refuse(face, error, facts)
-            except psycopg2.OperationalError as error:
-                # collisions that lasted, a database that went away
+            except (psycopg2.OperationalError, PoolError) as error:
+                # collisions that lasted, a database that went away, too many at once
                 _logger.warning("%s: nothing stored, %s", path, error)
                 return refuse(face, problems.unavailable(), facts)
 

@@ -166,6 +166,10 @@ def api_route(operation, **routing):
 
 def answer(function, controller, scope, arguments):
     """Call a function of the API and write what it returns or raises."""
+    if request.env is None:
+        # Odoo found no database: it is away. The sender must come again; the 404 of
+        # an add-on that is not loaded server-wide would tell it to give up.
+        return respond_problem(problem.unavailable(5))
     try:
         call = ApiCall(scope)
         response = respond(function(controller, call, **arguments))
