@@ -122,7 +122,7 @@ def platform(tmp_path_factory):
     odoo = cli.prepare("test", packages=False)
     folder = tmp_path_factory.mktemp("clients")
     database = databases.temporary("clients")
-    template = databases.suite_template(odoo, ["usage_billing", "billing_connectors"])
+    template = databases.suite_template(odoo, ["billing_connectors"])
     databases.copy(odoo, template, database)
     served = Served(odoo, database, folder / "log")
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.faults.platform import Platform
 from tools.releve import cli, databases
 
 
@@ -30,3 +31,14 @@ def copies(odoo):
 def billing_template(odoo):
     """Database with usage_billing, for the tests to copy."""
     return databases.suite_template(odoo, ["usage_billing"])
+
+
+@pytest.fixture(scope="session")
+def platform(odoo, tmp_path_factory):
+    """A served database on a durable PostgreSQL, which tests may kill."""
+    found = Platform(odoo, tmp_path_factory.mktemp("platform"))
+    try:
+        found.served.start().wait()
+        yield found
+    finally:
+        found.close()

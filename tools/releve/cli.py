@@ -214,7 +214,9 @@ def _parser():
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(function=function)
         if cluster:
-            command.add_argument("--cluster", choices=["main", "test"], default=cluster)
+            command.add_argument(
+                "--cluster", choices=list(postgres.SETTINGS), default=cluster
+            )
         return command
 
     add("setup", setup, "obtain everything and build the base database").add_argument(

@@ -1,9 +1,10 @@
 """PostgreSQL clusters of this clone.
 
-Two of them, made when first asked for: ``main`` keeps what a person works with and is
-durable; ``test`` may lose everything with the machine and is therefore fast (fsync
-off). Both listen on 127.0.0.1 only, ask for a password made at random, and keep the
-free port they once found. An existing server can be named instead (see settings).
+Made when first asked for: ``main`` keeps what a person works with and is durable;
+``test`` may lose everything with the machine and is therefore fast (fsync off);
+``faults`` is as durable as ``main`` and there to be killed by tests. All listen on
+127.0.0.1 only, ask for a password made at random, and keep the free port they once
+found. An existing server can be named instead (see settings).
 
 The server refuses to run as root, so for root it runs under an unprivileged account,
 with its data in a folder that this account can reach.
@@ -14,6 +15,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -39,7 +41,11 @@ FAST = {
     "full_page_writes": "off",
     "autovacuum": "on",
 }
-SETTINGS = {"main": DURABLE, "test": FAST}
+SETTINGS = {
+    "main": DURABLE,
+    "test": FAST,
+    "faults": {**DURABLE, "shared_buffers": "64MB", "max_connections": "200"},
+}
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,11 @@ def start(environment, kind="main"):
     """Start the cluster ``kind`` if needed, or use the server the settings name.
 
     :param Path environment: the suite's Python environment (holds the default programs)
-    :param str kind: "main" or "test"
+    :param str kind: "main", "test" or "faults" (always a cluster of our own)
     :rtype: Server
     """
+    if kind == "faults":
+        return _Cluster(kind, _programs(environment)).start()
     host = settings.get("database", "host", "RELEVE_DB_HOST")
     programs = _programs(environment)
     if host:
@@ -131,6 +139,11 @@ def start(environment, kind="main"):
 def stop(environment, kind):
     """Stop the cluster if it runs."""
     _Cluster(kind, _programs(environment)).stop()
+
+
+def crash(environment, kind):
+    """Kill a cluster of our own as a power cut would: every process, at once."""
+    _Cluster(kind, _programs(environment)).crash()
 
 
 def destroy(environment, kind):
@@ -203,6 +216,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _is_dead(process, gone=True):
+    """Whether a process has ended, even if nobody has cleared it away.
+
+    :param bool gone: the answer for one of which there is no trace
+    """
+    try:
+        state = (Path("/proc") / str(process) / "stat").read_text()
+    except OSError:
+        return gone
+    return state.rsplit(")", 1)[1].split()[0] == "Z"
 
 
 class _Cluster:
@@ -341,8 +366,7 @@ class _Cluster:
         note = self.data / "postmaster.pid"
         if not note.exists():
             return
-        process = Path("/proc") / note.read_text().split()[0] / "stat"
-        if process.exists() and process.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+        if _is_dead(note.read_text().split()[0], gone=False):
             note.unlink()
 
     def _launch(self):
@@ -402,6 +426,17 @@ class _Cluster:
             if self._runs():
                 raise
         time.sleep(0.1)
+
+    def crash(self):
+        master = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{master}/task/{master}/children")
+        # first the one that would tidy up after the others
+        processes = [master, *map(int, children.read_text().split())]
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        while not all(map(_is_dead, processes)):
+            time.sleep(0.01)
 
     def delete(self):
         shutil.rmtree(self.data.parent, ignore_errors=True)

@@ -1,0 +1,140 @@
+"""Usage that was acknowledged is there once, whatever was killed when.
+
+Reliability promises R1 (exactly once) and R2 (nothing lost), faults A01, A06, A07.
+Senders post batches through every door without a pause, and repeat a request until it
+is acknowledged, as clients do; some give up instead. Meanwhile server, workers and
+PostgreSQL (durable, fsync on) are killed at random moments. ``RELEVE_LONG=1`` plays 24
+rounds instead of 3, ``RELEVE_SEED`` repeats the moments of a run.
+"""
+
+import http.client
+import itertools
+import os
+import random
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from .doors import DOORS, Event, send
+from .platform import SUBJECTS
+
+LONG = os.environ.get("RELEVE_LONG") == "1"
+SEED = int(os.environ.get("RELEVE_SEED") or time.time())
+BATCH = 40
+GIVE_UP = 0.2  # of the senders' failed requests
+
+
+class Sender(threading.Thread):
+    """One client: sends batch after batch until told to stop.
+
+    tried, acknowledged: {id as stored: value}; interrupted: requests without an answer
+    """
+
+    def __init__(self, platform, door, number, seed):
+        super().__init__(name=f"{door.name}-{number}", daemon=True)
+        self.platform, self.door = platform, door
+        self.random = random.Random(f"{seed}/{self.name}")
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.tried, self.acknowledged = {}, {}
+        self.interrupted = self.batches = 0
+        self.ended = threading.Event()
+        self.problem = None
+
+    def run(self):
+        for number in itertools.count():
+            if self.ended.is_set():
+                return
+            events = [
+                Event(
+                    f"{self.name}-{number}-{position}",
+                    self.random.choice(SUBJECTS),
+                    self.random.randrange(1000),
+                    self.now - timedelta(minutes=self.random.randrange(90 * 1440)),
+                )
+                for position in range(min(BATCH, self.door.most))
+            ]
+            values = {self.door.stored_id(event.id): event.value for event in events}
+            self.tried |= values
+            if self._send(events):
+                self.acknowledged |= values
+            self.batches += 1
+
+    def _send(self, events):
+        """Send until acknowledged; False when the client gave up."""
+        token = self.platform.tokens[self.door.source]
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            try:
+                status, body = send(self.platform.served.port, token, self.door, events)
+            except (OSError, http.client.HTTPException):
+                status = None
+            if status in (200, 202, 204):
+                return True
+            if status is not None and status < 500:
+                self.problem = f"{status}: {body[:500]}"
+                return False
+            self.interrupted += 1
+            if self.random.random() < GIVE_UP:
+                return False
+            time.sleep(0.1)
+        self.problem = "no acknowledgement within 90 s"
+        return False
+
+    def end(self):
+        self.ended.set()
+        self.join(120)
+        assert not self.is_alive()
+        assert self.problem is None, f"{self.name} {self.problem}"
+
+
+def check_sent_equals_stored(platform, senders):
+    for source in {sender.door.source for sender in senders}:
+        mine = [sender for sender in senders if sender.door.source == source]
+        tried = {k: v for sender in mine for k, v in sender.tried.items()}
+        acknowledged = {k: v for sender in mine for k, v in sender.acknowledged.items()}
+        stored = platform.stored(source)
+        twice = {key: values for key, values in stored.items() if len(values) > 1}
+        assert not twice, f"stored twice: {twice}"
+        lost = acknowledged.keys() - stored.keys()
+        assert not lost, f"{len(lost)} acknowledged events lost, such as {min(lost)}"
+        for key, values in stored.items():
+            assert values == [tried[key]]
+        assert not platform.held(source)
+    platform.check_rollups()
+
+
+def test_killed_at_random_moments_nothing_is_lost_or_doubled(platform):
+    moments = random.Random(SEED)
+    faults = [platform.kill_server, platform.kill_worker, platform.kill_postgres]
+    rounds = 3
+    if LONG:
+        faults.append(platform.kill_backend)
+        rounds = 24
+    print(f"seed {SEED}, {rounds} rounds")
+    senders = [Sender(platform, door, 0, SEED) for door in DOORS]
+    for sender in senders:
+        sender.start()
+    for fault in itertools.islice(itertools.cycle(faults), rounds):
+        done = [sender.batches for sender in senders]
+        time.sleep(moments.uniform(0.2, 1.5))
+        fault(moments)
+        wait_for_progress(senders, done)
+    for sender in senders:
+        sender.end()
+    check_sent_equals_stored(platform, senders)
+    # the kills did hit requests, and the senders did get through
+    assert sum(sender.interrupted for sender in senders) >= rounds // 2
+    assert all(len(sender.acknowledged) > 0 for sender in senders)
+
+
+def wait_for_progress(senders, done):
+    """Every sender gets at least two more batches through after a fault."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        if all(
+            sender.batches >= before + 2 or sender.problem
+            for sender, before in zip(senders, done, strict=True)
+        ):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no progress 90 s after a fault")
