@@ -38,6 +38,8 @@
         "views/usage_plan_views.xml",
         "views/usage_price_views.xml",
         "views/usage_override_views.xml",
+        "views/usage_charge_views.xml",
+        "views/usage_credit_views.xml",
         "views/usage_rated_line_views.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",

@@ -1,27 +1,21 @@
 """Records to values of the rating core, and its results to values for records.
 
-The only file that knows both sides. Odoo hands out floats for money, naive UTC for
-instants and ids for relations; the core wants Decimals, aware instants and keys.
+With ``pricebook`` (prices) the only file that knows both sides. Odoo hands out floats
+for money, naive UTC for instants and ids for relations; the core wants Decimals, aware
+instants and keys.
 """
 
-from contextlib import contextmanager
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
 from odoo import Command
-from odoo.exceptions import ValidationError
 
-from . import messages
-from .rating import Billed, Charge, Conversion, Currency, RatingError, Tier, present
+from .rating import Billed, Currency, Tier, present
 from .rating import periods as rating_periods
-from .rating.pricers import build
 from .rating.rounding import round_money
 from .rating.values import BilledPart
 
 ZERO = Decimal(0)
-
-#: price models whose name in the core is another
-CORE_MODELS = {"pass_through": "event_priced"}
 
 
 # ----------------------------------------------------------------------
@@ -209,53 +203,36 @@ def period_of(record):
     )
 
 
-def share_of(record):
-    """Part of the whole calendar period that a stored period covers, in days.
+def whole_period(record):
+    """The whole calendar period of which a stored period is all or a part.
 
-    :rtype: rating.Share
+    :rtype: rating.periods.Period
     """
     schedule = schedule_of(record.subscription_id)
-    whole = schedule.period(record.local_start, record.tz)
-    return whole.share(record.local_start, min(record.local_end, whole.end_date))
+    return schedule.period(record.local_start, record.tz)
+
+
+def share_of(record, method="days", first=None, end=None):
+    """Part of the whole calendar period that a stored period covers.
+
+    :param str method: days, fixed30 or seconds
+    :param date first, end: only this part of the stored period, end excluded
+    :rtype: rating.Share
+    """
+    whole = whole_period(record)
+    first = max(first or record.local_start, record.local_start)
+    end = min(end or record.local_end, record.local_end, whole.end_date)
+    return whole.share(first, end, method)
 
 
 def whole_days_of(record):
     """Local days of the whole calendar period that a stored period is, or is cut of."""
-    schedule = schedule_of(record.subscription_id)
-    return schedule.period(record.local_start, record.tz).days
+    return whole_period(record).days
 
 
-# ----------------------------------------------------------------------
-# prices
-# ----------------------------------------------------------------------
 def currency_of(record):
     """Value of a ``res.currency``."""
     return Currency(record.name, record.decimal_places)
-
-
-def charge_of(record):
-    """Value of a ``usage.charge``.
-
-    :rtype: rating.Charge
-    :raise RatingError: the charge is not one the core can rate
-    """
-    convert = None
-    if record.convert_divisor is not None:
-        rounding = record.convert_rounding
-        convert = Conversion(
-            record.convert_divisor, None if rounding in (False, "none") else rounding
-        )
-    return Charge(
-        record.key,
-        build(CORE_MODELS.get(record.model, record.model), **_parameters(record)),
-        convert=convert,
-        included_units=record.included_units or ZERO,
-        discount_percent=record.discount_percent or ZERO,
-        maximum_amount=record.maximum_amount,
-        minimum_amount=record.minimum_amount,
-        prorate=frozenset({"price", "minimum"} if record.prorate else ()),
-        zero_usage_due=record.bill_zero,
-    )
 
 
 def tiers_of(records):
@@ -275,62 +252,6 @@ def tiers_of(records):
             lambda tier: (tier.up_to is None, tier.up_to or 0, tier.sequence)
         )
     )
-
-
-def _parameters(record):
-    """Parameters of the price model, by the names of the core."""
-    if record.model == "flat":
-        return {"amount": record.unit_price or ZERO}
-    if record.model == "per_unit":
-        return {"unit_price": record.unit_price or ZERO}
-    if record.model == "package":
-        return {
-            "package_size": record.package_size or ZERO,
-            "package_price": record.package_price or ZERO,
-            "rounding": record.package_rounding or "up",
-        }
-    if record.model == "graduated":
-        return {
-            "tiers": tuple(
-                Tier(
-                    tier.up_to,
-                    tier.unit_price or ZERO,
-                    tier.flat_fee or ZERO,
-                    tier.tier_cap,
-                )
-                for tier in record.tier_ids.sorted(
-                    lambda tier: (tier.up_to is None, tier.up_to or 0, tier.sequence)
-                )
-            )
-        }
-    return {}
-
-
-def check_charge(record):
-    """Refuse a charge that the core could not rate, in a sentence.
-
-    :raise ValidationError: names the charge and what is wrong with it
-    """
-    with naming_charge(record):
-        charge_of(record)
-
-
-@contextmanager
-def naming_charge(record):
-    """Say which charge the core refused, and why, in a sentence.
-
-    :raise ValidationError: in place of a RatingError
-    """
-    try:
-        yield
-    except RatingError as error:
-        raise ValidationError(
-            record.env._(
-                "Charge %(charge)s cannot be rated: %(reason)s",
-                charge=record.name,
-                reason=messages.sentence(record.env, error),
-            )
-        ) from error
 
 
 # ----------------------------------------------------------------------

@@ -56,6 +56,10 @@ ERRORS = {
     "proration_method": _lt("%(method)s is not a way to prorate."),
     "quantity_not_priced": _lt("no step of the price names the quantity %(name)s."),
     "reading_outside_period": _lt("a reading of %(at)s is outside the period."),
+    "quantity_not_additive": _lt(
+        "quantities of several days, periods or dimensions cannot be added up for a "
+        "meter of the kind %(aggregation)s. Choose a sum, a count or a maximum."
+    ),
     "rounding_mode": _lt("%(mode)s is not a way to round."),
     "share_out_of_range": _lt("%(part)s of %(whole)s is not a part of a period."),
     "step_not_applicable": _lt(
@@ -92,6 +96,17 @@ LABELS = {
     "discount": _lt("discount"),
     "maximum": _lt("maximum reached"),
     "minimum": _lt("minimum of the period"),
+    "commitment": _lt("commitment not used up"),
+    "overage": _lt("above the commitment"),
+    "coupon": _lt("discount coupon"),
+    "grant": _lt("prepaid credit"),
+    "credit": _lt("credit for the days not used"),
+    "volume": _lt("tier %(tier)s (%(range)s)"),
+    "tier_blocks": _lt("blocks of tier %(tier)s (%(range)s)"),
+    "volume_blocks": _lt("blocks of tier %(tier)s (%(range)s)"),
+    "tier_level": _lt("tier %(tier)s (%(range)s)"),
+    "stairstep": _lt("step %(tier)s"),
+    "percentage": _lt("percentage"),
 }
 
 
@@ -199,7 +214,16 @@ def _tier_range(env, lower, upper):
     )
 
 
-def line_name(env, charge, component, period, unit_label, dimensions=None, revision=0):
+def line_name(
+    env,
+    charge,
+    component,
+    period,
+    unit_label,
+    dimensions=None,
+    revision=0,
+    price=None,
+):
     """Name of an invoice line in the partner's language.
 
     "vCPU-hours, tier 2 (1,001–10,000), per 1,000 hours, 1 – 31 Oct 2026,
@@ -207,9 +231,12 @@ def line_name(env, charge, component, period, unit_label, dimensions=None, revis
 
     :param env: environment in the partner's language
     :param dict dimensions: of the rated line, where the charge is split
+    :param price: special price that took the usage, or nothing
     :rtype: str
     """
     parts = [charge.name]
+    if price:
+        parts.append(price.with_env(env).name)
     parts += [f"{name} {value}" for name, value in sorted((dimensions or {}).items())]
     if label := component_label(env, component):
         parts.append(label)

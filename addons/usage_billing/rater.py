@@ -1,7 +1,10 @@
 """Rate the charges of billing periods: a few reads, the core, no write.
 
-The billing run, the current month on a subscription, the portal and a simulation are
-all this one function; only what they do with the result differs.
+The billing run, the current month on a subscription, the portal, a simulation and a
+quote are all one function; only what they do with the result differs.
+
+    rate_periods(env, dues)     what stored usage costs, less what was billed
+    quote(version, basket)      what any basket would cost, nothing read or written
 """
 
 import json
@@ -10,23 +13,51 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from . import bridge, isolation
-from .rating import RatedLine, Usage, UsagePart, rate
+from . import (
+    bridge,
+    isolation,
+    pricebook,
+    rater_deductions,
+    rater_history,
+    rater_steps,
+)
+from .measuring import Measured, Measuring, dimension_key
+from .rating import RatedLine
+from .rating.rounding import exact_arithmetic
 
-LIVE_STATES = ("rated", "approved", "posted")
+__all__ = [
+    "ADVANCE",
+    "CLOSE",
+    "INTERIM",
+    "LATE",
+    "LIVE_STATES",
+    "OPEN",
+    "Due",
+    "Item",
+    "Outcome",
+    "Rated",
+    "dimension_key",
+    "quote",
+    "rate_periods",
+]
+
+LIVE_STATES = rater_history.LIVE_STATES
 
 #: why a period is rated
 CLOSE = "close"  # it is over: everything is due, minimum included
 ADVANCE = "advance"  # it begins: fees billed in advance
 LATE = "late"  # it was billed and usage came afterwards
+INTERIM = "interim"  # it runs, and its usage so far is billed
 OPEN = "open"  # it runs: what it would cost so far, nothing is kept
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """A period to rate and why.
 
-    period: ``usage.period`` record; reason: one of CLOSE, ADVANCE, LATE, OPEN
+    period: ``usage.period`` record; reason: one of the words above
     version: ``usage.plan.version`` that prices it
     """
 
@@ -34,15 +65,21 @@ class Due:
     reason: str
     version: object
 
+    @property
+    def closes(self):
+        return self.reason in (CLOSE, LATE)
+
 
 @dataclass(frozen=True, slots=True)
 class Rated:
     """What one charge costs for one period and dimension set.
 
-    period, charge: records; dimensions: of the set, empty when not split
+    period, charge: records (a quote has no period); dimensions: of the set, empty when
+        not split; price: the special price that was taken, a record, mostly empty
     revision: the number the rated line would take; line: result of the core
     watermark: arrival of the newest usage in it; event_count: events behind it
     before: live components of the earlier revisions
+    allowance_left: free units that the next period may use, None where none go on
     """
 
     period: object
@@ -54,6 +91,8 @@ class Rated:
     watermark: datetime | None
     event_count: int
     before: tuple = ()
+    price: object = None
+    allowance_left: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -66,31 +105,28 @@ class Outcome:
     problems: dict = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class _Measured:
-    """What the store says of one charge, period and dimension set."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing in a basket to quote.
 
-    dimensions: dict = field(default_factory=dict)
-    quantity: Decimal = Decimal(0)
-    parts: list | None = None
-    event_count: int = 0
-    watermark: datetime | None = None
-
-
-def dimension_key(dimensions):
-    """Stable text of a dimension set, empty for none.
-
-    >>> dimension_key({"b": "2", "a": "1"})
-    '{"a":"1","b":"2"}'
+    charge: key of the charge, or code of its meter
+    quantity: metered units; dimensions: they choose the special price
+    values: value of each event, for percentages; amount: what the events bring
+        themselves; quantities: by meter code, for steps over several meters
     """
-    if not dimensions:
-        return ""
-    return json.dumps(
-        dict(dimensions), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
+
+    charge: str
+    quantity: Decimal = ZERO
+    dimensions: dict = field(default_factory=dict)
+    values: tuple | None = None
+    amount: Decimal | None = None
+    quantities: dict | None = None
 
 
-def rate_periods(env, dues, keep_zero=False):
+# ----------------------------------------------------------------------
+# what stored usage costs
+# ----------------------------------------------------------------------
+def rate_periods(env, dues, keep_zero=False, ignore_billed=False):
     """Rate periods under the prices of their version.
 
     A few queries however many periods: aggregates of the store, live rated lines.
@@ -98,18 +134,19 @@ def rate_periods(env, dues, keep_zero=False):
     :param env: environment that may read the usage of these periods
     :param list[Due] dues: what to rate
     :param bool keep_zero: give back lines without quantity and amount too
+    :param bool ignore_billed: as if nothing had been billed (what-if)
     :rtype: Outcome
     """
     outcome = Outcome()
-    measured = _measure(env, dues)
-    live = _live_components(env, dues)
-    core_charges = {}
-    for due in sorted(dues, key=lambda due: (due.period.start_at, due.period.id)):
-        subscription_id = due.period.subscription_id.id
+    dues = sorted(dues, key=lambda due: (due.period.start_at, due.period.id))
+    context = _Context(env, ignore_billed)
+    jobs = context.prepare(dues, outcome)
+    for job in jobs:
+        subscription_id = job.due.period.subscription_id.id
         if subscription_id in outcome.problems:
             continue
         try:
-            rated = list(_rate_period(due, measured, live, core_charges))
+            rated = context.rate(job)
         except isolation.EXPECTED as error:
             outcome.problems[subscription_id] = isolation.reason_of(env, error)
             outcome.rated.pop(subscription_id, None)
@@ -121,169 +158,315 @@ def rate_periods(env, dues, keep_zero=False):
 
 
 def _is_worth_keeping(item):
-    return bool(item.line.components) and (
-        item.line.amount
-        or item.line.metered_quantity
-        or any(part.amount or part.quantity for part in item.line.components)
+    return item.allowance_left is not None or (
+        bool(item.line.components)
+        and (
+            item.line.amount
+            or item.line.metered_quantity
+            or any(part.amount or part.quantity for part in item.line.components)
+        )
     )
-
-
-def charges_of(due):
-    """Charges of the version that count for the reason the period is rated."""
-    charges = due.version.charge_ids
-    if due.reason == ADVANCE:
-        return charges.filtered(lambda charge: charge.timing == "advance")
-    return charges
-
-
-def _rate_period(due, measured, live, core_charges):
-    """Rate each charge of one period.
-
-    :param dict core_charges: values of the core by charge id, made once for all
-        periods of the call
-    """
-    period = due.period
-    currency = bridge.currency_of(due.version.currency_id)
-    share = bridge.share_of(period)
-    value = bridge.period_of(period)
-    for charge in charges_of(due):
-        sets = measured.get((period.id, charge.id), {})
-        billed_sets = live.get((period.id, charge.id), {})
-        keys = sorted(sets.keys() | billed_sets.keys())
-        if not keys and not charge.group_by_dimensions:
-            keys = [""]
-        for key in keys:
-            found = sets.get(key) or _Measured()
-            billed = billed_sets.get(key)
-            with bridge.naming_charge(charge):
-                if charge.id not in core_charges:
-                    core_charges[charge.id] = bridge.charge_of(charge)
-                line = rate(
-                    core_charges[charge.id],
-                    _usage_of(charge, found),
-                    currency,
-                    period=value,
-                    share=share,
-                    closes=due.reason in (CLOSE, LATE),
-                    billed=bridge.billed_of(billed.components) if billed else None,
-                )
-            yield Rated(
-                period=period,
-                charge=charge,
-                dimension_key=key,
-                dimensions=found.dimensions or (json.loads(key) if key else {}),
-                revision=billed.revision + 1 if billed else 0,
-                line=line,
-                watermark=found.watermark,
-                event_count=found.event_count,
-                before=tuple(billed.components) if billed else (),
-            )
-
-
-def _usage_of(charge, found):
-    if charge.model == "flat":
-        return None
-    if charge.model == "pass_through":
-        return Usage(quantity=found.quantity, parts=tuple(found.parts or ()))
-    return Usage(quantity=found.quantity)
-
-
-# ----------------------------------------------------------------------
-# reading
-# ----------------------------------------------------------------------
-def _measure(env, dues):
-    """Quantities by (period id, charge id), then by dimension key.
-
-    :rtype: dict[tuple[int, int], dict[str, _Measured]]
-    """
-    wanted = {True: defaultdict(list), False: defaultdict(list)}
-    pass_through = defaultdict(list)
-    for due in dues:
-        if due.reason == ADVANCE:
-            continue
-        for charge in charges_of(due):
-            if charge.model == "pass_through":
-                pass_through[charge.meter_id].append((due.period, charge))
-            elif charge.meter_id:
-                split = charge.group_by_dimensions
-                wanted[split][due.period.id, charge.meter_id.id].append(charge)
-    measured = defaultdict(dict)
-    for split, charges in wanted.items():
-        _measure_quantities(env, charges, split, measured)
-    for meter, pairs in pass_through.items():
-        _measure_amounts(env, meter, pairs, measured)
-    return measured
-
-
-def _store(env, records):
-    return env["usage.batch"].with_company(records.company_id[:1])._store()
-
-
-def _measure_quantities(env, charges, split, measured):
-    if not charges:
-        return
-    periods = env["usage.period"].browse({period_id for period_id, _meter in charges})
-    meters = env["usage.meter"].browse({meter_id for _period, meter_id in charges})
-    for row in _store(env, meters).aggregate(periods, meters, dimensions=split):
-        for charge in charges.get((row.period_id, row.meter_id), ()):
-            key = dimension_key(row.dimensions) if split else ""
-            measured[row.period_id, charge.id][key] = _Measured(
-                dimensions=dict(row.dimensions) if split else {},
-                quantity=row.quantity,
-                event_count=row.count,
-                watermark=row.watermark,
-            )
-
-
-def _measure_amounts(env, meter, pairs, measured):
-    """Amounts the events bring themselves, one part for each dimension set."""
-    charges = defaultdict(list)
-    for period, charge in pairs:
-        charges[period.id].append(charge)
-    periods = env["usage.period"].browse(charges)
-    for row in _store(env, meter).amounts(periods, meter):
-        for charge in charges[row.period_id]:
-            split = charge.group_by_dimensions
-            key = dimension_key(row.dimensions) if split else ""
-            found = measured[row.period_id, charge.id].setdefault(
-                key,
-                _Measured(dimensions=dict(row.dimensions) if split else {}, parts=[]),
-            )
-            part_key = "" if split else _part_key(row.dimensions)
-            # a meter of amounts measures money: there is no other quantity to show
-            found.parts.append(UsagePart(part_key, Decimal(0), row.quantity))
-            found.quantity += row.quantity
-            found.event_count += row.count
-            found.watermark = max(found.watermark or row.watermark, row.watermark)
-
-
-def _part_key(dimensions):
-    return "|".join(f"{name}={value}" for name, value in sorted(dimensions.items()))
 
 
 @dataclass(slots=True)
-class _Live:
-    revision: int = -1
-    components: list = field(default_factory=list)
+class _Job:
+    """A due with the charges that count in it and their dates."""
+
+    due: Due
+    charges: list = field(default_factory=list)
 
 
-def _live_components(env, dues):
-    """Live rated components by (period id, charge id), then by dimension key."""
-    live = defaultdict(dict)
-    lines = (
-        env["usage.rated.line"]
-        .sudo()  # what was billed counts, whoever asks what is due
-        .search(
-            [
-                ("period_id", "in", list({due.period.id for due in dues})),
-                ("state", "in", LIVE_STATES),
-            ],
-            order="id",
+class _Context:
+    """What one call of :func:`rate_periods` reads once for all its periods."""
+
+    def __init__(self, env, ignore_billed):
+        self.env = env
+        self.ignore_billed = ignore_billed
+        self.currencies = {}
+        self.lefts = {}  # free units left, of periods rated in this call
+        self.amounts = defaultdict(Decimal)  # by (period id, charge id), this call
+
+    def prepare(self, dues, outcome):
+        """Choose charges, read the store and what was billed.
+
+        :rtype: list[_Job]
+        """
+        overrides = self._get_overrides(dues)
+        jobs = []
+        for due in dues:
+            try:
+                jobs.append(self._job_of(due, overrides.get(due.period.id, ())))
+            except isolation.EXPECTED as error:
+                subscription_id = due.period.subscription_id.id
+                outcome.problems[subscription_id] = isolation.reason_of(self.env, error)
+        self.history = rater_history.History(self.env, jobs, self.ignore_billed)
+        wanted = [
+            (job.due.period, priced, first, end)
+            for job in jobs
+            if job.due.reason != ADVANCE
+            for priced, first, end in job.charges
+        ]
+        reading = Measuring(self.env, wanted, self.history.earlier)
+        self.measured, self.broken = reading.read(isolation.EXPECTED)
+        return jobs
+
+    def _get_overrides(self, dues):
+        if not dues or "usage.override" not in self.env:
+            return {}
+        pairs = [(due.period, due.version) for due in dues]
+        return self.env["usage.override"]._for_periods(pairs)
+
+    def _job_of(self, due, overrides):
+        period, subscription = due.period, due.period.subscription_id
+        job = _Job(due)
+        prices = due.version._get_prices()
+        if overrides:
+            prices = rater_steps.apply_overrides(prices, overrides)
+        for priced in prices:
+            if due.reason == ADVANCE and priced.timing != "advance":
+                continue
+            if due.reason == INTERIM and priced.reading in (
+                pricebook.NOTHING,
+                pricebook.SPENT,
+            ):
+                continue
+            phase = priced.phase(subscription.date_start)
+            dates = period.local_start, period.local_end
+            if not phase.is_open:
+                dates = phase.within(*dates)
+            if dates and rater_steps.counts_once(priced, period, *dates):
+                job.charges.append((priced, *dates))
+        return job
+
+    def currency(self, version):
+        currency = version.currency_id
+        if currency.id not in self.currencies:
+            self.currencies[currency.id] = bridge.currency_of(currency)
+        return self.currencies[currency.id]
+
+    # -- one period --------------------------------------------------------------
+
+    def rate(self, job):
+        """Everything due for one period, adjustments included.
+
+        :rtype: list[Rated]
+        """
+        if problem := self.broken.get(job.due.period.id):
+            raise problem
+        allowances = rater_steps.allowances_of(job, self.measured, self.history, self)
+        rated = []
+        for priced, first, end in job.charges:
+            if priced.reading != pricebook.SPENT:
+                rated += self._rate_charge(job, priced, (first, end), allowances)
+        for item in rated:
+            self.amounts[item.period.id, item.charge.id] += _period_amount(item)
+        rated += self._rate_commitments(job, rated)
+        rated += self._give_back(job)
+        return rater_deductions.deduct(
+            job.due, rated, self.history, self.currency(job.due.version)
         )
+
+    def _rate_charge(self, job, priced, dates, allowances):
+        due = job.due
+        sets = self.measured.get((due.period.id, priced.id), {})
+        billed_sets = self.history.live.get((due.period.id, priced.id), {})
+        keys = sorted(sets.keys() | billed_sets.keys())
+        if not keys and not rater_steps.is_divided(priced):
+            keys = [""]
+        charge = self.env["usage.charge"].browse(priced.id)
+        for key in keys:
+            found = sets.get(key) or rater_steps.forgotten(priced, key)
+            billed = billed_sets.get(key)
+            with pricebook.naming_charge(charge):
+                line = rater_steps.rate_one(
+                    priced,
+                    found,
+                    self.currency(due.version),
+                    due=due,
+                    dates=dates,
+                    billed=billed,
+                    allowance=allowances.get((priced.id, key)),
+                    closes=due.closes and self.history.closes(due.period, priced),
+                )
+            left = rater_steps.left_of(priced, line, allowances.get((priced.id, key)))
+            if left is not None and due.closes:
+                slot = due.period.subscription_id.id, priced.key, key
+                self.lefts[slot] = due.period.end_at, left
+            yield self._rated(due, charge, key, found, billed, line, left)
+
+    def _rated(self, due, charge, key, found, billed, line, left=None):
+        return Rated(
+            period=due.period,
+            charge=charge,
+            dimension_key=key,
+            dimensions=found.dimensions,
+            revision=billed.revision + 1 if billed else 0,
+            line=line,
+            watermark=found.watermark,
+            event_count=found.event_count,
+            before=tuple(billed.components) if billed else (),
+            price=found.price and self.env["usage.charge.price"].browse(found.price.id),
+            allowance_left=left if due.closes else None,
+        )
+
+    def _rate_commitments(self, job, rated):
+        due = job.due
+        found = []
+        for priced, first, end in job.charges:
+            if priced.reading != pricebook.SPENT or not due.closes:
+                continue
+            if not self.history.closes(due.period, priced):
+                continue
+            spent = rater_steps.spent_on(priced, due, rated, self.history, self.amounts)
+            billed = self.history.live.get((due.period.id, priced.id), {}).get("")
+            charge = self.env["usage.charge"].browse(priced.id)
+            with pricebook.naming_charge(charge):
+                line = rater_steps.rate_commitment(
+                    priced,
+                    spent,
+                    self.currency(due.version),
+                    due=due,
+                    dates=(first, end),
+                    billed=billed,
+                )
+            found.append(self._rated(due, charge, "", Measured(), billed, line))
+        return found
+
+    def _give_back(self, job):
+        """Lines billed for this period by charges that do not count any more.
+
+        A period that another version prices now, or that changed plan on its first
+        day, credits what its former charges billed.
+        """
+        due = job.due
+        if due.reason in (ADVANCE, OPEN, INTERIM):
+            return []
+        counted = {priced.id for priced, _first, _end in job.charges}
+        found = []
+        for (period_id, charge_id), sets in self.history.live.items():
+            if period_id != due.period.id or charge_id in counted:
+                continue
+            charge = self.env["usage.charge"].browse(charge_id)
+            for key, billed in sets.items():
+                line = rater_steps.give_back(
+                    charge, billed, self.currency(due.version), due
+                )
+                gone = Measured(json.loads(key) if key else {})
+                found.append(self._rated(due, charge, key, gone, billed, line))
+        return found
+
+
+def _period_amount(item):
+    """Rounded amount of a period, billed and due now together."""
+    with exact_arithmetic():
+        return item.line.amount + item.line.billed_amount
+
+
+# ----------------------------------------------------------------------
+# what a basket would cost
+# ----------------------------------------------------------------------
+def quote(
+    version,
+    basket,
+    period=None,
+    *,
+    subscription=None,
+    share=None,
+    closes=True,
+    overrides=(),
+    charges=None,
+):
+    """What a basket costs under a version's prices: nothing is read, nothing written.
+
+    Fees without usage are in it; coupons, credits and what was billed are not.
+
+    :param usage.plan.version version: any state, saved or not
+    :param list[Item] basket: what is bought; charges it does not name have no usage
+    :param period: ``usage.period`` record, ``rating.Period``, or None
+    :param usage.subscription subscription: whose overrides count, and whose start
+        decides phases and trial; None: everything counts from its first day
+    :param rating.Share share: of the period that is bought, None for all of it
+    :param bool closes: minimums and commitments are due
+    :param overrides: in place of those of the subscription
+    :param usage.charge charges: only these, in place of all charges of the version
+    :return: one for each charge and dimension set, in the order of the version
+    :rtype: list[Rated]
+    :raise ValidationError: the basket names no charge of the version, or a charge
+        cannot be rated
+    """
+    env = version.env
+    if charges is None:
+        prices = version._get_prices()
+        charges = version.charge_ids
+    else:
+        prices = pricebook.prices_of(charges)
+    by_key = {charge.key: charge for charge in charges}
+    if subscription and not overrides and hasattr(period, "local_start"):
+        overrides = _overrides_of(subscription, period, version)
+    if overrides:
+        prices = rater_steps.apply_overrides(prices, overrides)
+    currency = bridge.currency_of(version.currency_id)
+    measured = rater_steps.measure_basket(env, prices, by_key, basket)
+    start = subscription.date_start if subscription else None
+    value, dates = _period_value(period)
+    rated = []
+    for priced in prices:
+        if priced.reading == pricebook.SPENT or not _is_in_phase(priced, start, dates):
+            continue
+        sets = measured.get(priced.key, {})
+        if not sets and not rater_steps.is_divided(priced):
+            sets = {"": Measured()}
+        charge = by_key[priced.key]
+        for key, found in sorted(sets.items()):
+            with pricebook.naming_charge(charge):
+                line = rater_steps.rate_plain(
+                    priced, found, currency, value, share, closes
+                )
+            rated.append(_quoted(env, charge, key, found, line, period))
+    if closes:
+        for priced in prices:
+            if priced.reading == pricebook.SPENT:
+                charge = by_key[priced.key]
+                spent = rater_steps.spent_in(priced, rated)
+                line = rater_steps.rate_plain_commitment(
+                    priced, spent, currency, value, share
+                )
+                rated.append(_quoted(env, charge, "", Measured(), line, period))
+    return rated
+
+
+def _quoted(env, charge, key, found, line, period):
+    return Rated(
+        period=period,
+        charge=charge,
+        dimension_key=key,
+        dimensions=found.dimensions,
+        revision=0,
+        line=line,
+        watermark=None,
+        event_count=found.event_count,
+        price=found.price and env["usage.charge.price"].browse(found.price.id),
     )
-    for line in lines:
-        sets = live[line.period_id.id, line.charge_id.id]
-        found = sets.setdefault(line.dimension_key, _Live())
-        found.revision = max(found.revision, line.revision)
-        found.components += line.component_ids
-    return live
+
+
+def _period_value(period):
+    """Value of a period and its local dates, None for none."""
+    if period is None:
+        return None, None
+    if hasattr(period, "local_start"):
+        value = bridge.period_of(period)
+        return value, (period.local_start, period.local_end)
+    return period, (period.first_date, period.end_date)
+
+
+def _overrides_of(subscription, period, version):
+    if "usage.override" not in subscription.env:
+        return ()
+    return subscription._overrides_in_force(period, version)
+
+
+def _is_in_phase(priced, start, dates):
+    if not dates:
+        return True
+    phase = priced.phase(start or dates[0]) if start else None
+    return phase is None or phase.is_open or phase.within(*dates) is not None

@@ -18,3 +18,11 @@ class ResCompany(models.Model):
         help="Days before new prices count during which customers know them. Proposed "
         "on each new version; 0: nobody is told.",
     )
+    usage_coupon_order = fields.Selection(
+        [("given", "In the order of the list"), ("percent_first", "Percentages first")],
+        string="Coupons Apply",
+        default="given",
+        required=True,
+        help="Several coupons of a subscription apply one after another, each to what "
+        "the ones before it left.",
+    )

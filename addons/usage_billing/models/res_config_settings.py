@@ -20,6 +20,9 @@ class ResConfigSettings(models.TransientModel):
     usage_notice_days = fields.Integer(
         related="company_id.usage_notice_days", readonly=False
     )
+    usage_coupon_order = fields.Selection(
+        related="company_id.usage_coupon_order", readonly=False
+    )
 
     usage_has_sample = fields.Boolean(compute="_compute_usage_has_sample")
 

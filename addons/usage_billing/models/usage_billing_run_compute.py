@@ -341,6 +341,8 @@ class UsageBillingRun(models.Model):
             "period_id": item.period.id,
             "dimension_key": item.dimension_key,
             "dimensions": item.dimensions or False,
+            "price_id": item.price.id if item.price else False,
+            "allowance_left": item.allowance_left,
             "revision": item.revision,
             "watermark": item.watermark,
             "event_count": item.event_count,

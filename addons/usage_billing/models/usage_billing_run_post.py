@@ -191,6 +191,7 @@ class UsageBillingRun(models.Model):
             charge.unit_label,
             rated.dimensions,
             rated.revision,
+            rated.price_id,
         )
         return {
             "product_id": charge.product_id.id,

@@ -3,18 +3,42 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..bridge import check_charge
 from ..fields_exact import Exact
+from ..pricebook import check_charge
 
 CHARGE_MODELS = [
-    ("flat", "Flat fee"),
-    ("per_unit", "Per unit"),
-    ("graduated", "Graduated tiers"),
-    ("package", "Package"),
+    ("flat", "Recurring fee"),
+    ("one_time", "One-time fee"),
+    ("instalments", "Price in instalments"),
+    ("per_unit", "Price per unit"),
+    ("package", "Price per package"),
+    ("graduated", "Tiers, each at its own price"),
+    ("volume", "Volume: the tier reached prices everything"),
+    ("stairstep", "Steps: one price for the step reached"),
+    ("graduated_blocks", "Tiers of blocks, each at its own price"),
+    ("volume_blocks", "Blocks: the tier reached prices everything"),
+    ("graduated_level", "Seats or storage: tiers of a level that lasts"),
+    ("percentage", "Percentage of each event"),
+    ("graduated_percentage", "Percentage by tiers of the amount"),
+    ("cost_plus", "Cost plus a margin"),
     ("pass_through", "Amount of the events"),
+    ("commitment", "Commitment: at least this much is spent"),
 ]
-TIERED_MODELS = ("graduated",)
-UNMETERED_MODELS = ("flat",)
+UNMETERED_MODELS = ("flat", "one_time", "instalments", "commitment")
+
+#: models that price one quantity, so that it can be converted, included and split
+QUANTITY_MODELS = (
+    "per_unit",
+    "package",
+    "graduated",
+    "volume",
+    "graduated_blocks",
+    "volume_blocks",
+    "graduated_percentage",
+    "cost_plus",
+)
+#: models whose amount may be asked for before the period
+ADVANCE_MODELS = ("flat", "one_time", "instalments")
 
 
 class UsageCharge(models.Model):
@@ -27,6 +51,7 @@ class UsageCharge(models.Model):
 
     _name = "usage.charge"
     _description = "Usage Charge"
+    _inherit = ["usage.price.mixin"]
     _order = "sequence, id"
     _check_company_auto = True
 
@@ -84,17 +109,73 @@ class UsageCharge(models.Model):
     )
 
     # price
-    unit_price = Exact(
-        help="Price of one unit, or the fee itself for a flat fee, with as many "
-        "decimals as you need.",
-    )
-    package_size = Exact(help="Units in one package.")
-    package_price = Exact(help="Price of one package.")
-    package_rounding = fields.Selection(
-        [("up", "Started packages count"), ("down", "Only full packages count")],
-        default="up",
-    )
     tier_ids = fields.One2many("usage.charge.tier", "charge_id", copy=True)
+    price_ids = fields.One2many(
+        "usage.charge.price", "charge_id", copy=True, string="Special Prices"
+    )
+    instalment_count = fields.Integer(
+        string="Instalments", help="Number of payments, one with each period."
+    )
+    first_instalment = Exact(
+        help="Amount of the first payment. Empty: all payments are equal to the cent."
+    )
+    pricing_unit = fields.Char(
+        string="Prices Are in",
+        help="A unit of your own, such as credits or tokens. Empty: prices are in the "
+        "currency of the plan.",
+    )
+    pricing_unit_rate = Exact(
+        string="Value of One",
+        help="What one of these units is worth in the currency of the plan.",
+    )
+    level_share_property = fields.Char(
+        string="Prorated Quantity",
+        help="Property of the events that says how much of a change counts in its "
+        "period, for sources that prorate themselves. Empty: by days.",
+    )
+    window = fields.Selection(
+        [("hour", "Each hour"), ("day", "Each day"), ("month", "Each calendar month")],
+        string="Price Alone",
+        help="Each hour, day or month is priced on its own and the amounts are added. "
+        "Empty: the period as a whole.",
+    )
+    window_commitment = Exact(
+        string="Commitment of Each",
+        help="At least this much is due for each hour, day or month.",
+    )
+    window_overage_factor = Exact(
+        string="Above It, Times",
+        help="What is above the commitment costs so many times the price.",
+    )
+    window_true_up = fields.Boolean(
+        string="Due Even When Unused",
+        default=True,
+        help="An hour, day or month below the commitment owes all of it; otherwise "
+        "only what was used.",
+    )
+    accumulate = fields.Selection(
+        [
+            ("period", "The billing period"),
+            ("year", "The contract year"),
+            ("contract", "The whole contract"),
+        ],
+        string="Tiers Count over",
+        required=True,
+        default="period",
+        help="Quantities that fill the tiers, and the maximum and minimum. Over a year "
+        "or the contract, each invoice bills what its period adds.",
+    )
+    commitment_scope = fields.Char(
+        string="Amounts That Count",
+        help="Keys of the charges, separated by commas, whose amounts count towards "
+        "the commitment. Empty: all of the version.",
+    )
+    commitment_basis = fields.Selection(
+        [("rounded", "As invoiced"), ("exact", "Before rounding")],
+        string="Compared with",
+        required=True,
+        default="rounded",
+    )
 
     # steps around the price
     convert_divisor = Exact(
@@ -110,7 +191,19 @@ class UsageCharge(models.Model):
         ],
         default="none",
     )
+    convert_decimals = fields.Integer(
+        string="Decimals", help="Of the rounded quantity."
+    )
     included_units = Exact(help="Units free of charge in each period.")
+    rollover_limit = Exact(
+        string="Unused Units Kept",
+        help="Free units that were not used serve the next period, up to this many. "
+        "Empty: they are lost.",
+    )
+    bundle_key = fields.Char(
+        string="Shared Allowance",
+        help="Charges with the same word share the free units of the first of them.",
+    )
     discount_percent = Exact(help="Percentage taken off the price.")
     minimum_amount = Exact(help="At least this much is billed for a closed period.")
     maximum_amount = Exact(help="No more than this is billed for a period.")
@@ -125,7 +218,37 @@ class UsageCharge(models.Model):
     )
     prorate = fields.Boolean(
         default=True,
-        help="A flat fee counts only the days subscribed of an incomplete period.",
+        help="A fee, and a minimum, count only for the part subscribed of an "
+        "incomplete period.",
+    )
+    prorate_included = fields.Boolean(
+        string="Prorate Free Units",
+        help="An incomplete period has only its part of the free units.",
+    )
+    proration_method = fields.Selection(
+        [
+            ("days", "Days of the period"),
+            ("fixed30", "Months of 30 days"),
+            ("seconds", "To the second"),
+        ],
+        string="Parts Are Counted in",
+        required=True,
+        default="days",
+    )
+    trial_days = fields.Integer(help="Free days from the start of the subscription.")
+    starts_after_months = fields.Integer(
+        string="Starts after Months",
+        help="Months of the subscription before this charge begins; with charges that "
+        "follow one another a price rises or falls in steps.",
+    )
+    lasts_months = fields.Integer(
+        string="Lasts Months", help="0: to the end of the subscription."
+    )
+    date_from = fields.Date(string="Counts from", help="First day. Empty: always.")
+    date_to = fields.Date(string="Counts to", help="Last day. Empty: for ever.")
+    group_keys = fields.Char(
+        string="One Line per",
+        help="Dimensions, separated by commas: each of their values is priced alone.",
     )
     group_by_dimensions = fields.Boolean(
         help="One rated line for each combination of the meter's dimensions, each "
@@ -147,8 +270,12 @@ class UsageCharge(models.Model):
     def _compute_key(self):
         for charge in self:
             if not charge.key:
-                slug = re.sub(r"[^a-z0-9]+", "-", (charge.name or "").lower())
-                charge.key = slug.strip("-") or False
+                charge.key = self._slug(charge.name) or False
+
+    @api.model
+    def _slug(self, name):
+        """A key made of a name: lower case letters, figures and dashes."""
+        return re.sub(r"[^a-z0-9]+", "-", (name or "").lower()).strip("-")
 
     @api.depends("meter_id")
     def _compute_unit_label(self):
@@ -191,7 +318,7 @@ class UsageCharge(models.Model):
                         meter=charge.meter_id.name,
                     )
                 )
-            if charge.timing == "advance" and charge.model not in UNMETERED_MODELS:
+            if charge.timing == "advance" and charge.model not in ADVANCE_MODELS:
                 raise ValidationError(
                     self.env._(
                         "Charge %(charge)s counts usage, which is only known after "
@@ -226,35 +353,3 @@ class UsageCharge(models.Model):
         for charge in self:
             check_charge(charge)
         return True
-
-
-class UsageChargeTier(models.Model):
-    """One tier of a charge; its upper bound belongs to it, empty means no bound."""
-
-    _name = "usage.charge.tier"
-    _description = "Usage Charge Tier"
-    _order = "sequence, id"
-
-    charge_id = fields.Many2one(
-        "usage.charge", required=True, index=True, ondelete="cascade"
-    )
-    company_id = fields.Many2one(related="charge_id.company_id", store=True, index=True)
-    sequence = fields.Integer(default=10)
-    up_to = Exact(help="Last unit of the tier, included. Empty for the last tier.")
-    unit_price = Exact(help="Price of each unit inside the tier.")
-    flat_fee = Exact(help="Due once when the tier is entered.")
-    tier_cap = Exact(help="The amount of this tier never passes this figure.")
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        tiers = super().create(vals_list)
-        tiers.charge_id.version_id._check_editable()
-        return tiers
-
-    def write(self, vals):
-        self.charge_id.version_id._check_editable()
-        return super().write(vals)
-
-    @api.ondelete(at_uninstall=False)
-    def _unlink_except_approved(self):
-        self.charge_id.version_id._check_editable()

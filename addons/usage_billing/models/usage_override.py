@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
-from .. import bridge, messages, price_terms
+from .. import bridge, messages, price_terms, pricebook
 from ..fields_exact import Exact
 from ..rating import RatingError
 from ..rating.overrides import Override, changed_by
@@ -274,7 +274,7 @@ class UsageOverride(models.Model):
                 )
         for charge in self._get_reached_charges():
             try:
-                changed_by(bridge.charge_of(charge), terms)
+                changed_by(pricebook.charge_of(charge), terms)
             except RatingError as error:
                 raise ValidationError(
                     self.env._(

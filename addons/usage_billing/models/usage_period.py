@@ -64,6 +64,20 @@ class UsagePeriod(models.Model):
         help="What the quantities were made from when the period was billed; usage "
         "that came later makes it differ, and the next run bills the difference.",
     )
+    full_end = fields.Date(
+        readonly=True,
+        help="End of the period before it was cut by a change of plan or an earlier "
+        "end; what was paid for the days after is credited.",
+    )
+    version_id = fields.Many2one(
+        "usage.plan.version",
+        string="Prices Decided",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="Prices of this period in place of those in force on its first day: a "
+        "correction, which credits what was billed and bills it again.",
+    )
     rated_line_ids = fields.One2many("usage.rated.line", "period_id", readonly=True)
 
     _start_unique = models.Constraint(
@@ -165,7 +179,11 @@ class UsagePeriod(models.Model):
         """End the period earlier, at local midnight of a day inside it."""
         self.ensure_one()
         self.write(
-            {"local_end": local_end, "end_at": bridge.midnight(local_end, self.tz)}
+            {
+                "full_end": self.full_end or self.local_end,
+                "local_end": local_end,
+                "end_at": bridge.midnight(local_end, self.tz),
+            }
         )
 
     def _mark_billed(self):

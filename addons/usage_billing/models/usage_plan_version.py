@@ -2,7 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import format_date
 
-from ..bridge import check_charge
+from ..pricebook import check_charge
 
 VERSION_STATES = [
     ("draft", "Draft"),

@@ -95,6 +95,14 @@ class UsageRatedLine(models.Model):
         help="Stable text of the dimension set, empty when the charge is not split.",
     )
     dimensions = fields.Json(readonly=True)
+    price_id = fields.Many2one(
+        "usage.charge.price",
+        string="Special Price",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The price of the charge that took this usage, where it has several.",
+    )
     revision = fields.Integer(
         required=True,
         readonly=True,
@@ -122,6 +130,9 @@ class UsageRatedLine(models.Model):
         readonly=True, help="Amount the earlier revisions of this period billed."
     )
     unit_label = fields.Char(readonly=True)
+    allowance_left = Exact(
+        readonly=True, help="Free units that were not used and serve the next period."
+    )
 
     # the evidence
     evidence = fields.Json(readonly=True)

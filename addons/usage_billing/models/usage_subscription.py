@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
 from .. import bridge
+from ..fields_exact import Exact
 
 PERIOD_UNITS = [
     ("month", "Month"),
@@ -122,6 +123,11 @@ class UsageSubscription(models.Model):
         "force on the first day of each period.",
     )
     currency_id = fields.Many2one(related="plan_id.currency_id", store=True)
+    commitment_amount = Exact(
+        tracking=True,
+        help="Amount this customer promised to spend, in place of that of the plan's "
+        "commitment.",
+    )
 
     # time
     date_start = fields.Date(

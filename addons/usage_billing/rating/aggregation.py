@@ -200,6 +200,22 @@ def aggregate(aggregation, readings, **parameters):
         return state.result()
 
 
+def merge(aggregation, left, right):
+    """Quantity of two parts of a whole: days, periods or dimension sets.
+
+    :param str aggregation: sum, count, max or min; the others do not add up
+    :raise RatingError: quantity_not_additive
+    """
+    if aggregation in ("sum", "count"):
+        with exact_arithmetic():
+            return left + right
+    if aggregation == "max":
+        return max(left, right)
+    if aggregation == "min":
+        return min(left, right)
+    raise RatingError("quantity_not_additive", aggregation=aggregation)
+
+
 def _microseconds(duration):
     whole = (duration.days * 86400 + duration.seconds) * 1_000_000
     return whole + duration.microseconds

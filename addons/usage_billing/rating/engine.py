@@ -19,6 +19,7 @@ def rate(
     share=WHOLE,
     closes=True,
     billed=None,
+    allowance=None,
 ):
     """Rate one charge for one period.
 
@@ -33,13 +34,15 @@ def rate(
     :param bool closes: the period is over, so the minimum is due
     :param Billed billed: what live rated lines of this key billed so far;
         None for a first rating
+    :param Decimal allowance: units free in this period in place of the charge's
+        own (`allowances`), None for its own
     :rtype: RatedLine
     :raise RatingError: an impossible figure; the caller holds the customer
     """
     usage = Usage.of(usage)
     with exact_arithmetic():
         work = Work(usage)
-        facts = Facts(share, closes)
+        facts = Facts(share, closes, allowance)
         for step in ORDER:
             work = step(charge, facts, work)
         exact = work.net

@@ -25,6 +25,7 @@ CODES = {
     "proration_method": ("method",),
     "quantity_not_priced": ("name",),
     "reading_outside_period": ("at",),
+    "quantity_not_additive": ("aggregation",),
     "rounding_mode": ("mode",),
     "share_out_of_range": ("part", "whole"),
     "step_not_applicable": ("step", "model"),

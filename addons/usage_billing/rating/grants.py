@@ -146,3 +146,19 @@ def burn_down(grants, usage, until, resets=()):
             if at <= until:
                 play(at, argument)
     return dict(ledger.balances), ledger.overage
+
+
+def taken_between(grants, usage, start, end):
+    """Units that credits paid for between two instants.
+
+    Overage that a later credit pays counts where that credit begins or renews.
+
+    :param usage: (instant, quantity) pairs from the first credit on, up to the end
+    :rtype: Decimal
+    """
+    used = [(at, quantity) for at, quantity in usage if at < end]
+    with exact_arithmetic():
+        inside = sum((quantity for at, quantity in used if at >= start), ZERO)
+        _balances, over_before = burn_down(grants, used, start)
+        _balances, over_after = burn_down(grants, used, end)
+        return max(inside - (over_after - over_before), ZERO)

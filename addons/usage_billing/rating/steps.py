@@ -15,10 +15,15 @@ from .values import HUNDRED, Part, Share, Step, Usage
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a call adds to the charge: share of the period, is it over."""
+    """What a call adds to the charge: share of the period, is it over.
+
+    allowance: units free in this period in place of the charge's own, where several
+        charges share them or some were carried over; prorated already
+    """
 
     share: Share
     closes: bool
+    allowance: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,12 @@ def convert(charge, facts, work):
 
 
 def include(charge, facts, work):
-    if not charge.included_units:
+    if facts.allowance is not None:
+        included = facts.allowance
+    else:
+        included = _prorated(charge, facts, "included", charge.included_units)
+    if not included:
         return work
-    included = _prorated(charge, facts, "included", charge.included_units)
     before = work.usage.quantity
     # the allowance absorbs usage, it never turns a correction into a charge
     quantity = max(before - included, min(before, ZERO))
@@ -76,14 +84,15 @@ def include(charge, facts, work):
 def price(charge, facts, work):
     model = charge.price
     usage = work.usage
-    if model.reads == "quantity" and usage.quantity is None:
+    if model.reads in ("quantity", "spent") and getattr(usage, model.reads) is None:
         raise RatingError("usage_mismatch", model=model.model, expects=model.reads)
     if not charge.zero_usage_due and model.reads != "nothing" and usage.is_zero:
         return work.after("price", {"model": model.model, "exact": ZERO})
     share = facts.share if "price" in charge.prorate else Share(1, 1)
     parts = model.price(usage, share)
     work = replace(work, parts=parts)
-    return work.after("price", {"model": model.model, "exact": work.net})
+    known = model.facts(usage) if hasattr(model, "facts") else {}
+    return work.after("price", {"model": model.model, **known, "exact": work.net})
 
 
 def convert_pricing_unit(charge, facts, work):

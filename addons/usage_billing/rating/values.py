@@ -219,6 +219,29 @@ class LevelChange:
             raise RatingError("not_positive", name="quantity", value=self.quantity)
 
 
+class Stream:
+    """Values of events read once, in time order, without keeping them.
+
+    A line of a million events is rated from here in constant memory.
+
+    values: iterable of Decimals; count: how many there are, so that nobody has to
+        read them to know that there are some
+    """
+
+    __slots__ = ("count", "values")
+
+    def __init__(self, values, count):
+        self.values = values
+        self.count = count
+
+    def __bool__(self):
+        return bool(self.count)
+
+    def __iter__(self):
+        for value in self.values:
+            yield decimal(value, "value")
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What was measured in the period; each price model reads one field.
@@ -226,9 +249,11 @@ class Usage:
     quantity: aggregate of the meter, metered units (most models)
     tier_quantity: chooses the volume tier in place of quantity
     quantities: several aggregates by name (stairstep)
-    values: value of each event in time order (percentage)
+    values: value of each event in time order (percentage), a tuple or a `Stream`
     parts: amounts brought by the events, by dimension set (event_priced)
     changes: of a level that lasts, in time order (graduated_level)
+    windows: aggregate of each time window that had usage (windowed)
+    spent: amount of other charges, currency units (commitment)
     """
 
     quantity: Decimal | None = None
@@ -237,14 +262,18 @@ class Usage:
     values: tuple[Decimal, ...] | None = None
     parts: tuple[UsagePart, ...] | None = None
     changes: tuple[LevelChange, ...] | None = None
+    windows: tuple[Decimal, ...] | None = None
+    spent: Decimal | None = None
 
     def __post_init__(self):
-        set_decimals(self, "quantity", "tier_quantity", negative=True)
+        set_decimals(self, "quantity", "tier_quantity", "spent", negative=True)
         numbers = tuple((k, decimal(q, "quantity")) for k, q in self.quantities)
         object.__setattr__(self, "quantities", numbers)
-        if self.values is not None:
-            values = tuple(decimal(value, "value") for value in self.values)
-            object.__setattr__(self, "values", values)
+        for name in ("values", "windows"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, Stream):
+                numbers = tuple(decimal(value, name) for value in given)
+                object.__setattr__(self, name, numbers)
 
     @classmethod
     def of(cls, usage):
@@ -262,6 +291,7 @@ class Usage:
             or self.values
             or self.parts
             or self.changes
+            or self.windows
         )
 
 
@@ -306,8 +336,9 @@ class Charge:
             raise RatingError("maximum_below_minimum", maximum=high, minimum=low)
         if getattr(self.price, "model", None) is None:
             raise RatingError("unknown_model", model=type(self.price).__name__)
+        reads = getattr(self.price, "steps_read", self.price.reads)
         for step in ("convert", "included_units"):
-            if getattr(self, step) and self.price.reads != "quantity":
+            if getattr(self, step) and reads != "quantity":
                 raise RatingError(
                     "step_not_applicable", step=step, model=self.price.model
                 )

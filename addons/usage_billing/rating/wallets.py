@@ -32,14 +32,30 @@ def draw(wallets, lines):
     :return: ({wallet key: amount taken}, amount still due)
     """
     with exact_arithmetic():
+        parts = draw_lines(wallets, lines)
+        due = sum((max(amount, ZERO) for _kind, amount in lines), ZERO)
+        taken = {key: sum(paid, ZERO) for key, paid in parts.items()}
+        return taken, due - sum(taken.values(), ZERO)
+
+
+def draw_lines(wallets, lines):
+    """What each wallet pays of each line.
+
+    :param lines: (kind, amount) pairs; nothing is paid of negative ones
+    :return: {wallet key: (amount of each line)}, in the order of paying
+    :rtype: dict[str, tuple[Decimal, ...]]
+    """
+    found = {}
+    with exact_arithmetic():
         due = [max(amount, ZERO) for _kind, amount in lines]
-        taken = {}
         for wallet in sorted(wallets, key=lambda wallet: wallet.priority):
-            left = wallet.balance
+            left, paid = wallet.balance, []
             for index, (kind, _amount) in enumerate(lines):
+                part = ZERO
                 if wallet.applies_to is None or kind in wallet.applies_to:
-                    paid = min(left, due[index])
-                    due[index] -= paid
-                    left -= paid
-            taken[wallet.key] = wallet.balance - left
-        return taken, sum(due, ZERO)
+                    part = min(left, due[index])
+                due[index] -= part
+                left -= part
+                paid.append(part)
+            found[wallet.key] = tuple(paid)
+    return found

@@ -4,14 +4,16 @@
 A price model is a frozen dataclass with
     model: ClassVar[str]    its name
     reads: ClassVar[str]    field of `Usage` it reads: quantity, quantities,
-                            values, parts, changes, or nothing
+                            values, parts, changes, windows, spent, or nothing
     price(usage, share)     parts before rounding, in invoice order
+    facts(usage)            optional: figures for the trace, after the price
 """
 
 from dataclasses import fields
 
 from ..errors import RatingError
 from ._blocks import BlockTier
+from .commitment import Commitment, CommittedWindow
 from .cost_plus import CostPlus
 from .event_priced import EventPriced
 from .flat import Flat
@@ -25,6 +27,7 @@ from .stairstep import Stairstep, StairstepTier
 from .unit import PerUnit
 from .volume import Volume
 from .volume_blocks import VolumeBlocks
+from .windowed import Windowed
 
 PRICERS = {
     cls.model: cls
@@ -42,6 +45,9 @@ PRICERS = {
         EventPriced,
         CostPlus,
         Flat,
+        Windowed,
+        Commitment,
+        CommittedWindow,
     )
 }
 

@@ -54,9 +54,18 @@ class Percentage:
     def price(self, usage, share):
         if usage.values is None:
             raise RatingError("event_values_missing")
-        costs = [self._cost(value) for value in self._paying(usage.values)]
-        exact = sum(costs, ZERO)
-        return (Part("usage", "usage", "percentage", exact, Decimal(len(costs))),)
+        exact, paying = ZERO, 0
+        for value in self._paying(usage.values):
+            exact += self._cost(value)
+            paying += 1
+        return (Part("usage", "usage", "percentage", exact, Decimal(paying)),)
+
+    def facts(self, usage):
+        """What the explanation of the amount names."""
+        return {
+            "rate_percent": self.rate_percent,
+            "fixed_fee_per_event": self.fixed_fee_per_event,
+        }
 
     def _paying(self, values):
         """Yield the value each paying event pays on, in the order of events."""

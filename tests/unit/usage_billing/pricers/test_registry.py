@@ -9,7 +9,16 @@ from rating import Charge, RatingError, Tier
 from rating.pricers import PRICERS, Percentage, Stairstep, StairstepTier, build
 from rating.pricers._blocks import check_block_tiers
 
-READS = {"quantity", "quantities", "values", "parts", "changes", "nothing"}
+READS = {
+    "quantity",
+    "quantities",
+    "values",
+    "parts",
+    "changes",
+    "windows",
+    "spent",
+    "nothing",
+}
 
 
 def test_a_model_is_built_by_its_name():
