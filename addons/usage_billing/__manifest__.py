@@ -30,6 +30,7 @@
         "data/queue_job_data.xml",
         "data/ir_cron_data.xml",
         "data/usage_inbox_data.xml",
+        "data/ir_cron_ship_data.xml",
         "data/mail_template_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
@@ -45,6 +46,7 @@
         "views/account_move_views.xml",
         "views/usage_event_views.xml",
         "views/usage_batch_views.xml",
+        "views/usage_shipment_views.xml",
         "views/usage_quarantine_views.xml",
         "views/usage_quarantine_inbox_views.xml",
         "views/usage_quarantine_decision_views.xml",
@@ -56,6 +58,7 @@
         "wizards/usage_quarantine_ignore_views.xml",
         "wizards/usage_quarantine_fix_views.xml",
         "views/res_config_settings_views.xml",
+        "views/res_config_settings_store_views.xml",
         "views/portal_templates.xml",
     ],
     "uninstall_hook": "uninstall_hook",

@@ -4,3 +4,4 @@
 def uninstall_hook(env):
     """Drop the event store: its tables are not models, so nothing else does."""
     env["usage.event"]._drop_store()
+    env["usage.shipment"]._drop_store()

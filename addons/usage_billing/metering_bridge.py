@@ -11,8 +11,6 @@ from odoo import fields, sql_db
 from odoo.tools import SQL
 
 from . import bridge
-from .metering.connection import exact_cursor
-from .metering.postgres import PostgresStore
 from .metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -22,6 +20,7 @@ from .metering.routing import (
 )
 from .metering.store import BatchSpec
 from .metering.values import RejectedRow, UsageSpan
+from .metering_engine import store_of
 
 #: No event is matched further ahead than this, whatever the source allows: periods
 #: would be made up to there.
@@ -75,9 +74,10 @@ class Store:
             latest=latest,
             report=report,
         )
-        store = PostgresStore(
-            exact_cursor(self.env.cr),
-            OdooCatalogue(self.env, batch.company_id),
+        store = store_of(
+            self.env,
+            self.company,
+            catalogue=OdooCatalogue(self.env, batch.company_id),
             hold=hold or self._hold,
             partition_cursor=self._partition_cursor,
         )
@@ -227,7 +227,8 @@ class Store:
     # -- what the store is made of -----------------------------------------------------
 
     def _postgres(self):
-        return PostgresStore(exact_cursor(self.env.cr))
+        """The company's engine, with PostgreSQL's transaction."""
+        return store_of(self.env, self.company)
 
     def _specs(self, periods, meters):
         if meters is None:

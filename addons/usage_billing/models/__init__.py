@@ -28,6 +28,7 @@ from . import usage_account_role
 from . import usage_source
 from . import usage_api_key
 from . import usage_batch
+from . import usage_shipment
 from . import usage_quarantine
 from . import usage_quarantine_cause
 from . import usage_quarantine_hold
@@ -46,8 +47,10 @@ from . import usage_event
 from . import account_move
 from . import account_move_line
 from . import res_company
+from . import usage_store_move
 from . import usage_explorer
 from . import usage_explorer_pages
 from . import usage_explorer_invoice
 from . import usage_sample
 from . import res_config_settings
+from . import res_config_settings_store

@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import md5
 
+from ..errors import StoreError
 from ..routing import EXACT
+from . import tables
+from .driver import Table
 from .tables import NARROW_DECIMALS, NARROW_WHOLE, WIDE_DECIMALS, WIDE_WHOLE
 
 _UNIX = datetime(1970, 1, 1)
@@ -20,8 +23,9 @@ _SELECT = (
     " e.subscription_id, e.source_id, e.batch_id, s.id, coalesce(s.attempt_id, 0),"
     " e.row_number, e.kind, e.subject, e.event_id, e.payload_hash, e.received_at,"
     " e.value, e.amount, e.currency, e.properties"
-    " FROM usage_shipment s JOIN usage_store_event e"
-    "   ON e.batch_id = s.batch_id AND e.id > s.first_id AND e.id <= s.last_id"
+    " FROM usage_shipment s JOIN usage_store_event e ON e.batch_id = s.batch_id"
+    "  AND e.id > (s.batch_id::bigint << 31) + s.first_row"
+    "  AND e.id <= (s.batch_id::bigint << 31) + s.last_row"
 )
 
 
@@ -44,9 +48,9 @@ def read(cursor, shipment_id, size):
     last = None
     while True:
         cursor.execute(
-            f"{_SELECT} WHERE s.id = %s AND e.id > coalesce(%s, s.first_id)"
+            f"{_SELECT} WHERE s.id = %s AND (%s IS NULL OR e.id > %s)"
             " ORDER BY e.id LIMIT %s",
-            [shipment_id, last, size],
+            [shipment_id, last, last, size],
         )
         found = [_row(*row) for row in cursor.fetchall()]
         if found:
@@ -67,6 +71,18 @@ def read_pending(cursor, shipment_ids, period_ids, types, limit):
         [shipment_ids, period_ids, types, types, limit],
     )
     return [_row(*row) for row in cursor.fetchall()]
+
+
+def pending_periods(cursor, shipment_ids):
+    """Periods that events of these shipments fell into."""
+    if not shipment_ids:
+        return []
+    cursor.execute(
+        "SELECT DISTINCT e.period_id"
+        f" FROM {_SELECT.partition(' FROM ')[2]} WHERE s.id = ANY(%s)",
+        [shipment_ids],
+    )
+    return [period_id for (period_id,) in cursor.fetchall()]
 
 
 def _row(*fields):
@@ -131,6 +147,29 @@ def fits(number):
         number.adjusted() < WIDE_WHOLE
         and -number.normalize(EXACT).as_tuple().exponent <= WIDE_DECIMALS
     )
+
+
+def is_wide(row):
+    """Whether a row needs the wide columns."""
+    return row[-1] is not None or row[-2] is not None
+
+
+def fit(found, columns):
+    """Rows cut to the columns that a server has.
+
+    :return: (columns, rows)
+    :raise StoreError: "old_server", some event needs a column it does not have
+    """
+    if len(columns) == len(tables.columns()):
+        return columns, found
+    if any(is_wide(row) for row in found):
+        raise StoreError("old_server")
+    return columns, [row[: len(columns)] for row in found]
+
+
+def period_table(period_ids):
+    """Periods as a table that travels with a query."""
+    return Table("wanted_period", [("id", "Int32")], [(n,) for n in sorted(period_ids)])
 
 
 class Checksum:

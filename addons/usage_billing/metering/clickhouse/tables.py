@@ -92,8 +92,15 @@ def prepare(driver, database):
     :param str database: identity of the Odoo database
     :raise StoreError: "foreign_store", they hold another database's events
     """
-    for statement in statements(driver.modern):
-        driver.execute(statement)
+    there = {
+        name
+        for (name,) in driver.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase()"
+        )
+    }
+    if not {"usage_owner", "usage_event"} <= there:
+        for statement in statements(driver.modern):
+            driver.execute(statement)
     check_owner(driver, database, claim=True)
 
 

@@ -1,0 +1,85 @@
+"""The store tests once more, with the events in ClickHouse (chDB).
+
+Every other delivery is shipped at once and the rest stays on its way, so that questions
+are answered from both sides of the outbox.
+"""
+
+import atexit
+import shutil
+import tempfile
+
+from odoo.tests import tagged
+
+from ..metering.clickhouse.embedded import EmbeddedDriver
+from ..metering.clickhouse.store import ClickhouseStore
+from ..metering_engine import URL, driver_of
+from .test_usage_aggregation import TestUsageAggregation, TestUsageByBucket
+from .test_usage_store import TestUsageStore
+
+_directories = []
+
+
+def chdb_directory():
+    """A directory of its own for the tests of this process."""
+    if not _directories:
+        _directories.append(tempfile.mkdtemp(prefix="chdb-"))
+        atexit.register(_remove, _directories[0])
+    return _directories[0]
+
+
+def _remove(directory):
+    EmbeddedDriver(directory).stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class ClickhouseCase:
+    """The company's engine is ClickHouse; mixed into a store test."""
+
+    #: one of so many deliveries is shipped at once
+    ship_every = 2
+    deliveries = 0
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.env["ir.config_parameter"].set_param(URL, f"chdb://{chdb_directory()}")
+        cls.env.company.usage_store_engine = "clickhouse"
+
+    def setUp(self):
+        super().setUp()
+        # what an earlier test shipped was rolled back in PostgreSQL, not here
+        driver_of(self.env).execute("TRUNCATE TABLE usage_event")
+
+    def _send(self, rows, source=None, **kw):
+        batch = super()._send(rows, source, **kw)
+        ClickhouseCase.deliveries += 1
+        if not ClickhouseCase.deliveries % self.ship_every:
+            self._ship_all()
+        return batch
+
+    def _ship_all(self):
+        waiting = self.env["usage.shipment"].search([("state", "!=", "done")])
+        self.assertEqual(
+            waiting._ship(driver_of(self.env), commit=lambda: None), len(waiting)
+        )
+        self.assertFalse(waiting.filtered("error"))
+
+    def test_the_engine_is_clickhouse(self):
+        self.assertIsInstance(self.store._postgres(), ClickhouseStore)
+
+
+@tagged("post_install", "-at_install")
+class TestUsageStoreClickhouse(ClickhouseCase, TestUsageStore):
+    """Store tests, half of the deliveries shipped."""
+
+
+@tagged("post_install", "-at_install")
+class TestUsageAggregationClickhouse(ClickhouseCase, TestUsageAggregation):
+    """Aggregations, every delivery shipped."""
+
+    ship_every = 1
+
+
+@tagged("post_install", "-at_install")
+class TestUsageByBucketClickhouse(ClickhouseCase, TestUsageByBucket):
+    """Hours, days and months, half of the deliveries shipped."""
