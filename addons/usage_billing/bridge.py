@@ -225,11 +225,6 @@ def share_of(record, method="days", first=None, end=None):
     return whole.share(first, end, method)
 
 
-def whole_days_of(record):
-    """Local days of the whole calendar period that a stored period is, or is cut of."""
-    return whole_period(record).days
-
-
 def currency_of(record):
     """Value of a ``res.currency``."""
     return Currency(record.name, record.decimal_places)

@@ -216,6 +216,27 @@ class Store:
         ]
         return self._postgres().usage(spans, meter.sudo()._get_spec(), bucket, group_by)
 
+    def sample(self, meter, limit, subscription=None):
+        """The last events a meter counts, oldest first; it need not be saved.
+
+        :param usage.subscription subscription: only this one's
+        :rtype: list[metering.StoredEvent]
+        """
+        self.env.flush_all()
+        like = self.env["usage.meter"].with_context(active_test=False)
+        like = like.search(
+            [
+                ("company_id", "=", self.company.id),
+                ("event_type", "=", meter.event_type),
+            ]
+        )
+        return self._postgres().sample(
+            meter.sudo()._get_spec(),
+            like.ids,
+            limit,
+            subscription.id if subscription else None,
+        )
+
     def verify(self, periods, meters=None):
         """Differences between rollups and events; an empty list is well.
 
@@ -238,8 +259,8 @@ class Store:
                 .search([("company_id", "=", self.company.id)])
             )
         specs = [meter._get_spec() for meter in meters.sudo()]
-        whole_days = any(spec.weighting == "day" for spec in specs)
-        return [_period_span(period, whole_days) for period in periods.sudo()], specs
+        of_whole = any(spec.of_whole for spec in specs)
+        return [_period_span(period, of_whole) for period in periods.sudo()], specs
 
     def _hold(self, batch, rows):
         return self.env["usage.quarantine"]._hold(batch, rows)
@@ -291,12 +312,12 @@ class OdooCatalogue:
         return [_period_span(period) for period in periods]
 
 
-def _period_span(period, whole_days=False):
+def _period_span(period, of_whole=False):
     """Value of a period.
 
-    :param bool whole_days: say how many days the uncut period has, for levels weighed
-        by the day
+    :param bool of_whole: say how long the whole calendar period is
     """
+    whole = bridge.whole_period(period) if of_whole else None
     return PeriodSpan(
         period.id,
         period.subscription_id.id,
@@ -304,5 +325,6 @@ def _period_span(period, whole_days=False):
         to_microseconds(period.end_at),
         period.tz,
         period.subscription_id.currency_id.name or "",
-        bridge.whole_days_of(period) if whole_days else 0,
+        whole.days if whole else 0,
+        to_microseconds(whole.end) - to_microseconds(whole.start) if whole else 0,
     )

@@ -20,7 +20,6 @@ from rating_case import (
     only_charge,
     open_case,
     read_events,
-    rounding_of,
 )
 
 ZERO = Decimal(0)
@@ -32,7 +31,6 @@ MODELS = {
     "graduated": "graduated",
     "event_priced": "pass_through",
 }
-AGGREGATIONS = ("sum", "count", "max")
 ADJUSTMENTS = ("discount", "maximum", "minimum")
 
 #: lengths a billing period can have, shortest first
@@ -97,11 +95,14 @@ class Session:
 
     def play(self, data):
         """What the product makes of a case, in the shape of its `expected`."""
+        import odoo_metering  # it tells the stories of this module
+
+        kinds = KINDS | odoo_metering.KINDS
         case, kind = open_case(data)
-        if kind not in KINDS:
+        if kind not in kinds:
             raise Unsupported(f"kind {kind}")
         try:
-            got = KINDS[kind](self, case)
+            got = kinds[kind](self, case)
             case.done()
             self.cr.commit()
         except BaseException:
@@ -529,83 +530,6 @@ def check_midnight(case):
             raise Unsupported("a period that does not begin at midnight")
 
 
-def aggregate(session, case):
-    return billed_events(session, case, read_events(case))
-
-
-def rollup(session, case):
-    """Identity is (source, id) for ever; other identities are not the product's."""
-    key = case.raw("dedupe_key", ["id"])
-    if key not in (["id"], ["source", "id"]):
-        raise Unsupported("another identity than source and id")
-    code = case.text("code", None)
-    return billed_events(
-        session, case, read_events(case), code=code, by_source="source" in key
-    )
-
-
-def billed_events(session, case, events, code=None, by_source=False):
-    """Send events and bill them; every event is sent, the store decides.
-
-    :param str code: only events of this code are measured; None for all
-    :param bool by_source: the same id in two sources is two events
-    """
-    check_midnight(case)
-    if case.number("opening_quantity", ZERO):
-        raise Unsupported("a level carried over")
-    story = Story(session, case)
-    decimals = {}
-    for fields in case.objects("charges"):
-        key, vals = fields.text("key"), charge_vals(fields)
-        meter = meter_vals(fields.object("meter"))
-        decimals[key] = meter.pop("quantity_decimals")
-        story.charge(key, story.meter(key, **meter), **vals)
-    first, end = local_dates(case)
-    story.subscribe(first, end, bounds(case)[2])
-    rows = []
-    for key in decimals:
-        for event in events:
-            measured = code in (None, event.identity["code"])
-            source = event.identity["source"] if by_source else None
-            row = story.row(
-                event.id,
-                key if measured else "other",
-                event.at,
-                properties=dict(event.properties),
-            )
-            rows.append(((key, source), row))
-    story.send(rows)
-    bill = story.bill()
-    quantities = bill.quantities(decimals)
-    for key, places in decimals.items():
-        if places is not None:
-            step = Decimal(1).scaleb(-places)
-            quantities[key] = quantities[key].quantize(step, ROUND_HALF_UP)
-    return {"quantities": quantities} | result(bill, decimals)
-
-
-def meter_vals(fields):
-    """Values of a meter from the fields of the README."""
-    aggregation = fields.text("aggregation")
-    if aggregation not in AGGREGATIONS:
-        raise Unsupported(f"aggregation {aggregation}")
-    if fields.flag("carries_over", False):
-        raise Unsupported("a level carried over")
-    if fields.raw("group_by", None):
-        raise Unsupported("groups inside a meter")
-    name = fields.text("property", None)
-    mode, decimals = rounding_of(fields.object("rounding", None))
-    vals = {
-        "aggregation": aggregation,
-        "quantity_decimals": fields.integer("quantity_decimals", None),
-    }
-    if aggregation != "count":
-        vals |= {"value_source": "property", "value_property": name}
-    if mode is not None:
-        vals |= {"rounding_mode": mode, "rounding_decimals": decimals}
-    return vals
-
-
 def event_priced(session, case):
     """The events' own amounts, passed through."""
     check_midnight(case)
@@ -814,8 +738,6 @@ KINDS = {
     "price": price,
     "split": split,
     "rerate": rerate,
-    "aggregate": aggregate,
-    "rollup": rollup,
     "event_priced": event_priced,
     "prorate": prorate,
     "prorate_dates": prorate_dates,

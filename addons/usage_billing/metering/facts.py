@@ -78,6 +78,13 @@ def events(cursor, window, meter, dimensions=None, after=None, limit=None):
     return text + cursor.mogrify(f"{more} ORDER BY {order}", parameters).decode()
 
 
+def latest_events(cursor, windows, meter, limit):
+    """SQL text of the last events that a meter counts in windows, newest first."""
+    text = _select(cursor, windows, meter, meter.dimension_keys, None, None, _EVENT)
+    order = 'ORDER BY e.time DESC, e.event_id COLLATE "C" DESC, e.source_id DESC'
+    return f"{text} {order} LIMIT {int(limit)}"
+
+
 def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
     """SQL text of the facts of one meter in these windows, parameters filled in.
 

@@ -56,16 +56,12 @@ def axis(meter, moment, tz):
 
 
 def quantity(meter, period, opening, changes):
-    """Average level of a whole billing period.
-
-    A period that is a part of a calendar period is weighed by day against the days of
-    the whole one, as a fee of it would be.
-    """
+    """Average level of a billing period, see ``of_whole`` of the meter."""
     start = axis(meter, from_microseconds(period.start), period.tz)
     end = axis(meter, from_microseconds(period.end), period.tz)
     length = end - start
-    if meter.weighting == "day" and period.full_days:
-        length = period.full_days
+    if meter.of_whole:
+        length = period.full_days if meter.weighting == "day" else period.full_time
     return divide(changes.area(opening, start, end), Decimal(max(length, 1)))
 
 

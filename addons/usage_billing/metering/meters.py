@@ -55,6 +55,8 @@ class MeterSpec:
     carries_over: the level of "weighted_sum" goes on from one period into the next
     weighting: "time" weighs a level by the microsecond, "day" by local calendar days,
         the day of a change included
+    of_whole: the level of a period that is cut short is weighed against the calendar
+        period it is a part of, as a fee of it would be, not against the part itself
     divide_by: source units of one unit of the meter, None for the same unit
     """
 
@@ -72,6 +74,7 @@ class MeterSpec:
     group_by: tuple[str, ...] = ()
     carries_over: bool = True
     weighting: str = "time"
+    of_whole: bool = False
     divide_by: Decimal | None = None
 
     @property

@@ -2,16 +2,23 @@
 
 import json
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 
 import psycopg2
 
 from . import exact
-from .facts import EventRoute, events, select_from_events, whole
+from .facts import (
+    EventRoute,
+    Window,
+    events,
+    latest_events,
+    select_from_events,
+    whole,
+)
 from .figures import PostgresFacts
 from .rollups import COLUMNS, Rollup, merge_dimensions
-from .routing import canonical, from_microseconds
+from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
 from .usage import daily, usage
 from .values import Aggregate, DayAggregate, Difference, StoredEvent
 
@@ -176,6 +183,69 @@ class Reading:
             # a failed transaction has closed it already
             with suppress(psycopg2.Error):
                 cursor.execute(f"CLOSE {name}")
+
+    def sample(self, meter, like, limit, subscription_id=None):
+        """The last events a meter counts, oldest first.
+
+        Rollups say where to look, so it costs the same however many events there are:
+        those of meters that count the same type of events.
+
+        :param like: ids of meters of the same event type
+        :param subscription_id: only this subscription's events
+        """
+        rows = []
+        for factor in (1, 50):
+            since = self._newest(like, limit * factor, subscription_id)
+            windows = self._windows_since(like, since, subscription_id)
+            if not windows:
+                return []
+            query = latest_events(self.cursor, windows, meter, limit)
+            self.cursor.execute(query)
+            rows = self.cursor.fetchall()
+            if len(rows) == limit:
+                break
+        return [StoredEvent(*row) for row in reversed(rows)]
+
+    def _newest(self, like, count, subscription_id):
+        """An instant after which there are at least so many events, if there are."""
+        self.cursor.execute(
+            "SELECT event_count, first_time FROM usage_store_rollup"
+            " WHERE meter_id = ANY(%s) AND bucket > '-infinity' AND event_count > 0"
+            " AND (%s::int IS NULL OR subscription_id = %s)"
+            " ORDER BY last_time DESC LIMIT %s",
+            [list(like), subscription_id, subscription_id, count],
+        )
+        since, found = datetime.max, 0
+        for number, first in self.cursor.fetchall():
+            since, found = min(since, first), found + number
+            if found >= count * len(like):  # each meter may count the same events
+                break
+        return since
+
+    def _windows_since(self, like, since, subscription_id):
+        """Windows over what happened since an instant, period by period."""
+        self.cursor.execute(
+            "SELECT DISTINCT p.id, p.subscription_id, p.start_at, p.end_at, p.tz"
+            "  FROM usage_store_rollup r JOIN usage_period p ON p.id = r.period_id"
+            " WHERE r.meter_id = ANY(%s) AND r.bucket = '-infinity'"
+            "   AND r.last_time >= %s AND r.event_count > 0"
+            "   AND (%s::int IS NULL OR r.subscription_id = %s)",
+            [list(like), since, subscription_id, subscription_id],
+        )
+        return [
+            Window(
+                number,
+                PeriodSpan(
+                    period_id, subscription, to_microseconds(start),
+                    to_microseconds(end), tz, "",
+                ),
+                max(start, since),
+                end,
+            )
+            for number, (period_id, subscription, start, end, tz) in enumerate(
+                self.cursor.fetchall()
+            )
+        ]  # fmt: skip
 
     def usage(self, spans, meter, bucket, group_by=()):
         """See :meth:`.store.EventStore.usage`."""

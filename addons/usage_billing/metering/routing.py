@@ -56,7 +56,8 @@ class SubjectSpan:
 class PeriodSpan:
     """A billing period (microseconds, half-open) and the zone its days are of.
 
-    full_days: local days of the uncut period where this is a part of one, else 0
+    full_days, full_time: length of the calendar period that this is or is a part of, in
+        local days and in microseconds; 0 where nobody asks for it
     """
 
     id: int
@@ -66,6 +67,7 @@ class PeriodSpan:
     tz: str
     currency: str
     full_days: int = 0
+    full_time: int = 0
 
 
 class Catalogue(Protocol):

@@ -136,6 +136,16 @@ class EventStore(Protocol):
         it to the end, or close the iterator, before the transaction ends.
         """
 
+    def sample(
+        self,
+        meter: MeterSpec,
+        like: Sequence[int],
+        limit: int,
+        subscription_id: int | None = None,
+    ) -> list[StoredEvent]:
+        """The last events a meter counts, oldest first; ``like`` are ids of meters
+        that count events of the same type."""
+
     def usage(
         self,
         spans: Sequence[UsageSpan],

@@ -41,6 +41,7 @@ from . import usage_subject
 from . import usage_subject_cover
 from . import usage_subscription_cover
 from . import usage_meter
+from . import usage_meter_trial
 from . import usage_meter_words
 from . import usage_ingest
 from . import usage_event

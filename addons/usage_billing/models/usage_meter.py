@@ -19,6 +19,7 @@ DEFINITION = {
     "unique_within",
     "carries_over",
     "weighting",
+    "level_base",
     "unit_divisor",
     "rounding_mode",
     "rounding_decimals",
@@ -28,6 +29,7 @@ COUNTED = DEFINITION - {
     "percentile",
     "carries_over",
     "weighting",
+    "level_base",
     "unit_divisor",
     "rounding_mode",
     "rounding_decimals",
@@ -118,6 +120,15 @@ class UsageMeter(models.Model):
         help="By the day: a unit counts from the local day it is added, included; a "
         "unit removed does not count on that day.",
     )
+    level_base = fields.Selection(
+        [("whole", "The whole period"), ("part", "The part itself")],
+        string="A Cut Period Is Measured Against",
+        default="whole",
+        required=True,
+        tracking=True,
+        help="For a subscription that begins or ends within a period. Ten seats for "
+        "half a month are five against the whole month, ten against the part.",
+    )
     value_source = fields.Selection(
         [
             ("value", "Value of the event"),
@@ -206,6 +217,7 @@ class UsageMeter(models.Model):
         "unique_within",
         "carries_over",
         "weighting",
+        "level_base",
         "unit_divisor",
         "unit_label",
     )
@@ -331,7 +343,9 @@ class UsageMeter(models.Model):
             aggregation=self.aggregation,
             value_source=self.value_source,
             value_property=self.value_property or "",
-            filters=tuple((line.key, line.value) for line in self.filter_ids),
+            filters=tuple(
+                (line.key, line.value) for line in self.filter_ids if line.key
+            ),
             dimension_keys=self._get_dimension_keys(),
             rounding=self.rounding_mode or None,
             decimals=self.rounding_decimals,
@@ -349,7 +363,11 @@ class UsageMeter(models.Model):
                 "group_by": _names(self.unique_within),
             }
         if self.aggregation == "weighted_sum":
-            return {"carries_over": self.carries_over, "weighting": self.weighting}
+            return {
+                "carries_over": self.carries_over,
+                "weighting": self.weighting,
+                "of_whole": self.level_base == "whole",
+            }
         return {}
 
     def _is_redefined_by(self, vals, names):

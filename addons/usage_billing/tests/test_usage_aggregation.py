@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from odoo.exceptions import ValidationError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from ..metering import EventRow
 from ..metering.meters import divide
 from ..rating import rounding
 from ..rating.aggregation import Reading, aggregate
-from .test_usage_store import StoreCase, event
+from .test_usage_store import SEPTEMBER, StoreCase, event
 
 AGGREGATIONS = (
     "sum", "count", "max", "min", "average", "latest", "unique_count", "weighted_sum",
@@ -26,6 +26,7 @@ def aware(moment):
 @tagged("post_install", "-at_install")
 class TestUsageAggregation(StoreCase):
     def _meter(self, aggregation, **kw):
+        """A meter of the type; levels begin at zero unless the test says otherwise."""
         if aggregation == "unique_count":
             kw.setdefault("unique_property", "item")
         kw.setdefault("carries_over", False)
@@ -255,6 +256,32 @@ class TestUsageAggregation(StoreCase):
             self._quantities(september, meter), {("2026-09-01",): Decimal(7)}
         )
 
+    def test_cut_period_is_measured_against_the_whole_or_the_part(self):
+        # from 16 September: 15 of 30 days; 4 from the first day, 2 more for 5 days
+        whole = self._meter("weighted_sum", weighting="day")
+        part = self._meter("weighted_sum", weighting="day", level_base="part")
+        by_time = self._meter("weighted_sum")
+        late = self._create_store_subscription("acct-cut", date_start="2026-09-16")
+        self._send(
+            [
+                event(1, "4", at=datetime(2026, 9, 16, 5), subject="acct-cut"),
+                event(2, "2", at=datetime(2026, 9, 26, 5), subject="acct-cut"),
+            ]
+        )
+        (period,) = self._period("2026-09-16", late)
+        expected = {
+            whole: divide(Decimal(4 * 15 + 2 * 5), Decimal(30)),
+            part: divide(Decimal(4 * 15 + 2 * 5), Decimal(15)),
+            # 05:00 UTC is 07:00 in Paris: 14 days and 17 h, 4 days and 17 h
+            by_time: divide(
+                Decimal(4 * (14 * 24 + 17) + 2 * (4 * 24 + 17)), Decimal(30 * 24)
+            ),
+        }
+        for meter, quantity in expected.items():
+            self.assertEqual(
+                self._quantities(period, meter), {("2026-09-16",): quantity}
+            )
+
     def test_unit_is_converted_once_and_then_rounded(self):
         meter = self._meter(
             "sum",
@@ -328,6 +355,88 @@ class TestUsageAggregation(StoreCase):
         ):
             with self.subTest(kw=kw), self.assertRaises(ValidationError):
                 self._create_meter("cpu", **kw)
+
+    def test_trial_says_what_the_last_events_give_and_how(self):
+        meter = self._create_meter(
+            "cpu",
+            unit_label="GB",
+            unit_divisor="1000",
+            rounding_mode="up",
+            rounding_decimals=1,
+        )
+        self._send(
+            [
+                event(number, str(number * 100), at=SEPTEMBER + timedelta(days=number))
+                for number in range(1, 6)
+            ]
+        )
+        trial = meter._prepare_trial()
+        self.assertEqual(trial["headline"], "The last 5 matching events give 1.5 GB.")
+        self.assertEqual(
+            trial["groups"][0]["steps"],
+            [
+                ("Sum", "1,500"),
+                ("Divided by 1,000", "1.5 GB"),
+                ("Rounded up to 1 decimals", "1.5 GB"),
+            ],
+        )
+        self.assertEqual(
+            [(row["value"], row["figure"]) for row in trial["rows"]],
+            [("500", "1,500"), ("400", "1,000"), ("300", "600"), ("200", "300"),
+             ("100", "100")],
+        )  # fmt: skip
+        self.assertIn("1.5 GB", meter.trial_html)
+
+    def test_trial_of_each_aggregation_equals_what_is_billed(self):
+        rows = self._random_rows(9, count=40)
+        meters = [self._meter(name) for name in AGGREGATIONS]
+        self._send([row for row in rows if row.time < datetime(2026, 9, 25)])
+        september = self._period("2026-09-01")
+        for meter in meters:
+            if meter.aggregation == "weighted_sum":
+                continue  # averaged over another stretch of time: see its help
+            spec = meter._get_spec()
+            events = self.store.sample(meter, 200)
+            self.assertEqual(
+                spec.quantity(meter._get_trial_figure(spec, events)),
+                self._quantities(september, meter)["2026-09-01",],
+                meter.aggregation,
+            )
+
+    def test_trial_looks_at_the_last_matching_events_only(self):
+        meter = self._create_meter(
+            "cpu", filter_ids=[(0, 0, {"key": "zone", "value": "a"})]
+        )
+        self._create_meter("cpu", aggregation="count")
+        rows = self._random_rows(10, count=90)
+        other = self._create_store_subscription("acct-t")
+        self._send(rows)
+        self._send(
+            [event(999, "1", subject="acct-t", properties={"zone": "a", "item": "i"})]
+        )
+        wanted = [row for row in rows if row.properties["zone"] == "a"]
+        wanted.sort(key=lambda row: (row.time, row.event_id))
+        mine = self.store.sample(meter, 7, self.subscription)
+        self.assertEqual(
+            [row.event_id for row in mine], [row.event_id for row in wanted[-7:]]
+        )
+        self.assertEqual(
+            [row.event_id for row in self.store.sample(meter, 7, other)], ["e999"]
+        )
+
+    def test_trial_answers_before_the_meter_is_saved(self):
+        self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "5")])
+        form = Form(self.env["usage.meter"])
+        form.name, form.code, form.event_type = "New", "new", "cpu"
+        form.aggregation = "percentile"
+        form.percentile = "50"
+        self.assertIn("The last 2 matching events give 3.", form.trial_html)
+        form.percentile = "0"
+        self.assertIn("Give a percentile above 0", form.trial_html)
+        form.percentile = "100"
+        form.trial_count = 1
+        self.assertIn("The last 1 matching events give 5.", form.trial_html)
 
     def test_changing_the_aggregation_counts_again(self):
         meter = self._meter("sum")
