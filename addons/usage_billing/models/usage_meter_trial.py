@@ -1,5 +1,5 @@
 from datetime import UTC
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from odoo import api, fields, models
 from odoo.tools import format_datetime
@@ -154,7 +154,7 @@ class UsageMeter(models.Model):
                 percent=messages.number(self.env, self.percentile),
                 count=len(events),
             )
-        steps = [(name, messages.number(self.env, figure))]
+        steps = [(name, self._shorten(figure, 9))]
         if spec.divide_by is not None:
             converted = spec.convert(figure)
             steps.append(
@@ -194,7 +194,7 @@ class UsageMeter(models.Model):
                             "value": reading.item
                             if reading.value is None
                             else messages.number(self.env, reading.value),
-                            "figure": messages.number(self.env, figure),
+                            "figure": self._shorten(figure),
                         },
                     )
                 )
@@ -244,6 +244,12 @@ class UsageMeter(models.Model):
             tie=event.event_id,
         )
 
+    def _shorten(self, number, decimals=4):
+        """A number as text; what is only looked at needs no 24 decimals."""
+        if -number.as_tuple().exponent > decimals:
+            number = number.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+        return messages.number(self.env, number)
+
     def _with_unit(self, quantity):
-        text = messages.number(self.env, quantity)
+        text = self._shorten(quantity, 9)
         return f"{text} {self.unit_label}" if self.unit_label else text
