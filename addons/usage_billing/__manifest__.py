@@ -41,6 +41,7 @@
         "views/usage_override_views.xml",
         "views/usage_charge_views.xml",
         "views/usage_credit_views.xml",
+        "views/usage_simulation_views.xml",
         "views/usage_rated_line_views.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",

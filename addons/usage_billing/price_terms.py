@@ -11,7 +11,10 @@ from . import messages
 from .fields_exact import Exact
 
 #: fields that place a record and say nothing about its price
-PLACE = {"version_id", "sequence", "company_id", "charge_id", "key", "override_id"}
+PLACE = {"version_id", "sequence", "company_id", "charge_id", "price_id", "tier_id"}
+
+#: relations from a row of prices to what it belongs to
+PARENTS = ("version_id", "charge_id", "price_id", "tier_id")
 
 #: words in the name of an exact field that make it an amount of the plan's currency
 MONEY = ("price", "fee", "amount", "cap", "per_event")
@@ -31,7 +34,7 @@ def term_fields(model):
         and name != "id"
         and not field.related
         and name not in PLACE
-        and not (field.type == "many2one" and field.comodel_name == "usage.charge")
+        and not (name == "key" and model._name == "usage.charge")
         and field.type not in ("binary", "html")
     ]
 
@@ -46,7 +49,7 @@ def frozen_columns(model):
         for field in term_fields(model)
         if field.column_type and not field.translate and not field.compute
     ]
-    return columns + [name for name in ("version_id", "charge_id") if name in model]
+    return columns + [name for name in PARENTS if name in model._fields]
 
 
 def terms_of(record):
@@ -95,6 +98,11 @@ def words(env, field, value, currency):
         return "–"
     if isinstance(value, bool):
         return env._("Yes") if value else env._("No")
+    if isinstance(value, dict):
+        return " ; ".join(
+            f"{key} = {' | '.join(map(str, one)) if isinstance(one, list) else one}"
+            for key, one in value.items()
+        )
     if isinstance(value, Decimal):
         text = messages.number(env, value)
         return f"{text} {currency.name}" if is_money(field) else text
@@ -132,14 +140,14 @@ def change_words(env, model, change, currency):
     :return: (name of the term, old, new, percentage or "")
     :rtype: tuple[str, str, str, str]
     """
-    owner = model
-    name = ""
-    if change.in_table:
-        table = model._fields[change.in_table]
-        owner = env[table.comodel_name]
-        name = _row_name(env, change)
+    owner, names = model, []
+    for table, row in change.path:
+        owner = env[owner._fields[table].comodel_name]
+        names.append(_row_name(env, row))
     field = owner._fields[change.name]
-    name = f"{name}, {label(env, field).lower()}" if name else label(env, field)
+    name = label(env, field)
+    if names:
+        name = ", ".join([*names, name.lower()])
     percent = change.percent
     return (
         name,
@@ -149,12 +157,14 @@ def change_words(env, model, change, currency):
     )
 
 
-def _row_name(env, change):
-    if change.row is None:
+def _row_name(env, row):
+    if row is None:
         return env._("Last tier")
-    if isinstance(change.row, Decimal):
-        return env._("Tier up to %(bound)s", bound=messages.number(env, change.row))
-    return env._("Row %(number)s", number=change.row)
+    if isinstance(row, Decimal):
+        return env._("Tier up to %(bound)s", bound=messages.number(env, row))
+    if isinstance(row, str):
+        return env._("Price “%(name)s”", name=row)
+    return env._("Row %(number)s", number=row)
 
 
 def _signed_percent(env, percent):

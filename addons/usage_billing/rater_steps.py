@@ -12,6 +12,7 @@ from odoo.exceptions import ValidationError
 from . import bridge, pricebook, rater_deductions
 from .measuring import Measured, dimension_key
 from .rating import Billed, Charge, Usage, UsagePart, rate
+from .rating import overrides as rules
 from .rating.allowances import Allowance, share_out
 from .rating.pricers import Commitment, Flat
 from .rating.rounding import exact_arithmetic, round_money
@@ -27,12 +28,31 @@ ZERO = Decimal(0)
 def apply_overrides(prices, overrides):
     """The charges as this customer has them; the winner decides, see the core.
 
+    Special prices of a charge (by dimension, by hour) stay; a discount counts on them
+    as well.
+
     :param overrides: of ``rating.overrides``
     """
-    from .rating import overrides as rules  # noqa: PLC0415
-
     changed = rules.apply({priced.key: priced.core for priced in prices}, overrides)
-    return tuple(replace(priced, core=changed[priced.key]) for priced in prices)
+    return tuple(
+        replace(
+            priced,
+            core=changed[priced.key],
+            prices=tuple(
+                _discounted(price, priced.key, overrides) for price in priced.prices
+            ),
+        )
+        for priced in prices
+    )
+
+
+def _discounted(price, key, overrides):
+    """A special price with the discount of the exception that wins, if it has one."""
+    found = rules.winner(key, overrides)
+    if found is None or "discount_percent" not in found.terms:
+        return price
+    terms = {"discount_percent": found.terms["discount_percent"]}
+    return replace(price, core=rules.changed_by(price.core, terms))
 
 
 def counts_once(priced, period, first, end):

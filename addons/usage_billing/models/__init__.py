@@ -24,6 +24,10 @@ from . import usage_billing_run_job
 from . import usage_coupon
 from . import usage_grant
 from . import usage_rated_line
+from . import usage_simulation
+from . import usage_simulation_result
+from . import usage_simulation_version
+from . import usage_price_correction
 from . import usage_account_role
 from . import usage_source
 from . import usage_api_key

@@ -173,7 +173,7 @@ class UsagePlanVersion(models.Model):
                     "kind": change.kind,
                     "kind_name": labels[change.kind],
                     "terms": [
-                        (term.name, term.row)
+                        (term.name, term.path)
                         + price_terms.change_words(
                             self.env, Charge, term, charge.currency_id
                         )
@@ -190,7 +190,7 @@ class UsagePlanVersion(models.Model):
         vals_list = []
         for version in self:
             for change in version._prepare_difference(version._get_predecessor()):
-                for name, _row, term_name, old, new, percent in change["terms"]:
+                for name, _path, term_name, old, new, percent in change["terms"]:
                     vals_list.append(
                         {
                             "company_id": version.company_id.id,

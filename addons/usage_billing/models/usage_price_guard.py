@@ -8,14 +8,30 @@ UNLOCK = "usage_billing.unlock_prices"
 
 #: refuses to insert, change or delete prices of a version that is approved
 GUARD_FUNCTION = """
+CREATE OR REPLACE FUNCTION usage_price_version(place text, item jsonb)
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    charge bigint := (item ->> 'charge_id')::bigint;
+    price bigint := (item ->> 'price_id')::bigint;
+BEGIN
+    IF place = 'usage_charge' THEN
+        RETURN (item ->> 'version_id')::bigint;
+    ELSIF place = 'usage_charge_tier_limit' THEN
+        SELECT charge_id, price_id INTO charge, price
+          FROM usage_charge_tier WHERE id = (item ->> 'tier_id')::bigint;
+    END IF;
+    IF charge IS NULL AND price IS NOT NULL THEN
+        SELECT charge_id INTO charge FROM usage_charge_price WHERE id = price;
+    END IF;
+    RETURN (SELECT version_id FROM usage_charge WHERE id = charge);
+END $$;
+
 CREATE OR REPLACE FUNCTION usage_price_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     record_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END;
     record_after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END;
-    parent text := TG_ARGV[0];
-    frozen text[] := TG_ARGV[1]::text[];
-    version bigint;
-    version_state text;
+    frozen text[] := TG_ARGV[0]::text[];
+    item jsonb;
     term text;
     is_changed boolean := TG_OP <> 'UPDATE';
 BEGIN
@@ -31,16 +47,17 @@ BEGIN
     IF NOT is_changed THEN
         RETURN COALESCE(NEW, OLD);
     END IF;
-    version := (COALESCE(record_before, record_after) ->> parent)::bigint;
-    IF parent = 'charge_id' THEN
-        SELECT version_id INTO version FROM usage_charge WHERE id = version;
-    END IF;
-    SELECT state INTO version_state FROM usage_plan_version WHERE id = version;
-    IF version_state IN ('approved', 'scheduled', 'active', 'retired') THEN
-        RAISE EXCEPTION 'the prices of an approved version cannot change (%, %)',
-            TG_TABLE_NAME, COALESCE(record_before, record_after) ->> 'id'
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
+    FOREACH item IN ARRAY ARRAY[record_before, record_after] LOOP
+        IF EXISTS (
+            SELECT FROM usage_plan_version
+             WHERE id = usage_price_version(TG_TABLE_NAME, item)
+               AND state IN ('approved', 'scheduled', 'active', 'retired')
+        ) THEN
+            RAISE EXCEPTION 'the prices of an approved version cannot change (%, %)',
+                TG_TABLE_NAME, item ->> 'id'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+    END LOOP;
     RETURN COALESCE(NEW, OLD);
 END $$;
 """
@@ -73,7 +90,7 @@ END $$;
 """
 
 
-def _install_guard(model, parent):
+def _install_guard(model):
     """Put the trigger on a table of prices; made again at each upgrade, because the
     list of frozen columns may have grown."""
     columns = "{" + ",".join(price_terms.frozen_columns(model)) + "}"
@@ -83,9 +100,8 @@ def _install_guard(model, parent):
     model.env.cr.execute(
         SQL(
             "CREATE TRIGGER usage_price_guard BEFORE INSERT OR UPDATE OR DELETE ON %s"
-            " FOR EACH ROW EXECUTE FUNCTION usage_price_guard(%s, %s)",
+            " FOR EACH ROW EXECUTE FUNCTION usage_price_guard(%s)",
             table,
-            parent,
             columns,
         )
     )
@@ -105,10 +121,25 @@ class _Unlocked:
             self.cr.execute(SQL("SELECT set_config(%s, 'off', true)", UNLOCK))
 
 
-class UsageCharge(models.Model):
-    """Approved prices are frozen by the database too, not only by the screens."""
+class UsagePriceRow(models.AbstractModel):
+    """Mixed into every table of prices: frozen by the database too."""
 
-    _inherit = "usage.charge"
+    _name = "usage.price.row"
+    _description = "Usage Price Row"
+
+    def init(self):
+        super().init()
+        if not self._abstract:
+            _install_guard(self)
+
+    def _init_column(self, column_name):
+        with _Unlocked(self.env.cr):
+            return super()._init_column(column_name)
+
+
+class UsageCharge(models.Model):
+    _name = "usage.charge"
+    _inherit = ["usage.charge", "usage.price.row"]
 
     def _touches_price(self, vals):
         """Whether these values change a term; translating its words does not."""
@@ -122,27 +153,16 @@ class UsageCharge(models.Model):
             for name, value in vals.items()
         )
 
-    def init(self):
-        super().init()
-        _install_guard(self, "version_id")
-
     @api.model_create_multi
     def create(self, vals_list):
         versions = {vals.get("version_id") for vals in vals_list} - {None, False}
         self.env["usage.plan.version"].browse(versions)._check_editable()
         return super().create(vals_list)
 
-    def _init_column(self, column_name):
-        with _Unlocked(self.env.cr):
-            return super()._init_column(column_name)
 
-
-class UsageChargeTier(models.Model):
-    _inherit = "usage.charge.tier"
-
-    def init(self):
-        super().init()
-        _install_guard(self, "charge_id")
+class UsageChargePrice(models.Model):
+    _name = "usage.charge.price"
+    _inherit = ["usage.charge.price", "usage.price.row"]
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -150,9 +170,31 @@ class UsageChargeTier(models.Model):
         self.env["usage.charge"].browse(charges).version_id._check_editable()
         return super().create(vals_list)
 
-    def _init_column(self, column_name):
-        with _Unlocked(self.env.cr):
-            return super()._init_column(column_name)
+
+class UsageChargeTier(models.Model):
+    _name = "usage.charge.tier"
+    _inherit = ["usage.charge.tier", "usage.price.row"]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        charges = {vals.get("charge_id") for vals in vals_list} - {None, False}
+        prices = {vals.get("price_id") for vals in vals_list} - {None, False}
+        self.env["usage.charge"].browse(charges).version_id._check_editable()
+        prices = self.env["usage.charge.price"].browse(prices)
+        prices.charge_id.version_id._check_editable()
+        return super().create(vals_list)
+
+
+class UsageChargeTierLimit(models.Model):
+    _name = "usage.charge.tier.limit"
+    _inherit = ["usage.charge.tier.limit", "usage.price.row"]
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        tiers = {vals.get("tier_id") for vals in vals_list} - {None, False}
+        tiers = self.env["usage.charge.tier"].browse(tiers)
+        tiers._get_versions()._check_editable()
+        return super().create(vals_list)
 
 
 class UsagePlanVersion(models.Model):

@@ -18,16 +18,17 @@ ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 class TermChange:
     """One term that is not what it was.
 
-    name: of the term; row: bound that names the row of a table, None for a plain term
+    name: of the term
     old, new: plain values; None where there was or is nothing
-    in_table: the term is a column of this table
+    path: (table, row) pairs from the charge to the row that holds the term, empty for
+        a term of the charge itself; a row is named by its key, its upper bound or its
+        place, whichever tells it from the others
     """
 
     name: str
     old: object
     new: object
-    in_table: str | None = None
-    row: object = None
+    path: tuple = ()
 
     @property
     def percent(self):
@@ -71,31 +72,28 @@ def compare(before, after):
     return tuple(changes)
 
 
-def _terms(old, new):
+def _terms(old, new, path=()):
     names = list(new) + [name for name in old if name not in new]
     for name in names:
         was, now = old.get(name), new.get(name)
         if isinstance(was, tuple) or isinstance(now, tuple):
-            yield from _rows(name, was or (), now or ())
+            yield from _rows(name, was or (), now or (), path)
         elif was != now:
-            yield TermChange(name, was, now)
+            yield TermChange(name, was, now, path)
 
 
-def _rows(table, old, new):
-    """Rows are the same one when they have the same bound, else the same place."""
-    was, now = _by_bound(old), _by_bound(new)
-    for bound in list(now) + [bound for bound in was if bound not in now]:
-        before, after = was.get(bound, {}), now.get(bound, {})
-        for name in list(after) + [name for name in before if name not in after]:
-            if before.get(name) != after.get(name):
-                yield TermChange(
-                    name, before.get(name), after.get(name), in_table=table, row=bound
-                )
+def _rows(table, old, new, path):
+    """Rows are the same one when they have the same name."""
+    was, now = _by_name(old), _by_name(new)
+    for row in list(now) + [row for row in was if row not in now]:
+        inside = (*path, (table, row))
+        yield from _terms(was.get(row, {}), now.get(row, {}), inside)
 
 
-def _by_bound(rows):
-    """Rows by what names them: the upper bound if it is unique, else the place."""
-    bounds = [row.get("up_to") for row in rows]
-    if rows and "up_to" in rows[0] and len(set(bounds)) == len(bounds):
-        return dict(zip(bounds, rows, strict=True))
+def _by_name(rows):
+    """Rows by their key or bound if these are unique, else by their place."""
+    for column in ("key", "up_to"):
+        names = [row.get(column) for row in rows]
+        if rows and column in rows[0] and len(set(names)) == len(names):
+            return dict(zip(names, rows, strict=True))
     return {number: row for number, row in enumerate(rows, 1)}

@@ -11,6 +11,7 @@ from . import test_usage_inbox
 from . import test_usage_store_clickhouse
 from . import test_usage_store_two_connections
 from . import test_billing_tour
+from . import test_price_simulation
 from . import test_price_versions
 from . import test_usage_catalogue
 from . import test_usage_api_key

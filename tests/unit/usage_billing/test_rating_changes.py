@@ -20,9 +20,13 @@ OLD = {
 }
 
 
+FIFTY = (("tier_ids", Decimal(50)),)
+OPEN = (("tier_ids", None),)
+
+
 def changed(new):
     return [
-        (c.key, c.kind, t.name, t.row, t.old, t.new)
+        (c.key, c.kind, t.name, t.path, t.old, t.new)
         for c in compare(OLD, new)
         for t in c.terms
     ]
@@ -47,8 +51,8 @@ def test_a_new_tier_in_the_middle_leaves_the_others_alone():
     )
     new = OLD | {"gb": OLD["gb"] | {"tier_ids": rows}}
     assert changed(new) == [
-        ("gb", "changed", "up_to", Decimal(50), None, Decimal(50)),
-        ("gb", "changed", "unit_price", Decimal(50), None, Decimal(2)),
+        ("gb", "changed", "up_to", FIFTY, None, Decimal(50)),
+        ("gb", "changed", "unit_price", FIFTY, None, Decimal(2)),
     ]
 
 
@@ -56,7 +60,7 @@ def test_the_open_tier_is_found_by_having_no_bound():
     rows = tiers((Decimal(100), Decimal(1)), (None, Decimal("0.4")))
     new = OLD | {"gb": OLD["gb"] | {"tier_ids": rows}}
     assert changed(new) == [
-        ("gb", "changed", "unit_price", None, Decimal("0.5"), Decimal("0.4"))
+        ("gb", "changed", "unit_price", OPEN, Decimal("0.5"), Decimal("0.4"))
     ]
 
 
@@ -64,7 +68,9 @@ def test_rows_without_bound_are_told_by_their_place():
     old = {"m": {"rows": ({"match": "eu", "price": Decimal(1)},)}}
     new = {"m": {"rows": ({"match": "us", "price": Decimal(1)},)}}
     [change] = compare(old, new)
-    assert [(t.row, t.old, t.new) for t in change.terms] == [(1, "eu", "us")]
+    assert [(t.path, t.old, t.new) for t in change.terms] == [
+        ((("rows", 1),), "eu", "us")
+    ]
 
 
 def test_charges_come_and_go():
@@ -77,3 +83,14 @@ def test_charges_come_and_go():
 
 def test_from_nothing_every_charge_is_new():
     assert [c.kind for c in compare({}, OLD)] == ["added"] * 3
+
+
+def test_tables_inside_tables_are_followed():
+    def price(value):
+        rows = ({"key": "eu", "tier_ids": tiers((None, Decimal(value)))},)
+        return {"m": {"price_ids": rows}}
+
+    [change] = compare(price(1), price(2))
+    [term] = change.terms
+    assert term.path == (("price_ids", "eu"), ("tier_ids", None))
+    assert (term.old, term.new) == (1, 2)
