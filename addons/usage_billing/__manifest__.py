@@ -61,6 +61,7 @@
         "views/res_config_settings_views.xml",
         "views/res_config_settings_store_views.xml",
         "views/portal_templates.xml",
+        "views/api_templates.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from odoo import fields, sql_db
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from . import bridge
+from .metering import finding
+from .metering.connection import exact_cursor
 from .metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -236,6 +239,39 @@ class Store:
             limit,
             subscription.id if subscription else None,
         )
+
+    def find(self, search, limit):
+        """Stored events one by one, page by page.
+
+        :param metering.finding.Search search: of this company
+        :rtype: list[metering.finding.FoundEvent]
+        """
+        return finding.page(self._finding_cursor(), search, limit)
+
+    def find_by_id(self, sources, event_id, around=None):
+        """Stored events with an id; see :func:`.metering.finding.by_id`.
+
+        :param usage.source sources: of this company
+        :rtype: list[metering.finding.FoundEvent]
+        """
+        return finding.by_id(
+            self._finding_cursor(),
+            self.company.id,
+            [(source.id, source._get_key_mode()) for source in sources],
+            event_id,
+            around,
+        )
+
+    def _finding_cursor(self):
+        if self.company.usage_store_engine == "clickhouse":
+            raise UserError(
+                self.env._(
+                    "The events of %(company)s are in ClickHouse, where they are not "
+                    "read one by one. Ask for usage instead.",
+                    company=self.company.name,
+                )
+            )
+        return exact_cursor(self.env.cr)
 
     def verify(self, periods, meters=None):
         """Differences between rollups and events; an empty list is well.

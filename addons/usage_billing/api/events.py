@@ -206,7 +206,7 @@ class EventReader:
             _name(get("id"), "id"),
             _name(get("type"), "type"),
             _name(get("subject"), "subject"),
-            _time(get("time"), "time"),
+            read_time(get("time"), "time"),
             _decimal(get("value"), "value"),
             _decimal(get("amount"), "amount"),
             _currency(get("currency")),
@@ -232,7 +232,7 @@ class EventReader:
             join_id(source, event_id),
             _name(get("type"), "type"),
             _name(get("subject"), "subject"),
-            _time(get("time"), "time"),
+            read_time(get("time"), "time"),
             value,
             amount,
             currency,
@@ -295,7 +295,7 @@ def _name(value, name):
     return value
 
 
-def _time(text, name):
+def read_time(text, name):
     """Naive UTC datetime of an RFC 3339 date-time with its zone."""
     if text.__class__ is not str:
         if text is None:

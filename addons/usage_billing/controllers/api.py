@@ -30,6 +30,7 @@ from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import Response, request
 
 from ..api import body, operations, problem
+from ..api import query as queries
 from ..api.problem import ApiProblem
 from ..models.usage_ingest import COLLISIONS
 
@@ -49,19 +50,23 @@ class ApiCall:
     key: models.usage_api_key.KeyFacts, None for addresses without key
     env: superuser's environment in the key's company; the function keeps to the key
     query: query parameters, each as text
+    lang: language for texts, by Accept-Language among the installed ones, else English
     """
 
     def __init__(self, scope):
         self.http = request.httprequest
         self.query = self.http.args
+        for name, value in self.query.items():
+            queries.check_text(name[:100], name + value)
         self.key = None
+        self.lang = _language(self.query.get("lang"))
         env = api.Environment(request.env.cr, SUPERUSER_ID, {})
         if scope:
             self.key = env["usage.api.key"]._check(bearer_token(self.http), scope)
             env = env(
                 context={
                     "allowed_company_ids": [self.key.company_id],
-                    "lang": "en_US",
+                    "lang": self.lang,
                     "tz": "UTC",
                     "tracking_disable": True,
                 }
@@ -115,6 +120,30 @@ class ApiCall:
                     "There is no such parameter here.",
                     "Known ones: " + (", ".join(known) or "none") + ".",
                 )
+
+
+def _language(wanted=None):
+    """Installed language that the caller reads, "en_US" if none."""
+    accepted = request.httprequest.headers.get("Accept-Language", "")
+    if not wanted and (not accepted or accepted == "*"):
+        return "en_US"
+    installed = [code for code, _name in _installed_languages()]
+    for tag in [wanted] if wanted else _accepted_languages():
+        tag = tag.replace("-", "_").lower()
+        for code in installed:
+            if code.lower() == tag or code.split("_")[0].lower() == tag.split("_")[0]:
+                return code
+    return "en_US"
+
+
+def _installed_languages():
+    env = api.Environment(request.env.cr, SUPERUSER_ID, {})
+    return env["res.lang"].get_installed()
+
+
+def _accepted_languages():
+    """Language tags of the request, best first."""
+    return [tag for tag, _quality in request.httprequest.accept_languages]
 
 
 def bearer_token(httprequest):
@@ -171,6 +200,8 @@ def answer(function, controller, scope, arguments):
         # an add-on that is not loaded server-wide would tell it to give up.
         return respond_problem(problem.unavailable(5))
     try:
+        for name, value in arguments.items():
+            queries.check_text(name, value)
         call = ApiCall(scope)
         response = respond(function(controller, call, **arguments))
         call.env.flush_all()

@@ -9,6 +9,7 @@ from ..api.problem import ApiProblem
 from ..metering import EventRow, RejectedRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route
+from .api_reasons import reasons_in
 from .api_schemas import CLOUD_EVENT, EVENT, EVENTS
 
 _lt = LazyTranslate(__name__)
@@ -118,7 +119,8 @@ class EventApi(http.Controller):
         except COLLISIONS as error:
             raise problem.unavailable() from error
         if reading.is_single:
-            return self._answer_single(reading, result)
+            return self._answer_single(reading, result, reasons_in(call.lang))
+        reasons = reasons_in(call.lang)
         found = {outcome.row_number: outcome for outcome in result.outcomes}
         if wanted == "all":
             shown = range(1, len(reading.rows) + 1)
@@ -131,15 +133,16 @@ class EventApi(http.Controller):
                     number - 1,
                     reading.rows[number - 1],
                     found.get(number),
+                    reasons,
                     reading.fields.get(number),
                 )
                 for number in shown
             ],
         )
 
-    def _answer_single(self, reading, result):
+    def _answer_single(self, reading, result, reasons):
         outcome = result.outcomes[0] if result.outcomes else None
-        described = outcomes.describe(0, reading.rows[0], outcome)
+        described = outcomes.describe(0, reading.rows[0], outcome, reasons)
         if result.conflict:
             raise ApiProblem(
                 409,

@@ -213,3 +213,4 @@ PROBLEM = register_schema(
         },
     },
 )
+DOCUMENT = register_schema(MODULE, "Document", {"type": "object"})

@@ -2,6 +2,7 @@ import hashlib
 import secrets
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +11,6 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ..api import problem
-from ..metering import connection
 
 #: Beginning of every token, so that secret scanners and people recognise one.
 PREFIX = "rlv_"
@@ -351,9 +351,6 @@ class UsageApiKey(models.Model):
     def _take_allowance(self, facts):
         """Count one request: a token bucket shared by all workers and hosts.
 
-        In a transaction of its own, so that a refused or failed request counts too and
-        no request waits for another one's commit.
-
         :raise ApiProblem: 429, with the seconds to wait
         """
         cost = {
@@ -361,16 +358,12 @@ class UsageApiKey(models.Model):
             "rate": facts.rate_limit,
             "burst": facts.rate_burst,
         }
-        with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
-            cr.connection.autocommit = True  # one statement, READ COMMITTED
-            try:
-                cr.execute(_TAKE, cost)
-                if cr.rowcount:
-                    return
-                cr.execute(_WAIT, cost)
-                [wait] = cr.fetchone() or [1]
-            finally:
-                cr.connection.autocommit = False
+        with self._own_cursor() as cr:
+            cr.execute(_TAKE, cost)
+            if cr.rowcount:
+                return
+            cr.execute(_WAIT, cost)
+            [wait] = cr.fetchone() or [1]
         raise problem.too_many_requests(max(1, wait))
 
     @api.model
@@ -382,15 +375,27 @@ class UsageApiKey(models.Model):
             if now - _noted.get(note, -NOTED_EVERY_S) < NOTED_EVERY_S:
                 return
             _noted[note] = now
-        with connection(self.env) as env:
-            env.cr.execute(
-                SQL(
-                    "UPDATE usage_api_key SET last_used_at = now() AT TIME ZONE 'UTC'"
-                    " WHERE id IN (SELECT id FROM usage_api_key WHERE id = %s"
-                    " FOR NO KEY UPDATE SKIP LOCKED)",
-                    key_id,
-                )
+        with self._own_cursor() as cr:
+            cr.execute(
+                "UPDATE usage_api_key SET last_used_at = now() AT TIME ZONE 'UTC'"
+                " WHERE id IN (SELECT id FROM usage_api_key WHERE id = %s"
+                " FOR NO KEY UPDATE SKIP LOCKED)",
+                [key_id],
             )
+
+    @contextmanager
+    def _own_cursor(self):
+        """A connection of its own on which each statement is a transaction.
+
+        A refused or failed request counts too, no request waits for another one's
+        commit, and a route that only reads can still note that it was used.
+        """
+        with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
+            cr.connection.autocommit = True
+            try:
+                yield cr
+            finally:
+                cr.connection.autocommit = False
 
 
 class UsageApiKeyToken(models.AbstractModel):

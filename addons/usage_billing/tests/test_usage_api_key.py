@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,11 +26,16 @@ class ApiCursorCase(ApiCase):
 class TestUsageApiKey(ApiCursorCase):
     def test_key_in_force_is_recognised_and_its_use_noted(self):
         usage_api_key._noted.clear()
+        self.patch(type(self.key), "_own_cursor", lambda _key: nullcontext(self.env.cr))
         key = self.env["usage.api.key"]._authenticate(self.token, "ingest")
         self.assertEqual(key, self.key)
         self.assertEqual(key.source_id, self.source)
         self.env.invalidate_all()
-        self.assertTrue(self.key.last_used_at)
+        noted = self.key.last_used_at
+        self.assertTrue(noted)
+        self.key.last_used_at = False
+        self.env["usage.api.key"]._authenticate(self.token, "ingest")
+        self.assertFalse(self.key.last_used_at, "noted once a minute")
 
     def test_only_a_hash_of_the_token_is_kept(self):
         self.env.flush_all()

@@ -1,0 +1,147 @@
+"""Finding stored events one by one: by their id, or page by page.
+
+Not for quantities: nothing here knows of meters. What is found says whether it counts.
+"""
+
+import json
+from datetime import datetime
+from typing import NamedTuple
+
+from .facts import LIVE
+from .keys import identity_function, key_function
+from .routing import to_microseconds
+
+_COLUMNS = (
+    "e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount, e.currency,"
+    " d.dims, coalesce(e.properties, '{}'), e.kind, e.source_id, e.batch_id,"
+    f" e.subscription_id, e.period_id, e.received_at, {LIVE}"
+)
+_FROM = (
+    " FROM usage_store_event e JOIN usage_store_dimset d ON d.id = e.dimset_id"
+    " WHERE e.company_id = %(company)s"
+)
+
+
+class FoundEvent(NamedTuple):
+    """A stored event as it is kept.
+
+    kind: "u" usage, "v" void, "a" amendment; is_live: its delivery was not replaced
+    """
+
+    id: int
+    event_id: str
+    type: str
+    subject: str
+    time: datetime
+    value: object
+    amount: object
+    currency: str | None
+    dimensions: dict
+    properties: dict
+    kind: str
+    source_id: int
+    batch_id: int
+    subscription_id: int
+    period_id: int
+    received_at: datetime
+    is_live: bool
+
+    @property
+    def cursor(self):
+        return (self.time, self.id)
+
+
+class Search(NamedTuple):
+    """Which events to page through; times are naive UTC, half-open.
+
+    None for no restriction; ``after`` is the ``cursor`` of the last event before.
+    period_ids: makes a search for few subscriptions fast, they are indexed by it
+    """
+
+    company_id: int
+    start: datetime
+    end: datetime
+    type: str | None = None
+    subject: str | None = None
+    source_ids: list[int] | None = None
+    batch_id: int | None = None
+    subscription_ids: list[int] | None = None
+    period_ids: list[int] | None = None
+    after: tuple[datetime, int] | None = None
+
+
+def page(cursor, search, limit):
+    """Events of a search by time, at most ``limit``.
+
+    :param cursor: from :func:`~.connection.exact_cursor`
+    :rtype: list[FoundEvent]
+    """
+    parameters = {
+        "company": search.company_id,
+        "start": search.start,
+        "end": search.end,
+        "limit": limit,
+    }
+    conditions = " AND e.time >= %(start)s AND e.time < %(end)s"
+    for name, condition in (
+        ("type", "e.type = %(type)s"),
+        ("subject", "e.subject = %(subject)s"),
+        ("source_ids", "e.source_id = ANY(%(source_ids)s)"),
+        ("batch_id", "e.batch_id = %(batch_id)s"),
+        ("subscription_ids", "e.subscription_id = ANY(%(subscription_ids)s)"),
+        ("period_ids", "e.period_id = ANY(%(period_ids)s)"),
+    ):
+        value = getattr(search, name)
+        if value is not None:
+            conditions += f" AND {condition}"
+            parameters[name] = value
+    if search.after:
+        conditions += " AND (e.time, e.id) > (%(after_time)s, %(after_id)s)"
+        parameters["after_time"], parameters["after_id"] = search.after
+        parameters["start"] = max(search.start, search.after[0])
+    cursor.execute(
+        f"SELECT {_COLUMNS}{_FROM}{conditions} ORDER BY e.time, e.id LIMIT %(limit)s",
+        parameters,
+    )
+    return [FoundEvent(*row) for row in cursor.fetchall()]
+
+
+def by_id(cursor, company_id, sources, event_id, around=None):
+    """Events with an id, from any of these sources.
+
+    Found by their key, which is unique in the store. The registry knows the time of a
+    strict source's event; other ids carry their time, or the caller knows it.
+
+    :param sources: list of (id, mode), see :func:`.keys.key_function`
+    :param datetime around: time of the event (naive UTC), None when unknown
+    :rtype: list[FoundEvent]
+    """
+    given = None if around is None else to_microseconds(around)
+    keys = set()
+    for source_id, mode in sources:
+        moments = [given] if given is not None else []
+        try:
+            if mode == "strict":
+                identity = identity_function(company_id, source_id)(event_id)[1]
+                cursor.execute(
+                    "SELECT time FROM usage_store_identity WHERE identity = %s::uuid",
+                    [identity.hex()],
+                )
+                moments = [to_microseconds(time) for (time,) in cursor.fetchall()]
+            elif mode != "composed":
+                moments = [0]  # the id alone decides
+            key_of = key_function(mode, company_id, source_id)
+            keys.update(key_of(event_id, moment)[2].hex() for moment in moments)
+        except ValueError:
+            continue  # no id of this source
+    cursor.execute(
+        f"SELECT {_COLUMNS}{_FROM} AND e.key = ANY(%(keys)s::uuid[])"
+        " AND e.event_id = %(event)s ORDER BY e.time, e.id",
+        {"company": company_id, "keys": sorted(keys), "event": event_id},
+    )
+    return [FoundEvent(*row) for row in cursor.fetchall()]
+
+
+def as_json(text):
+    """Dimensions or properties, which psycopg2 gives as text or as mapping."""
+    return json.loads(text) if isinstance(text, str) else dict(text)
