@@ -10,11 +10,15 @@ class ResConfigSettings(models.TransientModel):
     usage_store_engine = fields.Selection(related="company_id.usage_store_engine")
     usage_store_target = fields.Selection(related="company_id.usage_store_target")
     usage_store_problem = fields.Text(related="company_id.usage_store_problem")
-    usage_store_status = fields.Char(string="On their Way", compute="_compute_usage_store_status")
-    usage_clickhouse_url = fields.Char(string="Address of ClickHouse", config_parameter=URL)
+    usage_store_status = fields.Char(
+        string="On their Way", compute="_compute_usage_store_status"
+    )
+    usage_clickhouse_url = fields.Char(
+        string="Address of ClickHouse", config_parameter=URL
+    )
     usage_clickhouse_password = fields.Char(
         string="Password",
-        help="Written only; it is never shown again. Leave it empty to keep it."
+        help="Written only; it is never shown again. Leave it empty to keep it.",
     )
 
     @api.depends("company_id")

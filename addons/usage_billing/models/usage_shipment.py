@@ -191,9 +191,8 @@ class UsageShipment(models.Model):
             for shipment in shipments[:1]:
                 self._fail(shipment, error)
             return
-        done = 0
         for shipment in shipments:
-            done += shipment._ship(driver)
+            shipment._ship(driver)
             left = self.search_count(due)
             if not cron._commit_progress(1, remaining=left):
                 return

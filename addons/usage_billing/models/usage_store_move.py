@@ -38,7 +38,8 @@ class ResCompany(models.Model):
     )
     usage_store_problem = fields.Text(
         string="Problem of the Event Store",
-        readonly=True, help="Why the events have not moved yet."
+        readonly=True,
+        help="Why the events have not moved yet.",
     )
 
     def action_usage_store_move(self):

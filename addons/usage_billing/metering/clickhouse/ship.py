@@ -106,7 +106,7 @@ class Shipment:
         return found and cls(*found)
 
 
-def ship(cursor, driver, shipment_id, commit, page=PAGE):
+def ship(cursor, driver, shipment_id, commit, page=None):
     """Send one shipment, or find that it has arrived.
 
     Only one process may do this for a shipment at a time; the caller holds a lock.
@@ -117,6 +117,7 @@ def ship(cursor, driver, shipment_id, commit, page=PAGE):
     :raise StoreUnavailable: ClickHouse cannot be asked; nothing is lost
     :raise StoreError: what arrived is not what was sent, or the server refuses
     """
+    page = page or PAGE
     shipment = Shipment.load(cursor, shipment_id)
     if shipment is None or shipment.state == "done":
         return True
@@ -249,7 +250,8 @@ def clean(cursor, driver, company_id, minutes=60):
     }
     gone = [attempt for attempt in attempts if attempt not in found]
     if found:
-        driver.execute(f"ALTER TABLE usage_event DELETE WHERE {chosen}")
+        wait = " SETTINGS mutations_sync = 1" if driver.modern else ""
+        driver.execute(f"ALTER TABLE usage_event DELETE WHERE {chosen}{wait}")
     cursor.execute(
         "DELETE FROM usage_store_leftover WHERE attempt_id = ANY(%s)", [gone]
     )
