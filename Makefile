@@ -14,9 +14,9 @@ demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
 test: ## every check: lint, unit, Odoo, browser, translations, golden cases
 	@$(RELEVE) test
 
-golden: ## golden cases: [CASES=dir] [ENGINE=core|odoo]
+golden: ## golden cases: [CASES=dir] [ENGINE=core|odoo] [STORE=clickhouse]
 	@$(RELEVE) golden $(if $(CASES),--cases "$(CASES)") \
-		$(if $(ENGINE),--engine $(ENGINE))
+		$(if $(ENGINE),--engine $(ENGINE)) $(if $(STORE),--store $(STORE))
 
 bench: ## one JSON line per benchmark: [ONLY=a,b] [SIZE=small|full]
 	@$(RELEVE) bench $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))

@@ -109,9 +109,11 @@ def _case(area, path, data):
 
 
 @contextlib.contextmanager
-def players(engine, areas, database, config):
+def players(engine, areas, database, config, store="postgres"):
     """Yield {area: play}; an adapter that is not there raises Unsupported."""
     with contextlib.ExitStack() as stack:
+        if store == "clickhouse":
+            stack.enter_context(_in_clickhouse(database, config))
         found = {}
         for area in areas:
             name = f"{engine}_{area}"
@@ -125,6 +127,12 @@ def players(engine, areas, database, config):
                 session = module.open_session(database, config)
                 found[area] = stack.enter_context(session).play
         yield found
+
+
+def _in_clickhouse(database, config):
+    import odoo_store
+
+    return odoo_store.clickhouse(database, config)
 
 
 def _not_built(area):
@@ -187,6 +195,13 @@ def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=Path, default=HERE / "cases", metavar="DIR")
     parser.add_argument("--engine", choices=ENGINES, default="core")
+    parser.add_argument(
+        "--store",
+        choices=("postgres", "clickhouse"),
+        default="postgres",
+        help="engine odoo: where the events are kept",
+    )
+    parser.add_argument("--kind", help="only these kinds, separated by commas")
     parser.add_argument("--family", help="only this family, or area/family, or area")
     parser.add_argument("--id", action="append", help="only this case; repeatable")
     parser.add_argument(
@@ -218,6 +233,8 @@ def _wanted(case, options):
     names = {case.area, case.family, f"{case.area}/{case.family}"}
     if options.family and options.family not in names:
         return False
+    if options.kind and (case.data or {}).get("kind") not in options.kind.split(","):
+        return False
     return not options.id or case.id in options.id
 
 
@@ -229,7 +246,9 @@ def main(argv=None):
         return 2
     unsupported = json.loads(options.unsupported.read_text())[options.engine]
     areas = sorted({case.area for case in cases})
-    with players(options.engine, areas, options.database, options.config) as play:
+    with players(
+        options.engine, areas, options.database, options.config, options.store
+    ) as play:
         outcomes = [play_case(case, play[case.area], unsupported) for case in cases]
     report(outcomes, unsupported)
     failed = _keep_passing(outcomes, options)
@@ -247,7 +266,7 @@ def _keep_passing(outcomes, options):
     listed = lists[options.engine]
     lost = []
     if options.check_passing:
-        if options.family or options.id:
+        if options.family or options.id or options.kind:
             seen = {outcome.case.id for outcome in outcomes}
             listed = [case_id for case_id in listed if case_id in seen]
         lost = regressions(outcomes, listed)

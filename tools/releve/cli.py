@@ -146,10 +146,13 @@ def i18n(options):
 def golden(options):
     odoo = prepare("test", packages=False)
     engines = [options.engine] if options.engine else ["core", "odoo"]
+    if options.store:
+        engines = ["odoo"]  # the cores keep no events
+    rest = [*options.rest, *(["--store", options.store] if options.store else [])]
     failed = [
         engine
         for engine in engines
-        if testing.golden(odoo, engine, options.cases, *options.rest)
+        if testing.golden(odoo, engine, options.cases, *rest)
     ]
     return int(bool(failed))
 
@@ -271,6 +274,7 @@ def _parser():
     command = add("golden", golden, "play the golden cases", None)
     command.add_argument("--cases")
     command.add_argument("--engine", choices=["core", "odoo"])
+    command.add_argument("--store", choices=["postgres", "clickhouse"])
     command.add_argument("rest", nargs="*")
     command = add("demo", run_demo, "the suite with sample or given usage", None)
     command.add_argument("--usage", default="")
