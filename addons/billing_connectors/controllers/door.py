@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.pool import PoolError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from odoo import http
+from odoo import SUPERUSER_ID, api, http
 from odoo.http import request
 
 from odoo.addons.usage_billing.api import problem as problems
@@ -47,6 +47,8 @@ def route(face, path, method, limit=8 << 20, **facts):
         def run(self, **parameters):
             if request.env is None:  # the database is away
                 return refuse(face, problems.unavailable(5), facts)
+            env = api.Environment(request.env.cr, SUPERUSER_ID, {"lang": "en_US"})
+            request.env = env.transaction.default_env = env
             try:
                 return endpoint(self, **parameters)
             except (*UNREADABLE, problems.ApiProblem, HTTPException) as error:
@@ -123,6 +125,19 @@ def token():
     return ""
 
 
+def form():
+    """(name, text) pairs of a form body, in their order.
+
+    :raise ApiProblem: 411, a form of unknown length may have been cut at the limit
+    """
+    message = request.httprequest
+    if message.content_length is None:
+        raise problems.ApiProblem(
+            411, "length_required", "Length required", "Send a Content-Length."
+        )
+    return message.form.items(multi=True)
+
+
 def body():
     """The body as it was before it was packed.
 
@@ -131,8 +146,13 @@ def body():
     :raise RequestEntityTooLarge: it is too large as sent
     """
     message = request.httprequest
-    return unpack(
-        message.get_data(cache=False),
-        message.headers.get("Content-Encoding", ""),
-        message.max_content_length,
-    )
+    limit = message.max_content_length
+    try:
+        found = message.get_data(cache=False)
+    except OSError as error:  # the connection ended
+        raise BodyProblem("damaged", "incomplete") from error
+    # Without a length, a body is cut at the limit and not refused: what is that long
+    # may be the beginning of something longer.
+    if message.content_length is None and len(found) >= limit:
+        raise RequestEntityTooLarge
+    return unpack(found, message.headers.get("Content-Encoding", ""), limit)

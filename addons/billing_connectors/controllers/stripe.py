@@ -16,7 +16,7 @@ from odoo.addons.usage_billing.api import problem as problems
 
 from .. import face_bridge
 from ..faces import stripe
-from .door import answer, body, facts_of_key, route, token
+from .door import answer, body, facts_of_key, form, route, token
 
 PREFIX = "/usage/stripe"
 SESSION = timedelta(minutes=15)
@@ -28,8 +28,7 @@ class StripeFace(http.Controller):
     def create_event(self, **_parameters):
         """Store one event, form-encoded."""
         facts = facts_of_key("ingest")
-        form = request.httprequest.form.items(multi=True)
-        return self._store(facts, [stripe.read_event(form, _request_id())], 1)
+        return self._store(facts, [stripe.read_event(form(), _request_id())], 1)
 
     @route(stripe, f"{PREFIX}/v2/billing/meter_events", "POST")
     def create_event_v2(self, **_parameters):

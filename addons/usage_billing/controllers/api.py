@@ -97,7 +97,9 @@ class ApiCall:
                 action="Send the request again.",
                 headers={"Connection": "close"},
             ) from error
-        if len(data) > body.MAX_BODY:
+        # Without a length, a body is cut at the limit and not refused: what is that
+        # long may be the beginning of something longer.
+        if len(data) > body.MAX_BODY or length is None and len(data) == body.MAX_BODY:
             raise body.too_large()
         return body.decompress(data, self.http.headers.get("Content-Encoding", ""))
 
