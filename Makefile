@@ -3,7 +3,7 @@ PYTHON ?= python3
 RELEVE = $(PYTHON) -m tools.releve
 
 .DEFAULT_GOAL := help
-.PHONY: demo test golden bench lint i18n setup stop clean help
+.PHONY: demo test faults golden bench lint i18n setup stop clean help
 
 demo: ## sample data, main job, summary, then Odoo in the browser
 demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
@@ -13,6 +13,9 @@ demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
 
 test: ## every check: lint, unit, Odoo, browser, translations, golden cases
 	@$(RELEVE) test
+
+faults: ## kill server, workers and PostgreSQL while usage comes in, 24 times
+	@$(RELEVE) fault-test --long -- -s -k killed_at_random
 
 golden: ## golden cases: [CASES=dir] [ENGINE=core|odoo] [STORE=clickhouse]
 	@$(RELEVE) golden $(if $(CASES),--cases "$(CASES)") \
@@ -33,6 +36,7 @@ setup: ## only obtain Odoo and the dependencies and build the base database
 stop: ## stop this clone's PostgreSQL servers
 	@$(RELEVE) pg stop --cluster main
 	@$(RELEVE) pg stop --cluster test
+	@$(RELEVE) pg stop --cluster faults
 
 clean: ## stop this clone's servers, delete its databases and generated files
 	@$(RELEVE) clean

@@ -9,7 +9,7 @@ EPOCH = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Event(NamedTuple):
-    """One event to send; ``time`` is aware."""
+    """One event to send; ``time`` is aware, None where the door allows it."""
 
     id: str
     subject: str
@@ -38,19 +38,18 @@ class Door(NamedTuple):
 
 
 def _native(events):
-    return json.dumps(
+    documents = [
         {
-            "events": [
-                {
-                    "id": event.id,
-                    "type": "calls",
-                    "subject": event.subject,
-                    "time": event.time.strftime(EPOCH),
-                    "value": event.value,
-                }
-                for event in events
-            ]
+            "id": event.id,
+            "type": "calls",
+            "subject": event.subject,
+            "time": event.time.strftime(EPOCH),
+            "value": event.value,
         }
+        for event in events
+    ]
+    return json.dumps(
+        documents[0] if len(documents) == 1 else {"events": documents}
     ).encode()
 
 
@@ -62,7 +61,7 @@ def _lago(events):
                     "transaction_id": event.id,
                     "external_subscription_id": event.subject,
                     "code": "calls",
-                    "timestamp": int(event.time.timestamp()),
+                    "timestamp": event.time and int(event.time.timestamp()),
                     "properties": {"value": event.value},
                 }
                 for event in events
@@ -80,7 +79,7 @@ def _openmeter(events):
                 "specversion": "1.0",
                 "type": "calls",
                 "subject": event.subject,
-                "time": event.time.strftime(EPOCH),
+                "time": event.time and event.time.strftime(EPOCH),
                 "data": {"value": event.value},
             }
             for event in events
@@ -108,7 +107,7 @@ def _same(event_id):
 DOORS = (
     Door(
         *("native", "native", "/usage/v1/events", "application/json", 10_000),
-        *(_native, _same, 202),
+        *(_native, _same, 409),
     ),
     Door(
         *("lago", "lago", "/api/v1/events/batch", "application/json", 100),

@@ -20,6 +20,7 @@ from .platform import SUBJECTS
 
 LONG = os.environ.get("RELEVE_LONG") == "1"
 SEED = int(os.environ.get("RELEVE_SEED") or time.time())
+PREFIX = "killed"
 BATCH = 40
 GIVE_UP = 0.2  # of the senders' failed requests
 
@@ -46,7 +47,7 @@ class Sender(threading.Thread):
                 return
             events = [
                 Event(
-                    f"{self.name}-{number}-{position}",
+                    f"{PREFIX}-{self.name}-{number}-{position}",
                     self.random.choice(SUBJECTS),
                     self.random.randrange(1000),
                     self.now - timedelta(minutes=self.random.randrange(90 * 1440)),
@@ -92,14 +93,14 @@ def check_sent_equals_stored(platform, senders):
         mine = [sender for sender in senders if sender.door.source == source]
         tried = {k: v for sender in mine for k, v in sender.tried.items()}
         acknowledged = {k: v for sender in mine for k, v in sender.acknowledged.items()}
-        stored = platform.stored(source)
+        stored = platform.stored(source, PREFIX)
         twice = {key: values for key, values in stored.items() if len(values) > 1}
         assert not twice, f"stored twice: {twice}"
         lost = acknowledged.keys() - stored.keys()
         assert not lost, f"{len(lost)} acknowledged events lost, such as {min(lost)}"
         for key, values in stored.items():
             assert values == [tried[key]]
-        assert not platform.held(source)
+        assert not platform.held(source, PREFIX)
     platform.check_rollups()
 
 

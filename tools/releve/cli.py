@@ -186,6 +186,18 @@ def client_test(options):
     ).returncode
 
 
+def fault_test(options):
+    """Tests that kill processes and send hostile requests; the long ones on demand."""
+    odoo = prepare("test", packages=False)
+    command = testing.pytest_command(
+        odoo, "-p", "no:odoo", "tests/faults", *options.rest
+    )
+    variables = odoo.variables() | ({"RELEVE_LONG": "1"} if options.long else {})
+    return subprocess.run(
+        command, env=variables, cwd=paths.ROOT, check=False
+    ).returncode
+
+
 def run_demo(options):
     demo.run(lambda: prepare("main"), options)
 
@@ -265,6 +277,9 @@ def _parser():
     add(
         "client-test", client_test, "official clients against a served Odoo", None
     ).add_argument("rest", nargs="*")
+    command = add("fault-test", fault_test, "kills, races and hostile requests", None)
+    command.add_argument("--long", action="store_true", help="24 rounds of kills")
+    command.add_argument("rest", nargs="*")
     add("test", test, "every check of the project", None)
     command = add("test-lane", test_lane, "some stages of the test run", None)
     command.add_argument("stages", help=",".join(testing.STAGES))
