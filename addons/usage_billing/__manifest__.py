@@ -40,6 +40,7 @@
         "views/usage_price_views.xml",
         "views/usage_override_views.xml",
         "views/usage_charge_views.xml",
+        "views/usage_charge_calculator_views.xml",
         "views/usage_credit_views.xml",
         "views/usage_simulation_views.xml",
         "views/usage_rated_line_views.xml",

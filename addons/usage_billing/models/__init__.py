@@ -13,6 +13,7 @@ from . import usage_price_change
 from . import usage_price_guard
 from . import usage_plan_version_publish
 from . import usage_price_notice
+from . import usage_charge_calculator
 from . import usage_override
 from . import usage_override_prices
 from . import usage_period
