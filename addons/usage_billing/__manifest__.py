@@ -43,6 +43,7 @@
         "views/usage_charge_calculator_views.xml",
         "views/usage_credit_views.xml",
         "views/usage_simulation_views.xml",
+        "wizards/usage_quote_wizard_views.xml",
         "views/usage_rated_line_views.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",

@@ -5,4 +5,5 @@ from . import api_events
 from . import api_reasons
 from . import api_schemas_read
 from . import api_read
+from . import api_quotes
 from . import api_docs

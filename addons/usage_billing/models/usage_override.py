@@ -380,13 +380,19 @@ class UsageOverride(models.Model):
         return found
 
     def _reaches(self, subscription, day):
+        """Whether the exception is in force for this subscription on this day."""
+        return self._reaches_partner(
+            subscription.partner_id, subscription.company_id, day
+        )
+
+    def _reaches_partner(self, partner, company, day):
         """Whether the exception is in force for this customer on this day."""
         self.ensure_one()
-        if self.company_id != subscription.company_id:
+        if self.company_id != company:
             return False
         if self.date_from > day or (self.date_to and self.date_to <= day):
             return False
-        partner = subscription.partner_id.sudo()  # tags and parent decide, whoever asks
+        partner = partner.sudo()  # tags and parent decide, whoever asks
         if self.partner_id:
             return self.partner_id in partner | partner.commercial_partner_id
         if self.category_id:

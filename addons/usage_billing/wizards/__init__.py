@@ -1,2 +1,3 @@
 from . import usage_quarantine_ignore
 from . import usage_quarantine_fix
+from . import usage_quote_wizard

@@ -1,0 +1,225 @@
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from .. import bridge, messages, price_words, rater
+from ..rating.rounding import exact_arithmetic, round_money
+
+ZERO = Decimal(0)
+
+
+@dataclass(slots=True)
+class QuoteLine:
+    """One line of a quote.
+
+    product: record; plan, charge: codes, "" for a fixed item
+    amount: exact currency units, untaxed, rounded to the currency
+    steps: [(sentence, figure)] that lead to the amount
+    """
+
+    name: str
+    product: object
+    quantity: Decimal | None
+    unit: str
+    amount: Decimal
+    plan: str = ""
+    charge: str = ""
+    dimensions: dict = field(default_factory=dict)
+    steps: list = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Quote:
+    """currency: record; untaxed, tax, total: Decimal; taxes: [(name, base, amount)]"""
+
+    currency: object
+    lines: list
+    untaxed: Decimal = ZERO
+    tax: Decimal = ZERO
+    total: Decimal = ZERO
+
+
+class UsageQuote(models.AbstractModel):
+    """Prices any basket of usage and fixed items, by the function that bills.
+
+    A basket may name several plans (a ticket that several operators carry): each item
+    is priced on its own plan, under the exceptions of the customer, and all stand on
+    one quote in one currency. Nothing is stored. Taxes are those of Odoo.
+    """
+
+    _name = "usage.quote"
+    _description = "Usage Quote"
+
+    @api.model
+    def _quote(
+        self, company, items, products=(), *, day=None, partner=None, fees_of=None
+    ):
+        """Price a basket.
+
+        :param res.company company: whose prices
+        :param items: [(``usage.plan.version``, ``rater.Item``)]
+        :param products: [(``product.product``, quantity, unit price or None)]
+        :param datetime.date day: prices and exceptions in force on it; today by default
+        :param res.partner partner: customer, for exceptions and taxes; may be empty
+        :param fees_of: ``usage.plan.version`` records whose fees count although no
+            item names them
+        :rtype: Quote
+        :raise UserError: several currencies, or an item that cannot be priced
+        """
+        day = day or fields.Date.context_today(self)
+        partner = partner or self.env["res.partner"]
+        versions = self.env["usage.plan.version"].concat(
+            *(version for version, _item in items)
+        )
+        fees_of = fees_of or versions.browse()
+        versions |= fees_of
+        currency = self._get_currency(company, versions)
+        lines = []
+        for version in versions:
+            basket = [item for owner, item in items if owner == version]
+            lines += self._quote_version(
+                version, basket, day, partner, version in fees_of
+            )
+        lines += [
+            self._quote_product(product, quantity, price, currency, company, day)
+            for product, quantity, price in products
+        ]
+        quote = Quote(currency, lines)
+        self._add_taxes(quote, company, partner)
+        return quote
+
+    def _get_currency(self, company, versions):
+        currencies = versions.currency_id
+        if len(currencies) > 1:
+            raise UserError(
+                self.env._(
+                    "A quote is in one currency; these plans have several: "
+                    "%(currencies)s.",
+                    currencies=", ".join(currencies.mapped("name")),
+                )
+            )
+        return currencies or company.currency_id
+
+    def _quote_version(self, version, basket, day, partner, with_fees):
+        """Lines of one plan; without fees only the charges that the basket names."""
+        charges = version.charge_ids
+        if not with_fees:
+            named = {item.charge for item in basket}
+            charges = (
+                charges.filtered(
+                    lambda charge: charge.key in named or charge.meter_id.code in named
+                )
+                or charges
+            )
+        overrides = self.env["usage.override"]._for_customer(partner, version, day)
+        rated = rater.quote(version, basket, overrides=overrides, charges=charges)
+        return [
+            self._line_of(item)
+            for item in rated
+            if item.line.cumulative_amount or item.line.metered_quantity
+        ]
+
+    def _line_of(self, item):
+        charge = item.charge
+        names = [charge.name]
+        if item.price:
+            names.append(item.price.name)
+        names += [f"{key} {value}" for key, value in sorted(item.dimensions.items())]
+        return QuoteLine(
+            name=", ".join(names),
+            product=charge.product_id,
+            quantity=item.line.metered_quantity,
+            unit=charge.unit_label or "",
+            amount=item.line.cumulative_amount,
+            plan=charge.plan_id.code,
+            charge=charge.key,
+            dimensions=dict(item.dimensions),
+            steps=price_words.steps_of(self.env, charge, item),
+        )
+
+    def _quote_product(self, product, quantity, price, currency, company, day):
+        if price is None:
+            price = bridge.money(
+                product.currency_id._convert(
+                    product.list_price, currency, company, day, round=False
+                )
+            )
+        with exact_arithmetic():
+            exact = quantity * price
+        amount = round_money(exact, currency.decimal_places)
+        return QuoteLine(
+            name=product.display_name,
+            product=product,
+            quantity=quantity,
+            unit=product.uom_id.name,
+            amount=amount,
+            steps=[
+                (
+                    self.env._(
+                        "%(quantity)s × %(price)s",
+                        quantity=messages.number(self.env, quantity),
+                        price=messages.number(self.env, price),
+                    ),
+                    messages.amounts(self.env, [(currency, amount)]),
+                )
+            ],
+        )
+
+    def _add_taxes(self, quote, company, partner):
+        """Totals with the taxes an invoice of these lines would have."""
+        Tax = self.env["account.tax"].with_company(company)
+        position = (
+            self.env["account.fiscal.position"]
+            .with_company(company)
+            ._get_fiscal_position(partner)
+        )
+        base_lines = []
+        for line in quote.lines:
+            taxes = line.product.taxes_id.filtered(
+                lambda tax: tax.company_id == company
+            )
+            base_lines.append(
+                Tax._prepare_base_line_for_taxes_computation(
+                    {},
+                    id=len(base_lines),
+                    product_id=line.product,
+                    tax_ids=position.map_tax(taxes),
+                    price_unit=float(line.amount),
+                    quantity=1.0,
+                    currency_id=quote.currency,
+                    partner_id=partner,
+                    special_mode="total_excluded",
+                )
+            )
+        Tax._add_tax_details_in_base_lines(base_lines, company)
+        Tax._round_base_lines_tax_details(base_lines, company)
+        quote.untaxed = sum((line.amount for line in quote.lines), ZERO)
+        if base_lines:
+            summary = Tax._get_tax_totals_summary(base_lines, quote.currency, company)
+            quote.tax = bridge.money(summary["tax_amount_currency"])
+        quote.tax = round_money(quote.tax, quote.currency.decimal_places)
+        quote.total = quote.untaxed + quote.tax
+
+
+class UsageOverride(models.Model):
+    _inherit = "usage.override"
+
+    @api.model
+    def _for_customer(self, partner, version, day):
+        """Exceptions that count for a customer who may have no subscription yet.
+
+        :rtype: tuple[rating.overrides.Override, ...]
+        """
+        records = self.sudo().search(  # whoever may see a price may see why
+            Domain("company_id", "=", version.company_id.id)
+            & Domain("state", "!=", "draft")
+        )
+        values = [
+            record._to_value(version)
+            for record in records
+            if record._reaches_partner(partner, version.company_id, day)
+        ]
+        return tuple(value for value in values if value is not None)
