@@ -64,17 +64,23 @@
         "views/res_config_settings_store_views.xml",
         "views/portal_templates.xml",
         "views/api_templates.xml",
+        "views/portal_report_templates.xml",
+        "views/usage_report_views.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {
         "web.assets_frontend": [
             "usage_billing/static/src/portal/**/*",
+            "usage_billing/static/src/report/usage_report.scss",
         ],
         "web.assets_tests": [
             "usage_billing/static/tests/tours/**/*",
         ],
         "web.assets_backend": [
             "usage_billing/static/src/fields/**/*",
+            "usage_billing/static/src/portal/usage_chart.*",
+            "usage_billing/static/src/portal/usage_portal.scss",
+            "usage_billing/static/src/report/**/*",
         ],
     },
 }

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from babel.dates import format_date, format_interval
+from babel.dates import format_date, format_interval, format_skeleton
 from babel.numbers import format_decimal
 
 from odoo.tools import babel_locale_parse
@@ -178,6 +178,11 @@ def period_label(env, local_start, local_end, tz):
     last = local_end - timedelta(days=1)
     days = format_interval(local_start, last, "yMMMd", locale=_locale(env))
     return f"{days}, {tz}"
+
+
+def month_label(env, day):
+    """ "October 2026" in the user's language."""
+    return format_skeleton("yMMMM", day, locale=_locale(env))
 
 
 def component_label(env, component):

@@ -7,3 +7,4 @@ from . import api_schemas_read
 from . import api_read
 from . import api_quotes
 from . import api_docs
+from . import usage_report

@@ -38,8 +38,8 @@ from . import usage_shipment
 from . import usage_quarantine
 from . import usage_quarantine_cause
 from . import usage_quarantine_hold
-from . import usage_quarantine_assess
 from . import usage_quarantine_decision
+from . import usage_quarantine_assess
 from . import usage_quarantine_replay
 from . import usage_quarantine_inbox
 from . import usage_alias
@@ -58,6 +58,8 @@ from . import usage_store_move
 from . import usage_explorer
 from . import usage_explorer_pages
 from . import usage_explorer_invoice
+from . import usage_report
+from . import usage_report_file
 from . import usage_sample
 from . import res_config_settings
 from . import res_config_settings_store

@@ -13,6 +13,7 @@ from ..metering.similar import Names
 from ..rating import Usage, rate
 from ..rating.rounding import round_money
 from .usage_quarantine_cause import BY_SUBJECT
+from .usage_quarantine_decision import AT_ONCE
 
 ZERO = Decimal(0)
 #: causes looked at together, and the time a person waits for it
@@ -101,12 +102,67 @@ class UsageQuarantineCause(models.Model):
 
     @api.model
     def _cron_assess(self):
-        """Look at what changed, in every company."""
+        """Send again what has become clear by itself, then look at what changed."""
         cron = self.env["ir.cron"]
         companies = self.env["res.company"].search([])
-        self = self.with_context(allowed_company_ids=companies.ids)  # noqa: PLW0642
-        is_done = self._assess_stale(patience=30)
+        causes = self.with_context(allowed_company_ids=companies.ids)
+        causes._replay_cleared()
+        cron._commit_progress(processed=1, remaining=1)
+        is_done = causes._assess_stale(patience=30)
         cron._commit_progress(processed=1, remaining=0 if is_done else 1)
+
+    @api.model
+    def _replay_cleared(self):
+        """Send rows again whose reason is gone without anybody deciding on them.
+
+        Dates in the future that have come, and names that somebody made a mapping or a
+        meter for since the rows were last sent.
+
+        :return: the decisions
+        """
+        self.env.flush_all()
+        due = self.env["usage.quarantine"].search(
+            [
+                ("reason_code", "=", "future"),
+                ("state", "=", "open"),
+                ("event_time", "<=", fields.Datetime.now()),
+            ],
+            limit=AT_ONCE,
+        )
+        cleared = self.env.execute_query(
+            SQL(
+                """SELECT c.id FROM usage_quarantine_cause c
+                     JOIN (SELECT cause_id, max(create_date) AS held_at
+                             FROM usage_quarantine WHERE state = 'open'
+                            GROUP BY cause_id) q ON q.cause_id = c.id
+                    WHERE greatest(q.held_at,
+                                   (SELECT max(d.create_date)
+                                      FROM usage_quarantine_decision d
+                                      JOIN usage_quarantine_decision_cause_rel r
+                                        ON r.decision_id = d.id
+                                     WHERE r.cause_id = c.id))
+                          <= CASE c.reason_code
+                             WHEN 'unknown_subject' THEN
+                                  (SELECT max(s.create_date) FROM usage_subject s
+                                    WHERE s.company_id = c.company_id
+                                      AND s.subject = c.what
+                                      AND coalesce(s.source_id, c.source_id)
+                                          = c.source_id)
+                             WHEN 'unknown_meter' THEN
+                                  (SELECT max(m.create_date) FROM usage_meter m
+                                    WHERE m.company_id = c.company_id AND m.active
+                                      AND m.event_type = c.what)
+                              END"""
+            )
+        )
+        Decision = self.env["usage.quarantine.decision"]
+        decisions = Decision
+        if due:
+            decisions |= Decision._decide("replay", rows=due)
+        if cleared:
+            causes = self.browse(id_ for [id_] in cleared)
+            decisions |= Decision._decide("replay", causes=causes)
+        return decisions
 
     # ------------------------------------------------------------------
     # what it likely is

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user, tagged
@@ -320,6 +322,30 @@ class TestUsageInbox(InboxCase):
             ("no_period", "garden_site", 1),
         )
         self.assertEqual(self._last_decision().passed_count, 0)
+
+    def test_what_becomes_clear_by_itself_is_sent_again(self):
+        source = self._create_source("clock", future_tolerance_min=10)
+        self._send(
+            [
+                event(1, subject="garden-site", at=datetime(2026, 9, 15, 12)),
+                event(2, subject="later"),
+                event(3, subject="never"),
+            ],
+            source=source,
+            received_at="2026-09-15 11:00:00",
+        )
+        self.assertEqual(
+            sorted(self._inbox().mapped("reason_code")),
+            ["future", "unknown_subject", "unknown_subject"],
+        )
+        Cause = self.env["usage.quarantine.cause"]
+        with freeze_time("2026-09-15 11:30:00"):
+            self.assertFalse(Cause._replay_cleared())
+        self._create_store_subscription("later")
+        decisions = Cause._replay_cleared()
+        self.assertEqual(sum(decisions.mapped("passed_count")), 2)
+        self.assertEqual(self._inbox().mapped("what"), ["never"])
+        self.assertFalse(Cause._replay_cleared())
 
     # ------------------------------------------------------------------
     # who may
