@@ -18,6 +18,11 @@ LIVE_AS_OF = (
     " JOIN usage_batch n ON n.id = b.superseded_by_id"
     " WHERE b.state = 'superseded' AND n.received_at <= %(as_of)s)"
 )
+#: Events that were corrected: ``gone`` says by what, ``made`` what an amendment is of.
+_CORRECTED = """
+          LEFT JOIN usage_store_correction gone ON gone.target_id = e.id
+          LEFT JOIN usage_store_correction made ON made.row_id = e.id
+"""
 #: Texts that are numbers; others are left out instead of failing the whole question.
 _NUMBER = r"'^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*$'"
 
@@ -33,6 +38,54 @@ class Window:
     period: PeriodSpan
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of the events ``e`` is looked at, as parts of SQL.
+
+    join: what must be joined; where: which rows to read at all
+    live: whether a row counts; known_at: when the newest was known of it
+    """
+
+    join: str
+    where: str
+    live: str
+    known_at: str
+
+    @classmethod
+    def of(cls, cursor, period_ids, as_of=None):
+        """As it is, or as it was known at an instant (parameter ``as_of``).
+
+        Corrections are rare: where there are none they cost one look in an index.
+        """
+        superseded = LIVE if as_of is None else LIVE_AS_OF
+        where = superseded
+        if as_of is not None:
+            where += " AND e.received_at <= %(as_of)s"
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM usage_store_correction"
+            " WHERE period_id = ANY(%s))"
+            " OR EXISTS (SELECT FROM usage_store_correction"
+            " WHERE row_period_id = ANY(%s))",
+            [period_ids, period_ids],
+        )
+        ((is_corrected,),) = cursor.fetchall()
+        if not is_corrected:
+            return cls("", where, "true", "e.received_at")
+        join = _CORRECTED
+        if as_of is not None:
+            join = join.replace(
+                "= e.id\n", "= e.id AND gone.received_at <= %(as_of)s\n", 1
+            )
+        # an amendment falls with the delivery its event came in
+        where = where.replace("e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)")
+        return cls(
+            join,
+            f"e.kind <> 'v' AND {where}",
+            "gone.target_id IS NULL",
+            "coalesce(gone.received_at, e.received_at)",
+        )
 
 
 def whole(periods):
@@ -63,7 +116,7 @@ def events(cursor, window, meter, dimensions=None, after=None, limit=None):
     :param after: (time, id) of the event to go on after, in the order of time and id;
         without it the order is by time, event id and source, which no delivery changes
     """
-    text = _select(cursor, [window], meter, meter.dimension_keys, None, None, _EVENT)
+    text = _select(cursor, [window], meter, meter.dimension_keys, _EVENT)
     order = 'e.time, e.event_id COLLATE "C", e.source_id, e.id'
     more, parameters = "", {"after": None, "id": None, "dims": None, "limit": limit}
     if dimensions is not None:
@@ -80,7 +133,7 @@ def events(cursor, window, meter, dimensions=None, after=None, limit=None):
 
 def latest_events(cursor, windows, meter, limit):
     """SQL text of the last events that a meter counts in windows, newest first."""
-    text = _select(cursor, windows, meter, meter.dimension_keys, None, None, _EVENT)
+    text = _select(cursor, windows, meter, meter.dimension_keys, _EVENT)
     order = 'ORDER BY e.time DESC, e.event_id COLLATE "C" DESC, e.source_id DESC'
     return f"{text} {order} LIMIT {int(limit)}"
 
@@ -90,7 +143,8 @@ def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
 
     Columns: number (of the window), period_id, subscription_id, tz (of the period),
     zone (of the question), grp (jsonb: the dimensions kept), id, event_id,
-    source_id, time, value (numeric), item (text), known_at (arrival).
+    source_id, time, value (numeric), item (text), known_at (arrival), live (no
+    correction took it away: what is not live counts for nothing but ``known_at``).
 
     :param list[Window] windows: not empty
     :param MeterSpec meter: filters and source of the value are taken from it
@@ -101,13 +155,25 @@ def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
     columns = (
         "w.number, e.period_id, w.subscription_id, w.tz, w.zone,"
         f" {_group(group)} AS grp, e.id, e.event_id, e.source_id, e.time,"
-        f" {_value(meter)} AS value, {_item(meter)} AS item, e.received_at AS known_at"
+        f" {_value(meter)} AS value, {_item(meter)} AS item,"
+        " {known_at} AS known_at, {live} AS live"
     )
-    return _select(cursor, windows, meter, group, as_of, zones, columns)
+    return _select(cursor, windows, meter, group, columns, as_of, zones)
 
 
-def _select(cursor, windows, meter, group, as_of, zones, columns):
-    """Text of a SELECT from the events ``e`` of the windows ``w`` a meter counts."""
+def _select(cursor, windows, meter, group, columns, as_of=None, zones=None):
+    """Text of a SELECT from the events ``e`` of the windows ``w`` a meter counts.
+
+    :param columns: text; with ``{live}`` and ``{known_at}`` in it, rows that were
+        corrected are selected too
+    """
+    reach = Reach.of(cursor, [window.period.id for window in windows], as_of)
+    if "{live}" in columns:
+        columns = columns.replace("{live}", reach.live)
+        columns = columns.replace("{known_at}", reach.known_at)
+        live = ""
+    else:
+        live = f"AND {reach.live}"
     parameters = {
         "numbers": [window.number for window in windows],
         "periods": [window.period.id for window in windows],
@@ -128,7 +194,6 @@ def _select(cursor, windows, meter, group, as_of, zones, columns):
         "group": sorted(group),
         "as_of": as_of,
     }
-    known = "" if as_of is None else "AND e.received_at <= %(as_of)s"
     query = f"""
         WITH span AS MATERIALIZED (
             SELECT * FROM unnest(
@@ -153,11 +218,12 @@ def _select(cursor, windows, meter, group, as_of, zones, columns):
           JOIN usage_store_event e ON e.period_id = w.period_id
            AND e.time >= w.start_at AND e.time < w.end_at
           JOIN dimset d ON d.id = e.dimset_id
+          {reach.join}
          WHERE e.period_id = ANY(%(periods)s::int[])
            AND e.time >= %(first)s AND e.time < %(last)s
            AND e.type = %(type)s
            AND (d.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> d.filters)
-           AND {LIVE if as_of is None else LIVE_AS_OF} {known}
+           AND {reach.where} {live}
            {_readable(meter)}
     """
     return cursor.mogrify(query, parameters).decode()
@@ -243,6 +309,12 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
         day = "(e.time AT TIME ZONE 'UTC' AT TIME ZONE p.tz)::date AS day,"
         bucket = "CASE GROUPING(day) WHEN 1 THEN '-infinity'::date ELSE day END"
         sets = f"GROUPING SETS (({keys}), ({keys}, day))"
+    reach = Reach.of(cursor, [period.id for period in periods], as_of)
+    count, live, having = "count(*)", "", ""
+    if reach.join:
+        live = " FILTER (WHERE live)"
+        count = f"count(*){live}"
+        having = f" HAVING {count} > 0"
     query = f"""
         WITH route AS MATERIALIZED (
             SELECT * FROM unnest(
@@ -253,7 +325,8 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
                    constant)
         ), fact AS (
             SELECT e.subscription_id, e.period_id, r.meter_id,
-                   r.projected_id AS dimset_id, e.time, e.received_at, r.source, {day}
+                   r.projected_id AS dimset_id, e.time, r.source, {day}
+                   {reach.known_at} AS known_at, {reach.live} AS live,
                    CASE r.source
                         WHEN 'value' THEN e.value
                         WHEN 'amount' THEN e.amount
@@ -266,20 +339,20 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
               FROM usage_store_event e
               JOIN route r ON r.type = e.type AND r.dimset_id = e.dimset_id
               {"JOIN usage_period p ON p.id = e.period_id" if days else ""}
+              {reach.join}
              WHERE e.period_id = ANY(%(periods)s)
                AND e.time >= %(start)s AND e.time < %(end)s
                AND (r.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> r.filters)
-               AND {LIVE if as_of is None else LIVE_AS_OF}
-               {"" if as_of is None else "AND e.received_at <= %(as_of)s"}
+               AND {reach.where}
         )
         SELECT {keys}, {bucket} AS bucket,
-               count(*) AS event_count, sum(value) AS value_sum,
-               min(value) AS value_min, max(value) AS value_max,
-               min(time) AS first_time, max(time) AS last_time,
-               max(received_at) AS watermark
+               {count} AS event_count, sum(value){live} AS value_sum,
+               min(value){live} AS value_min, max(value){live} AS value_max,
+               min(time){live} AS first_time, max(time){live} AS last_time,
+               max(known_at) AS watermark
           FROM fact
          WHERE source = 'none' OR value IS NOT NULL
-         GROUP BY {sets}
+         GROUP BY {sets}{having}
     """
     parameters = {
         "types": [route.meter.event_type for route in routes],

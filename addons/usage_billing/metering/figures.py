@@ -12,13 +12,16 @@ _AXES = {
     "time": "(extract(epoch FROM f.time) - 946684800) * 1000000",
     "day": "((f.time AT TIME ZONE 'UTC' AT TIME ZONE f.tz)::date - date '2000-01-01')",
 }
+#: Events that a correction took away count for nothing but the newest arrival.
+_LIVE = " FILTER (WHERE f.live)"
 _FIGURES = {
-    "sum": "sum(f.value)",
-    "min": "min(f.value)",
-    "max": "max(f.value)",
+    "sum": f"sum(f.value){_LIVE}",
+    "min": f"min(f.value){_LIVE}",
+    "max": f"max(f.value){_LIVE}",
     "latest": "greatest((array_agg(f.value ORDER BY f.time DESC,"
-    ' f.event_id COLLATE "C" DESC, f.source_id DESC, f.id DESC))[1], 0)',
-    "unique": "count(DISTINCT f.item)::numeric",
+    ' f.event_id COLLATE "C" DESC, f.source_id DESC, f.id DESC)'
+    f"{_LIVE})[1], 0)",
+    "unique": f"(count(DISTINCT f.item){_LIVE})::numeric",
 }
 
 
@@ -55,8 +58,9 @@ class PostgresFacts:
         bucket = clocks[0].sql() if clocks else "NULL::timestamp"
         figures = "".join(f", {_figure(name, meter)}" for name in names)
         self.cursor.execute(
-            f"SELECT f.number, {bucket}, f.grp, count(*), min(f.time), max(f.time),"
-            f" max(f.known_at){figures} FROM ({text}) AS f GROUP BY 1, 2, 3"
+            f"SELECT f.number, {bucket}, f.grp, count(*){_LIVE}, min(f.time){_LIVE},"
+            f" max(f.time){_LIVE}, max(f.known_at){figures}"
+            f" FROM ({text}) AS f GROUP BY 1, 2, 3 HAVING count(*){_LIVE} > 0"
         )
         for number, start, *rest in self.cursor.fetchall():
             if clocks and start is None:
@@ -67,10 +71,10 @@ class PostgresFacts:
 def _figure(name, meter):
     """Expression over facts ``f``."""
     if name == "moment":
-        return f"sum(f.value * ({_AXES[meter.weighting]}))"
+        return f"sum(f.value * ({_AXES[meter.weighting]})){_LIVE}"
     if name == "percentile":
         return (
-            "(array_agg(f.value ORDER BY f.value))"
-            f"[ceil({meter.percentile:f}::numeric * count(*) / 100)::int]"
+            f"(array_agg(f.value ORDER BY f.value){_LIVE})[ceil("
+            f"{meter.percentile:f}::numeric * (count(*){_LIVE}) / 100)::int]"
         )
     return _FIGURES[name]

@@ -68,6 +68,11 @@ class PostgresStore(Reading):
         cursor = self.cursor
         cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
+            "DELETE FROM usage_store_correction c USING usage_batch b"
+            " WHERE b.id = c.batch_id AND b.company_id = %s AND b.source_id = %s",
+            [company_id, source_id],
+        )
+        cursor.execute(
             "DELETE FROM usage_store_fact f USING usage_store_route r"
             " WHERE r.id = f.route_id AND r.company_id = %s AND r.source_id = %s"
             " RETURNING f.event_id, r.period_id",
@@ -80,6 +85,12 @@ class PostgresStore(Reading):
             [[identity(event_id)[1].hex() for event_id, _period in erased]],
         )
         return sorted({period_id for _event_id, period_id in erased})
+
+    def amending(self, hold):
+        """The same store for amendments: what fits nowhere goes to ``hold``."""
+        return PostgresStore(
+            self.cursor, self.catalogue, hold, self.partition_cursor
+        )
 
     def dimset_ids(self, wanted):
         """Numbers of dimension sets, new ones added to the dictionary.

@@ -314,6 +314,7 @@ class Router:
     months: months whose tables are known to exist, filled by the store
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
+    kind: of the rows: usage, or amendments of it
     """
 
     def __init__(self, catalogue, company_id, source_id):
@@ -323,6 +324,7 @@ class Router:
         self.latest = OPEN_END
         self.months = set()
         self.resends = False
+        self.kind = "u"
         self._days = {}
         self.forget()
 
@@ -446,7 +448,7 @@ class Router:
                 segment.subscription_id,
                 segment.period_id,
                 segment.route.dimset_id,
-                "u",
+                self.kind,
                 currency,
                 etype,
                 subject,

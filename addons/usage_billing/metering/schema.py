@@ -16,6 +16,8 @@
 ``usage_store_rollup``
     sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
     a date one local day of it
+``usage_store_correction``
+    which row a void or an amendment is about, see :mod:`.corrections`
 ``usage_store_change``
     transactions that changed what routes are made of, so that a process may keep them
     from one batch to the next, see :mod:`.pool`
@@ -87,6 +89,25 @@ CREATE TABLE IF NOT EXISTS usage_store_rollup (
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
 ) WITH (fillfactor = 85);
 
+CREATE TABLE IF NOT EXISTS usage_store_correction (
+    target_id bigint PRIMARY KEY,
+    row_id bigint NOT NULL UNIQUE,
+    root_id bigint NOT NULL,
+    kind "char" NOT NULL,
+    company_id integer NOT NULL,
+    batch_id integer NOT NULL,
+    origin_batch_id integer NOT NULL,
+    period_id integer NOT NULL,
+    row_period_id integer NOT NULL,
+    received_at timestamp(6) NOT NULL
+);
+CREATE INDEX IF NOT EXISTS usage_store_correction_root
+    ON usage_store_correction (root_id);
+CREATE INDEX IF NOT EXISTS usage_store_correction_period
+    ON usage_store_correction (period_id);
+CREATE INDEX IF NOT EXISTS usage_store_correction_row_period
+    ON usage_store_correction (row_period_id);
+
 CREATE TABLE IF NOT EXISTS usage_store_change (
     xid xid8 PRIMARY KEY,
     at timestamp NOT NULL DEFAULT now()
@@ -154,7 +175,7 @@ def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
     cursor.execute("DROP VIEW IF EXISTS usage_event")
     cursor.execute("DROP VIEW IF EXISTS usage_store_event")
-    for table in ("fact", "route", "identity", "dimset", "rollup", "change"):
+    for table in ("fact", "route", "identity", "dimset", "rollup", "change", "correction"):
         cursor.execute(f"DROP TABLE IF EXISTS usage_store_{table} CASCADE")
     cursor.execute("DROP FUNCTION IF EXISTS usage_store_note_change CASCADE")
 

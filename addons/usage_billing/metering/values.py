@@ -94,6 +94,34 @@ class AppendResult:
         return sum(self.quarantined.values())
 
 
+class CorrectionOutcome(NamedTuple):
+    """What became of the order to correct one event.
+
+    number: its position in the order, from 0
+    status: "voided", "amended"; "already" (corrected by somebody meanwhile, or
+        before), "unknown" (no such event), "replaced" (its delivery was), or "refused"
+        with the code of a quarantine reason: the amendment fits nowhere
+    """
+
+    number: int
+    event_id: str
+    status: str
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class CorrectionResult:
+    """Outcomes in the order of the orders; ids of the periods whose usage moved."""
+
+    outcomes: list[CorrectionOutcome] = field(default_factory=list)
+    period_ids: list[int] = field(default_factory=list)
+
+    def count(self, *statuses):
+        """Number of orders with one of these statuses."""
+        return sum(1 for outcome in self.outcomes if outcome.status in statuses)
+
+
 @dataclass(frozen=True, slots=True)
 class Aggregate:
     """Quantity of one meter in one period for one set of dimensions.

@@ -42,8 +42,10 @@ class UsageEvent(models.Model):
     is_live = fields.Boolean(
         string="Counts",
         readonly=True,
-        help="No: its delivery was replaced by a newer version.",
+        help="No: it was voided or amended, or its delivery was replaced by a newer "
+        "version.",
     )
+    corrected_by_id = fields.Many2one("usage.batch", readonly=True)
 
     def init(self):
         self._create_store()
@@ -70,9 +72,14 @@ class UsageEvent(models.Model):
                        (SELECT string_agg(p.key || ' = ' || p.value, ', '
                                           ORDER BY p.key)
                           FROM jsonb_each_text(e.properties) p) AS properties,
-                       e.batch_id NOT IN (SELECT b.id FROM usage_batch b
-                                           WHERE b.state = 'superseded') AS is_live
+                       e.kind <> 'v' AND gone.target_id IS NULL
+                       AND coalesce(made.origin_batch_id, e.batch_id) NOT IN (
+                           SELECT b.id FROM usage_batch b
+                            WHERE b.state = 'superseded') AS is_live,
+                       gone.batch_id AS corrected_by_id
                   FROM usage_store_event e
+             LEFT JOIN usage_store_correction gone ON gone.target_id = e.id
+             LEFT JOIN usage_store_correction made ON made.row_id = e.id
                 """
             )
         )

@@ -1,0 +1,466 @@
+"""Void and amend: facts about facts, never a change of what was received.
+
+A correction is a row of its own, of kind "v" (the event does not count) or "a" (this
+counts in its place), and an entry in ``usage_store_correction`` that says which row it
+is about. The primary key there decides when two people correct one event at once: one
+wins, the other is told. Corrections may be corrected: an amendment can be amended or
+voided. An event that was voided stays known for ever, so a re-sent one is a duplicate.
+
+Rollups follow in the same transaction. What an amendment brings is added, as any event
+is. What a correction takes away is found by adding up again, under locks on just the
+rollup rows concerned, so that deliveries of others go on.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from .append import Append
+from .facts import select_from_events
+from .keys import DECODERS, MS_BEFORE_2000, key_function
+from .routing import Router, to_microseconds
+from .values import CorrectionOutcome, CorrectionResult
+
+_COLUMNS = (
+    "e.id, e.key, e.period_id, e.batch_id, e.event_id, e.type, e.kind, e.subscription_id,"
+    " e.dimset_id, e.currency, e.subject"
+)
+
+
+@dataclass(slots=True)
+class Target:
+    """A row to correct: of an event, or of the last amendment of it.
+
+    root_id: row of the event as it was received; origin_batch_id: its batch
+    """
+
+    id: int
+    key: str
+    period_id: int
+    batch_id: int
+    event_id: str
+    type: str
+    kind: str
+    subscription_id: int
+    dimset_id: int
+    currency: str | None
+    subject: str
+    root_id: int = 0
+    origin_batch_id: int = 0
+
+
+class Corrections:
+    """Corrections of events of one source, within the caller's transaction.
+
+    :param PostgresStore store: with a catalogue, for amendments
+    :param BatchSpec batch: batch of the correction; its source is that of the events
+    :param specs: function (period ids, event types) -> (list of PeriodSpan, list of
+        MeterSpec): the periods, and all meters of these types, archived ones too
+    """
+
+    def __init__(self, store, batch, specs):
+        self.store = store
+        self.cursor = store.cursor
+        self.batch = batch
+        self.specs = specs
+        self.outcomes = {}
+        self.periods = set()
+
+    # -- orders ------------------------------------------------------------------------
+
+    def void(self, events):
+        """Take events out of all quantities.
+
+        :param events: list of (event id, time or None), or of row numbers in the store
+        :rtype: CorrectionResult
+        """
+        self._begin()
+        taken = self._claim(self._targets(events), "v")
+        if taken:
+            self._write_voids(taken)
+        return self._finish(taken, "voided")
+
+    def amend(self, rows, times=None):
+        """Let rows count in the place of the events with their ids.
+
+        A row that fits nowhere (an unknown subject, a value missing) is refused, and
+        its event stays as it was.
+
+        :param list[EventRow] rows: complete, and with the time that is right
+        :param list times: parallel; the events' times as received, for sources whose
+            ids do not say it and are kept in no registry; None for the rows' own
+        :rtype: CorrectionResult
+        """
+        self._begin()
+        times = times or [None] * len(rows)
+        wanted = [
+            (row.event_id, time or row.time)
+            for row, time in zip(rows, times, strict=True)
+        ]
+        taken = self._claim(self._targets(wanted), "a")
+        if taken:
+            for number in self._append(rows, taken):
+                del taken[number]
+        return self._finish(taken, "amended")
+
+    def _begin(self):
+        # A rebuild of rollups must not run beside a correction it cannot see.
+        self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
+
+    def _finish(self, taken, status):
+        for number, target in taken.items():
+            self._tell(number, target.event_id, status)
+            self.periods.add(target.period_id)
+        self._count_again(
+            {target.period_id for target in taken.values()},
+            {target.type for target in taken.values()},
+        )
+        return CorrectionResult(
+            outcomes=[self.outcomes[number] for number in sorted(self.outcomes)],
+            period_ids=sorted(self.periods),
+        )
+
+    def _tell(self, number, event_id, status, code="", detail=""):
+        self.outcomes[number] = CorrectionOutcome(
+            number, str(event_id), status, code, detail
+        )
+
+    # -- what is to be corrected -------------------------------------------------------
+
+    def _targets(self, events):
+        """The rows that count for these events now; others are told about.
+
+        :return: {position: Target}
+        """
+        if not events:
+            return {}
+        if isinstance(events[0], int):
+            names = dict(enumerate(events))
+            rows = self._rows("e.id = ANY(%s)", list(set(events)))
+            found = {
+                number: rows[row_id]
+                for number, row_id in names.items()
+                if row_id in rows
+            }
+        else:
+            names = {number: event_id for number, (event_id, _t) in enumerate(events)}
+            found = self._by_event_id(events)
+        for number, name in names.items():
+            if number not in found:
+                self._tell(number, name, "unknown")
+        self._follow(found, by_row=isinstance(events[0], int))
+        self._leave_replaced(found)
+        seen = set()
+        for number, target in list(found.items()):
+            if target.id in seen:
+                self._tell(number, target.event_id, "already")
+                del found[number]
+            seen.add(target.id)
+        return found
+
+    def _rows(self, condition, values):
+        """:return: {row number: Target} of rows of the batch's source"""
+        self.cursor.execute(
+            f"SELECT {_COLUMNS} FROM usage_store_event e WHERE {condition}"
+            " AND e.company_id = %s AND e.source_id = %s AND e.kind <> 'v'",
+            [values, self.batch.company_id, self.batch.source_id],
+        )
+        return {row[0]: Target(*row) for row in self.cursor.fetchall()}
+
+    def _by_event_id(self, events):
+        """Rows as received, found by the keys of their ids.
+
+        :return: {position: Target}
+        """
+        batch = self.batch
+        strict = batch.mode == "strict"
+        key_of = key_function(batch.mode, batch.company_id, batch.source_id)
+        keys, numbers = {}, {}
+        for number, (event_id, time) in enumerate(events):
+            if not strict and time is None and batch.mode not in DECODERS:
+                continue
+            try:
+                moment = 0 if strict or time is None else to_microseconds(time)
+                _raw, unique, key = key_of(event_id, moment)
+            except (ValueError, OverflowError):
+                continue
+            if strict:
+                numbers.setdefault(unique.hex(), []).append((number, unique))
+            else:
+                keys.setdefault(key.hex(), []).append(number)
+        if numbers:
+            self.cursor.execute(
+                "SELECT replace(identity::text, '-', ''), time"
+                " FROM usage_store_identity WHERE identity = ANY(%s::uuid[])",
+                [list(numbers)],
+            )
+            for identity, time in self.cursor.fetchall():
+                for number, unique in numbers[identity]:
+                    milliseconds = to_microseconds(time) // 1000 + MS_BEFORE_2000
+                    key = milliseconds.to_bytes(6, "big") + unique[6:]
+                    keys.setdefault(key.hex(), []).append(number)
+        rows = self._rows("e.key = ANY(%s::uuid[])", list(keys))
+        return {
+            number: target
+            for target in rows.values()
+            for number in keys[target.key.replace("-", "")]
+        }
+
+    def _follow(self, found, by_row):
+        """Go from each row to the one that counts in its place now.
+
+        :param bool by_row: a row that was corrected meanwhile is not what the caller
+            saw: it is told, and left
+        """
+        for target in found.values():
+            target.root_id, target.origin_batch_id = target.id, target.batch_id
+        amended = [t.id for t in found.values() if t.kind == "a"]
+        self.cursor.execute(
+            "SELECT row_id, root_id, origin_batch_id FROM usage_store_correction"
+            " WHERE row_id = ANY(%s)",
+            [amended],
+        )
+        roots = {row_id: rest for row_id, *rest in self.cursor.fetchall()}
+        for target in found.values():
+            if target.id in roots:
+                target.root_id, target.origin_batch_id = roots[target.id]
+        self.cursor.execute(
+            "SELECT c.root_id, c.row_id, c.kind FROM usage_store_correction c"
+            " WHERE c.root_id = ANY(%s) AND NOT EXISTS ("
+            "   SELECT FROM usage_store_correction d WHERE d.target_id = c.row_id)",
+            [[target.root_id for target in found.values()]],
+        )
+        last = {root_id: rest for root_id, *rest in self.cursor.fetchall()}
+        newest = self._rows(
+            "e.id = ANY(%s)", [row_id for row_id, kind in last.values() if kind == "a"]
+        )
+        for number, target in list(found.items()):
+            row_id, kind = last.get(target.root_id, (target.id, "u"))
+            if row_id == target.id:
+                continue
+            if kind == "v" or by_row:
+                self._tell(number, target.event_id, "already")
+                del found[number]
+            else:
+                found[number] = replace(
+                    newest[row_id],
+                    root_id=target.root_id,
+                    origin_batch_id=target.origin_batch_id,
+                )
+
+    def _leave_replaced(self, found):
+        """Events of a delivery that a newer version replaced do not count anyway."""
+        self.cursor.execute(
+            "SELECT id FROM usage_batch WHERE id = ANY(%s) AND state = 'superseded'",
+            [list({target.origin_batch_id for target in found.values()})],
+        )
+        replaced = {batch_id for (batch_id,) in self.cursor.fetchall()}
+        for number, target in list(found.items()):
+            if target.origin_batch_id in replaced:
+                self._tell(number, target.event_id, "replaced")
+                del found[number]
+
+    # -- writing -----------------------------------------------------------------------
+
+    def _claim(self, targets, kind):
+        """Enter the corrections; who comes second is told.
+
+        :return: {position: Target} of those entered, by the number of their row
+        """
+        if not targets:
+            return {}
+        batch = self.batch
+        first = (batch.id << 31) + batch.first_row
+        self.cursor.execute(
+            "INSERT INTO usage_store_correction (target_id, row_id, root_id, kind,"
+            " company_id, batch_id, origin_batch_id, period_id, row_period_id,"
+            " received_at)"
+            " SELECT t.target_id, t.row_id, t.root_id, %s, %s, %s, t.origin, t.period,"
+            " t.period, %s"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[],"
+            "      %s::int[]) AS t(target_id, row_id, root_id, origin, period)"
+            " ORDER BY t.target_id ON CONFLICT (target_id) DO NOTHING"
+            " RETURNING target_id",
+            [
+                kind, batch.company_id, batch.id, batch.received_at,
+                [target.id for target in targets.values()],
+                [first + 1 + number for number in targets],
+                [target.root_id for target in targets.values()],
+                [target.origin_batch_id for target in targets.values()],
+                [target.period_id for target in targets.values()],
+            ],
+        )  # fmt: skip
+        entered = {target_id for (target_id,) in self.cursor.fetchall()}
+        for number, target in targets.items():
+            if target.id not in entered:
+                self._tell(number, target.event_id, "already")
+        return {
+            number: target
+            for number, target in targets.items()
+            if target.id in entered
+        }
+
+    def _write_voids(self, taken):
+        """Copy the voided rows as rows of kind "v", which count nowhere."""
+        batch = self.batch
+        routes = {
+            number: (
+                batch.company_id,
+                batch.source_id,
+                target.subscription_id,
+                target.period_id,
+                target.dimset_id,
+                "v",
+                target.currency,
+                target.type,
+                target.subject,
+            )
+            for number, target in taken.items()
+        }
+        ids = self.store.route_ids(list(dict.fromkeys(routes.values())))
+        first = (batch.id << 31) + batch.first_row
+        self.cursor.execute(
+            "INSERT INTO usage_store_fact (id, time, payload_hash, key, route_id,"
+            " row_number, event_id, value, amount, properties)"
+            " SELECT n.id, f.time, f.payload_hash, n.key, n.route_id, n.number,"
+            " f.event_id, f.value, f.amount, f.properties"
+            " FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::int[], %s::uuid[])"
+            "      AS n(id, key, route_id, number, target)"
+            " JOIN usage_store_fact f ON f.key = n.target",
+            [
+                [first + 1 + number for number in taken],
+                [_key(target.key, target.id, "v") for target in taken.values()],
+                [ids[routes[number]] for number in taken],
+                [number + 1 for number in taken],
+                [target.key for target in taken.values()],
+            ],
+        )
+
+    def _append(self, rows, taken):
+        """Append the amendments as rows of kind "a".
+
+        :return: positions that were refused, with their entries gone again
+        """
+        held = []
+
+        def hold(_batch, found):
+            held.extend(found)
+            return set()
+
+        store = self.store.amending(hold)
+        batch = replace(self.batch, mode="composed", id_tolerance=None, report=False)
+        append = Append(store, batch, _amendments(store, batch))
+        append.key_of = _keys_of(taken, rows)
+        # each row gets the number that its entry says, whoever came second
+        for run in _runs(sorted(taken)):
+            append.ordinal = (batch.id << 31) + batch.first_row + run[0]
+            append.run(
+                [rows[number]._replace(row_number=number + 1) for number in run],
+                len(run),
+            )
+        refused = [row.row_number - 1 for row in held]
+        for row in held:
+            self._tell(
+                row.row_number - 1, row.event_id, "refused", row.reason, row.detail
+            )
+        self.cursor.execute(
+            "DELETE FROM usage_store_correction WHERE target_id = ANY(%s)",
+            [[taken[number].id for number in refused]],
+        )
+        self.cursor.execute(
+            "UPDATE usage_store_correction c SET row_period_id = e.period_id"
+            " FROM usage_store_event e WHERE e.id = c.row_id AND c.row_id = ANY(%s)"
+            " RETURNING e.period_id",
+            [[(batch.id << 31) + batch.first_row + 1 + number for number in taken]],
+        )
+        self.periods.update(period_id for (period_id,) in self.cursor.fetchall())
+        return refused
+
+    # -- rollups -----------------------------------------------------------------------
+
+    def _count_again(self, period_ids, types):
+        """Add up anew what rows were taken out of.
+
+        The rows are locked first and read afterwards: what another transaction added
+        to them is seen, what it is about to add waits and is added to the new sums.
+        """
+        if not period_ids:
+            return
+        cursor = self.cursor
+        periods, meters = self.specs(period_ids, types)
+        cursor.execute(
+            "SELECT period_id, meter_id, dimset_id, bucket FROM usage_store_rollup"
+            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)"
+            " ORDER BY period_id, meter_id, dimset_id, bucket FOR UPDATE",
+            [sorted(period_ids), [meter.id for meter in meters]],
+        )
+        keys = cursor.fetchall()
+        if not keys:
+            return
+        routes = self.store._event_routes(periods, meters)
+        selection = select_from_events(cursor, periods, routes).replace("%", "%%")
+        cursor.execute(
+            f"WITH made AS MATERIALIZED ({selection}), locked AS ("
+            "   SELECT * FROM unnest(%s::int[], %s::int[], %s::int[], %s::date[])"
+            "   AS k(period_id, meter_id, dimset_id, bucket)"
+            " ), gone AS ("
+            "   DELETE FROM usage_store_rollup r USING locked k"
+            "    WHERE (r.period_id, r.meter_id, r.dimset_id, r.bucket)"
+            "        = (k.period_id, k.meter_id, k.dimset_id, k.bucket)"
+            "      AND NOT EXISTS (SELECT FROM made m"
+            "           WHERE (m.period_id, m.meter_id, m.dimset_id, m.bucket)"
+            "               = (k.period_id, k.meter_id, k.dimset_id, k.bucket)))"
+            " UPDATE usage_store_rollup r SET event_count = m.event_count,"
+            " value_sum = m.value_sum, value_min = m.value_min,"
+            " value_max = m.value_max, first_time = m.first_time,"
+            " last_time = m.last_time, watermark = m.watermark"
+            " FROM made m JOIN locked k"
+            "   ON (m.period_id, m.meter_id, m.dimset_id, m.bucket)"
+            "    = (k.period_id, k.meter_id, k.dimset_id, k.bucket)"
+            " WHERE (r.period_id, r.meter_id, r.dimset_id, r.bucket)"
+            "     = (k.period_id, k.meter_id, k.dimset_id, k.bucket)",
+            [list(column) for column in zip(*keys, strict=True)],
+        )
+
+
+def _runs(numbers):
+    """Cut sorted numbers where one is missing.
+
+    >>> _runs([0, 1, 3])
+    [[0, 1], [3]]
+    """
+    runs = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def _amendments(store, batch):
+    """A router whose events are amendments."""
+    router = Router(store.catalogue, batch.company_id, batch.source_id)
+    router.kind = "a"
+    return router
+
+
+def _keys_of(taken, rows):
+    """Function that gives the keys of amendments, in the order of the claims."""
+    targets = {rows[number].event_id: target for number, target in taken.items()}
+
+    def keys(event_id, microseconds):
+        target = targets[event_id]
+        milliseconds = microseconds // 1000 + MS_BEFORE_2000
+        key = milliseconds.to_bytes(6, "big") + _tail(target.id, "a")
+        return event_id.encode(), key, key
+
+    return keys
+
+
+def _key(target_key, target_id, kind):
+    """Key of a correction at the instant of its target, as hexadecimal text."""
+    return target_key.replace("-", "")[:12] + _tail(target_id, kind).hex()
+
+
+def _tail(target_id, kind):
+    return blake2b(f"{kind}\x1f{target_id}".encode(), digest_size=10).digest()
