@@ -23,6 +23,7 @@ from .rating.values import LevelChange, Stream
 
 ZERO = Decimal(0)
 
+
 @dataclass(slots=True)
 class Measured:
     """What the store says of one charge, period and dimension set.

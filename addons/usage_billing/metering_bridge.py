@@ -5,6 +5,7 @@
 
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import fields, sql_db
@@ -14,6 +15,8 @@ from odoo.tools import SQL
 from . import bridge
 from .metering import finding
 from .metering.connection import exact_cursor
+from .metering.corrections import Corrections
+from .metering.postgres import PostgresStore
 from .metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -22,7 +25,7 @@ from .metering.routing import (
     to_microseconds,
 )
 from .metering.store import BatchSpec
-from .metering.values import RejectedRow, UsageSpan
+from .metering.values import AppendResult, RejectedRow, UsageSpan
 from .metering_engine import store_of
 
 #: No event is matched further ahead than this, whatever the source allows: periods
@@ -63,20 +66,7 @@ class Store:
         started = time.monotonic()
         self.env.flush_all()
         source = batch.source_id
-        latest = fields.Datetime.now() + FARTHEST
-        if source.future_tolerance_min >= 0:
-            latest = batch.received_at + timedelta(minutes=source.future_tolerance_min)
-        spec = BatchSpec(
-            id=batch.id,
-            company_id=batch.company_id.id,
-            source_id=source.id,
-            received_at=batch.received_at,
-            first_row=batch.rows_read,
-            mode=source._get_key_mode(),
-            id_tolerance=source.id_tolerance_min * 60_000_000,
-            latest=latest,
-            report=report,
-        )
+        spec = replace(self._batch_spec(batch), report=report)
         store = store_of(
             self.env,
             self.company,
@@ -90,6 +80,85 @@ class Store:
         result = store.append(spec, rows)
         batch._add_result(result, time.monotonic() - started)
         return result
+
+    def _batch_spec(self, batch):
+        """Value of a batch."""
+        source = batch.source_id
+        latest = fields.Datetime.now() + FARTHEST
+        if source.future_tolerance_min >= 0:
+            latest = batch.received_at + timedelta(minutes=source.future_tolerance_min)
+        return BatchSpec(
+            id=batch.id,
+            company_id=batch.company_id.id,
+            source_id=source.id,
+            received_at=batch.received_at,
+            first_row=batch.rows_read,
+            mode=source._get_key_mode(),
+            id_tolerance=source.id_tolerance_min * 60_000_000,
+            latest=latest,
+        )
+
+    def void(self, batch, events, reason):
+        """Take events of the batch's source out of all quantities; they stay stored.
+
+        :param usage.batch batch: new, made for this; keeps who, when and why
+        :param events: list of (event id, time or None), or of ids of ``usage.event``;
+            the time is needed where the source's ids are made of it
+        :rtype: metering.CorrectionResult
+        """
+        return self._correct(batch, reason, lambda order: order.void(events))
+
+    def amend(self, batch, rows, reason, times=None):
+        """Let rows count in the place of the events with their ids.
+
+        :param usage.batch batch: new, made for this; keeps who, when and why
+        :param list[EventRow] rows: the events as they should have been, complete
+        :param list times: see :meth:`metering.corrections.Corrections.amend`
+        :rtype: metering.CorrectionResult
+        """
+        return self._correct(batch, reason, lambda order: order.amend(rows, times))
+
+    def _correct(self, batch, reason, give):
+        """Carry out an order of correction and count it on its batch.
+
+        :raise UserError: the company's events are where they cannot be corrected
+        """
+        batch = batch.with_env(self.env)
+        batch.ensure_one()
+        if self.company.usage_store_engine != "postgres":
+            raise UserError(
+                self.env._(
+                    "The events of %(company)s are kept in ClickHouse, where single "
+                    "events cannot be corrected. Send the difference as a new event.",
+                    company=self.company.name,
+                )
+            )
+        batch.reason = reason
+        self.env.flush_all()
+        store = PostgresStore(
+            exact_cursor(self.env.cr),
+            OdooCatalogue(self.env, batch.company_id),
+            partition_cursor=self._partition_cursor,
+        )
+        order = Corrections(store, self._batch_spec(batch), self._specs_of_types)
+        result = give(order)
+        done = result.count("voided", "amended")
+        batch._add_result(AppendResult(rows=done, accepted=done), 0)
+        self.env["usage.event"].invalidate_model()
+        return result
+
+    def _specs_of_types(self, period_ids, types):
+        """Values of periods, and of all meters of these types, archived ones too."""
+        meters = self.env["usage.meter"].with_context(active_test=False)
+        return self._specs(
+            self.env["usage.period"].browse(sorted(period_ids)),
+            meters.search(
+                [
+                    ("company_id", "=", self.company.id),
+                    ("event_type", "in", list(types)),
+                ]
+            ),
+        )
 
     def rebuild(self, periods, meters=None):
         """Make the rollups of these periods again from the events."""

@@ -21,8 +21,8 @@ from .routing import Router, to_microseconds
 from .values import CorrectionOutcome, CorrectionResult
 
 _COLUMNS = (
-    "e.id, e.key, e.period_id, e.batch_id, e.event_id, e.type, e.kind, e.subscription_id,"
-    " e.dimset_id, e.currency, e.subject"
+    "e.id, e.key, e.period_id, e.batch_id, e.event_id, e.type, e.kind,"
+    " e.subscription_id, e.dimset_id, e.currency, e.subject"
 )
 
 
@@ -294,9 +294,7 @@ class Corrections:
             if target.id not in entered:
                 self._tell(number, target.event_id, "already")
         return {
-            number: target
-            for number, target in targets.items()
-            if target.id in entered
+            number: target for number, target in targets.items() if target.id in entered
         }
 
     def _write_voids(self, taken):
@@ -388,7 +386,8 @@ class Corrections:
         cursor = self.cursor
         periods, meters = self.specs(period_ids, types)
         cursor.execute(
-            "SELECT period_id, meter_id, dimset_id, bucket FROM usage_store_rollup"
+            "SELECT period_id, meter_id, dimset_id, bucket::text"
+            "  FROM usage_store_rollup"
             " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)"
             " ORDER BY period_id, meter_id, dimset_id, bucket FOR UPDATE",
             [sorted(period_ids), [meter.id for meter in meters]],

@@ -79,7 +79,9 @@ class Reach:
                 "= e.id\n", "= e.id AND gone.received_at <= %(as_of)s\n", 1
             )
         # an amendment falls with the delivery its event came in
-        where = where.replace("e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)")
+        where = where.replace(
+            "e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)"
+        )
         return cls(
             join,
             f"e.kind <> 'v' AND {where}",

@@ -88,9 +88,7 @@ class PostgresStore(Reading):
 
     def amending(self, hold):
         """The same store for amendments: what fits nowhere goes to ``hold``."""
-        return PostgresStore(
-            self.cursor, self.catalogue, hold, self.partition_cursor
-        )
+        return PostgresStore(self.cursor, self.catalogue, hold, self.partition_cursor)
 
     def dimset_ids(self, wanted):
         """Numbers of dimension sets, new ones added to the dictionary.

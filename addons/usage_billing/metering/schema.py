@@ -175,7 +175,15 @@ def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
     cursor.execute("DROP VIEW IF EXISTS usage_event")
     cursor.execute("DROP VIEW IF EXISTS usage_store_event")
-    for table in ("fact", "route", "identity", "dimset", "rollup", "change", "correction"):
+    for table in (
+        "fact",
+        "route",
+        "identity",
+        "dimset",
+        "rollup",
+        "change",
+        "correction",
+    ):
         cursor.execute(f"DROP TABLE IF EXISTS usage_store_{table} CASCADE")
     cursor.execute("DROP FUNCTION IF EXISTS usage_store_note_change CASCADE")
 

@@ -50,6 +50,9 @@ class UsageBatch(models.Model):
         index=True,
         tracking=True,
     )
+    reason = fields.Char(
+        readonly=True, help="Why the events of a correction were corrected."
+    )
     is_replay = fields.Boolean(
         readonly=True,
         help="Rows of earlier batches, sent again from the quarantine. Their first "

@@ -1,6 +1,7 @@
 from . import test_exact_field
 from . import test_billing_run
 from . import test_usage_access
+from . import test_usage_corrections
 from . import test_usage_aggregation
 from . import test_portal
 from . import test_usage_sample

@@ -1,0 +1,326 @@
+"""Void and amend: quantities follow, nothing that was received changes."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from odoo.tests import tagged
+
+from .test_usage_store import SEPTEMBER, StoreCase, event
+
+EVERY = (
+    "sum",
+    "count",
+    "max",
+    "min",
+    "average",
+    "latest",
+    "percentile",
+    "weighted_sum",
+)
+
+
+class CorrectionCase(StoreCase):
+    def _batch(self, source=None, received_at=None):
+        vals = {"name": "Correction", "source_id": (source or self.source).id}
+        if received_at:
+            vals["received_at"] = received_at
+        return self.env["usage.batch"].create(vals)
+
+    def _void(self, *events, **kw):
+        found = [(one, None) if isinstance(one, str) else one for one in events]
+        return self.store.void(self._batch(**kw), found, "Sent by mistake")
+
+    def _amend(self, *rows, times=None, **kw):
+        return self.store.amend(self._batch(**kw), list(rows), "Wrong value", times)
+
+    def _statuses(self, result):
+        return [(found.event_id, found.status) for found in result.outcomes]
+
+    def _rows(self, **kw):
+        domain = [(name, "=", value) for name, value in kw.items()]
+        return self.env["usage.event"].search(domain, order="id")
+
+
+@tagged("post_install", "-at_install")
+class TestUsageCorrections(CorrectionCase):
+    # ------------------------------------------------------------------
+    # void
+    # ------------------------------------------------------------------
+    def test_voided_event_counts_nowhere_and_stays_stored(self):
+        meters = {name: self._create_meter("cpu", aggregation=name) for name in EVERY}
+        self._send([event(1, "3"), event(2, "9"), event(3, "5")])
+        september = self._period("2026-09-01")
+        result = self._void("e2")
+        self.assertEqual(self._statuses(result), [("e2", "voided")])
+        self.assertEqual(result.period_ids, september.ids)
+        expected = {
+            "sum": 8, "count": 2, "max": 5, "min": 3, "average": 4, "latest": 5,
+            "percentile": 5,
+        }  # fmt: skip
+        for name, quantity in expected.items():
+            with self.subTest(aggregation=name):
+                self.assertEqual(
+                    self._quantities(september, meters[name]),
+                    {("2026-09-01",): Decimal(quantity)},
+                )
+                self.assertEqual(
+                    self._quantities(
+                        september, meters[name], as_of=datetime(2100, 1, 1)
+                    ),
+                    {("2026-09-01",): Decimal(quantity)},
+                )
+        self.assertRollupsEqualEvents()
+        rows = self._rows(event_id="e2")
+        self.assertEqual(rows.mapped("kind"), ["u", "v"])
+        self.assertEqual(rows.mapped("is_live"), [False, False])
+        self.assertEqual(rows.mapped("value"), [Decimal(9), Decimal(9)])
+        self.assertEqual(rows[0].corrected_by_id, rows[1].batch_id)
+        self.assertEqual(rows[1].batch_id.reason, "Sent by mistake")
+        for read in (self.store.explain, self.store.stream):
+            self.assertEqual(
+                [found.event_id for found in read(september, meters["sum"])],
+                ["e1", "e3"],
+            )
+
+    def test_a_voided_event_sent_again_is_a_duplicate(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        self._void("e2")
+        batch = self._send([event(2, "9")])
+        self.assertEqual(self._counts(batch), (0, 1, 0, 0))
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01"), meter),
+            {("2026-09-01",): Decimal(3)},
+        )
+
+    def test_all_events_voided_leave_nothing(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        september = self._period("2026-09-01")
+        before = self.store.fingerprints(september)
+        self._void("e1", "e2")
+        self.assertFalse(self.store.aggregate(september, meter))
+        self.assertFalse(self.store.daily(september, meter))
+        self.assertNotEqual(self.store.fingerprints(september), before)
+        self.assertRollupsEqualEvents()
+        self._send([event(3, "4")])
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(4)}
+        )
+        self.assertRollupsEqualEvents()
+
+    def test_void_again_and_unknown_are_told(self):
+        self._create_meter("cpu")
+        self._send([event(1, "3")])
+        self.assertEqual(
+            self._statuses(self._void("e1", "nobody", "e1")),
+            [("e1", "voided"), ("nobody", "unknown"), ("e1", "already")],
+        )
+        self.assertEqual(self._statuses(self._void("e1")), [("e1", "already")])
+        other = self._create_source("other")
+        self.assertEqual(
+            self._statuses(self._void("e1", source=other)), [("e1", "unknown")]
+        )
+
+    def test_void_by_row_of_the_list(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        rows = self._rows(event_id="e2")
+        batch = self._batch()
+        result = self.store.void(batch, rows.ids, "Twice")
+        self.assertEqual(self._statuses(result), [("e2", "voided")])
+        self.assertEqual((batch.rows_read, batch.accepted_count), (1, 1))
+        again = self.store.void(self._batch(), rows.ids, "Twice")
+        self.assertEqual(self._statuses(again), [("e2", "already")])
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01"), meter),
+            {("2026-09-01",): Decimal(3)},
+        )
+
+    # ------------------------------------------------------------------
+    # amend
+    # ------------------------------------------------------------------
+    def test_amended_event_counts_as_it_should_have_been(self):
+        meter = self._create_meter("cpu", dimension_keys="region")
+        self._send(
+            [
+                event(1, "3", dimensions={"region": "fr"}),
+                event(2, "9", dimensions={"region": "fr"}),
+            ]
+        )
+        result = self._amend(
+            event(
+                2,
+                "4",
+                at=datetime(2026, 10, 2, 12),
+                dimensions={"region": "de"},
+            )
+        )
+        self.assertEqual(self._statuses(result), [("e2", "amended")])
+        periods = self._period("2026-09-01") | self._period("2026-10-01")
+        self.assertEqual(sorted(result.period_ids), sorted(periods.ids))
+        self.assertEqual(
+            self._quantities(periods, meter),
+            {("2026-09-01", "fr"): Decimal(3), ("2026-10-01", "de"): Decimal(4)},
+        )
+        self.assertRollupsEqualEvents()
+        rows = self._rows(event_id="e2")
+        self.assertEqual(rows.mapped("kind"), ["u", "a"])
+        self.assertEqual(rows.mapped("is_live"), [False, True])
+
+    def test_amendments_of_amendments(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        september = self._period("2026-09-01")
+        for value in ("4", "5", "6"):
+            result = self._amend(event(2, value))
+            self.assertEqual(self._statuses(result), [("e2", "amended")])
+            self.assertEqual(
+                self._quantities(september, meter),
+                {("2026-09-01",): 3 + Decimal(value)},
+            )
+        self._void("e2")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(3)}
+        )
+        self.assertEqual(
+            self._statuses(self._amend(event(2, "7"))), [("e2", "already")]
+        )
+        self.assertEqual(
+            self._rows(event_id="e2").mapped("kind"), ["u", "a", "a", "a", "v"]
+        )
+        self.assertRollupsEqualEvents()
+
+    def test_amendment_that_fits_nowhere_leaves_the_event(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9"), event(3, "1")])
+        held = self.env["usage.quarantine"].search_count([])
+        result = self._amend(
+            event(1, "4", subject="nobody"), event(2, "5"), event(3, None)
+        )
+        self.assertEqual(
+            [(o.event_id, o.status, o.code) for o in result.outcomes],
+            [
+                ("e1", "refused", "unknown_subject"),
+                ("e2", "amended", ""),
+                ("e3", "refused", "missing_field"),
+            ],
+        )
+        self.assertEqual(self.env["usage.quarantine"].search_count([]), held)
+        september = self._period("2026-09-01")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(9)}
+        )
+        # and may be corrected properly afterwards
+        self._amend(event(1, "1"))
+        self._void("e3")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(6)}
+        )
+        self.assertRollupsEqualEvents()
+
+    def test_ids_that_carry_their_time(self):
+        source = self._create_source("keyed", identity_mode="time_keyed")
+        meter = self._create_meter("cpu")
+        moment = SEPTEMBER + timedelta(microseconds=123)
+        self._send(
+            [event(1, "3", at=moment), event(1, "9", at=SEPTEMBER + timedelta(days=1))],
+            source,
+        )
+        self.assertEqual(
+            self._statuses(self._void("e1", source=source)), [("e1", "unknown")]
+        )
+        self._amend(
+            event(1, "4", at=SEPTEMBER + timedelta(days=2)),
+            times=[moment],
+            source=source,
+        )
+        self._void(("e1", SEPTEMBER + timedelta(days=1)), source=source)
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01"), meter),
+            {("2026-09-01",): Decimal(4)},
+        )
+        self.assertRollupsEqualEvents()
+
+    # ------------------------------------------------------------------
+    # what was known when
+    # ------------------------------------------------------------------
+    def test_as_of_tells_what_was_known_before_each_correction(self):
+        meters = [
+            self._create_meter("cpu", aggregation=name)
+            for name in ("sum", "latest", "percentile")
+        ]
+        start = datetime(2026, 10, 1, 8)
+        self._send([event(1, "3"), event(2, "9")], received_at=start)
+        self._amend(event(2, "4"), received_at=start + timedelta(hours=1))
+        self._void("e2", received_at=start + timedelta(hours=2))
+        september = self._period("2026-09-01")
+        for hours, expected in ((0, (12, 9, 9)), (1, (7, 4, 4)), (2, (3, 3, 3))):
+            for meter, quantity in zip(meters, expected, strict=True):
+                with self.subTest(hours=hours, aggregation=meter.aggregation):
+                    self.assertEqual(
+                        self._quantities(
+                            september, meter, as_of=start + timedelta(hours=hours)
+                        ),
+                        {("2026-09-01",): Decimal(quantity)},
+                    )
+        for meter in meters:
+            (row,) = self.store.aggregate(september, meter)
+            self.assertEqual(row.watermark, start + timedelta(hours=2))
+
+    def test_newer_version_of_a_delivery_takes_its_corrections_along(self):
+        meter = self._create_meter("cpu")
+        source = self._create_source("cloud", delivery_mode="overwrite")
+        first = self._send(
+            [event(1, "3"), event(2, "9")], source, scope="sept", version="1"
+        )
+        self._amend(event(2, "5"), source=source)
+        september = self._period("2026-09-01")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(8)}
+        )
+        second = self._send([event(11, "1")], source, scope="sept", version="2")
+        second._supersede()
+        self.assertEqual(first.state, "superseded")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(1)}
+        )
+        self.assertEqual(
+            self._statuses(self._void("e2", source=source)), [("e2", "replaced")]
+        )
+        self.assertRollupsEqualEvents()
+
+    def test_erased_source_takes_its_corrections_along(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        self._amend(event(1, "5"))
+        self._void("e2")
+        self.source._erase()
+        self.assertFalse(self.store.aggregate(self._period("2026-09-01"), meter))
+        self._send([event(1, "3"), event(2, "9")])
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01"), meter),
+            {("2026-09-01",): Decimal(12)},
+        )
+        self.assertRollupsEqualEvents()
+
+    def test_usage_by_bucket_follows(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9", at=SEPTEMBER + timedelta(days=1))])
+        self._amend(event(1, "4"))
+        self._void("e2")
+        for bucket in ("hour", "day", "month", "total"):
+            self.assertEqual(
+                [
+                    row.quantity
+                    for row in self.store.usage(
+                        self.subscription,
+                        meter,
+                        datetime(2026, 9, 1),
+                        datetime(2026, 10, 1),
+                        bucket,
+                    )
+                ],
+                [Decimal(4)],
+                bucket,
+            )
