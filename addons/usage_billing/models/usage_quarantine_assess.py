@@ -1,16 +1,15 @@
 import json
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from .. import bridge, isolation
+from .. import held_usage
+from ..held_usage import HeldSum
 from ..metering.similar import Names
-from ..rating import Usage, rate
 from ..rating.rounding import round_money
 from .usage_quarantine_cause import BY_SUBJECT
 from .usage_quarantine_decision import AT_ONCE
@@ -19,24 +18,6 @@ ZERO = Decimal(0)
 #: causes looked at together, and the time a person waits for it
 TOGETHER = 100
 PATIENCE_S = 2.5
-
-#: price models whose amount depends on quantities alone
-BY_QUANTITY = ("per_unit", "package", "graduated", "volume", "stairstep")
-
-
-@dataclass(slots=True)
-class HeldSum:
-    """Rows of one cause, day, type and dimension set, added up."""
-
-    cause_id: int
-    day: object
-    event_type: str
-    dimensions: dict
-    count: int
-    total: Decimal | None
-    low: Decimal | None
-    high: Decimal | None
-    amount: Decimal | None
 
 
 @dataclass(slots=True)
@@ -331,7 +312,7 @@ class UsageQuarantineCause(models.Model):
             day = period.local_start if period else min(item.day for item in items)
             version = subscription._get_version_at(max(day, subscription.date_start))
             stored = self._get_stored_quantities(period, version)
-            parts += _rate_held(version, items, stored)
+            parts += held_usage.amounts(version, items, stored, period, subscription)
         if not parts:
             return Stake()
         return Stake(
@@ -353,7 +334,7 @@ class UsageQuarantineCause(models.Model):
         ) or [(self.env["usage.plan"], 0)]
         days = [item.day for item in sums if item.day]
         version = plan and days and plan._get_version_at(min(days))
-        parts = _rate_held(version, sums, {}) if version else []
+        parts = held_usage.amounts(version, sums, {}) if version else []
         if not parts:
             return Stake()
         return Stake(
@@ -382,73 +363,13 @@ class UsageQuarantineCause(models.Model):
         return found.items()
 
     def _get_stored_quantities(self, period, version):
-        """{meter id: quantity of the period now}"""
-        if not period:
-            return {}
-        store = self.env["usage.batch"].with_company(self.company_id)._store()
-        rows = store.aggregate(period, version.charge_ids.meter_id, dimensions=False)
-        return {row.meter_id: row.quantity for row in rows}
-
-
-def held_quantity(meter, sums):
-    """What a meter would count of held rows; None when it counts none of them.
-
-    Filters that only properties decide are taken as passed: this is an estimate.
-    """
-    spec = meter._get_spec()
-    counted = [
-        item
-        for item in sums
-        if item.event_type == meter.event_type
-        and spec.split_filters(item.dimensions) is not None
-    ]
-    if not counted:
-        return None
-    if meter.aggregation == "count":
-        return Decimal(sum(item.count for item in counted))
-    if meter.value_source == "amount":
-        return sum((item.amount or ZERO for item in counted), ZERO)
-    if meter.value_source != "value":
-        return None
-    if meter.aggregation == "sum":
-        return sum((item.total or ZERO for item in counted), ZERO)
-    if meter.aggregation == "max":
-        return max((item.high or ZERO for item in counted), default=ZERO)
-    return None
-
-
-def _rate_held(version, sums, stored):
-    """Amounts that a version's charges put on held rows, one for each that counts any.
-
-    :param dict stored: {meter id: quantity that the period has without them}
-    """
-    parts = []
-    currency = bridge.currency_of(version.currency_id) if version else None
-    for charge in version.charge_ids.filtered("meter_id"):
-        extra = held_quantity(charge.meter_id, sums)
-        if extra is None:
-            continue
-        # a price that cannot rate this alone says nothing
-        with suppress(*isolation.EXPECTED):
-            before = stored.get(charge.meter_id.id, ZERO)
-            parts.append(_marginal(charge, before, extra, currency))
-    return parts
-
-
-def _marginal(charge, stored, extra, currency):
-    """Amount of a charge with the extra quantity less the amount without."""
-    if charge.model == "pass_through":
-        return extra
-    if charge.model not in BY_QUANTITY:
-        raise ArithmeticError(charge.model)
-    after = stored + extra
-    if charge.meter_id.aggregation == "max":
-        after = max(stored, extra)
-    value = bridge.charge_of(charge)
-    return (
-        rate(value, Usage(quantity=after), currency, closes=False).amount
-        - rate(value, Usage(quantity=stored), currency, closes=False).amount
-    )
+        """{meter id: [(dimensions, quantity)]} of the period now"""
+        found = defaultdict(list)
+        if period:
+            store = self.env["usage.batch"].with_company(self.company_id)._store()
+            for row in store.aggregate(period, version.charge_ids.meter_id):
+                found[row.meter_id].append((dict(row.dimensions), row.quantity))
+        return found
 
 
 def _dimensions(text):

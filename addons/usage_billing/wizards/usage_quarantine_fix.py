@@ -1,9 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .. import messages
+from .. import held_usage, messages
 from ..fields_exact import Exact
-from ..models.usage_quarantine_assess import held_quantity
 from ..models.usage_quarantine_cause import BY_SUBJECT, LONGEST
 
 
@@ -134,7 +133,7 @@ class UsageQuarantineFix(models.TransientModel):
                 (meter.unit_label or "", quantity)
                 for meter in meters
                 if meter.event_type == wanted
-                and (quantity := held_quantity(meter, items)) is not None
+                and (quantity := held_usage.quantity(meter, items)) is not None
             ]
             rows.append(
                 {
