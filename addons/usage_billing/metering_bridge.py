@@ -273,17 +273,18 @@ class Store:
         (span,), (spec,) = self._specs(period, meter)
         return self._postgres().stream(span, spec, dimensions)
 
-    def usage(self, subscriptions, meter, start, end, bucket, group_by=()):
+    def usage(self, subscriptions, meter, start, end, bucket, group_by=(), tz=None):
         """Quantities by bucket of time, each subscription in its own zone.
 
         :param datetime start, end: naive UTC, half-open
         :param str bucket: "hour", "day", "month" or "total"
         :param group_by: names of dimensions, else properties, to keep apart
+        :param str tz: one zone for all instead; dearer where it is not their own
         :rtype: list[metering.UsageRow]
         """
         self.env.flush_all()
         spans = [
-            UsageSpan(subscription.id, start, end, subscription.tz)
+            UsageSpan(subscription.id, start, end, tz or subscription.tz)
             for subscription in subscriptions.sudo()
         ]
         return self._postgres().usage(spans, meter.sudo()._get_spec(), bucket, group_by)

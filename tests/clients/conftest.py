@@ -40,7 +40,7 @@ version = env["usage.plan.version"].create({
                 "product_id": product.id, "meter_id": meter.id})
         for meter in meters if meter.code != "costs"]})
 version.action_approve()
-for name in ("sub_1", "sub_2", "acme", "cus_1"):
+for name in ("sub_1", "sub_2", "acme", "reader", "cus_1", "cus_2"):
     partner = env["res.partner"].create({"name": name, "ref": name})
     subscription = env["usage.subscription"].create(
         {"partner_id": partner.id, "plan_id": plan.id, "date_start": "2026-01-01"})

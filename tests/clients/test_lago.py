@@ -136,6 +136,30 @@ def test_an_unknown_subscription_is_accepted_and_waits(platform, client, now):
     assert ("stranger-1", "unknown_subject") in platform.held("lago")
 
 
+def test_a_stored_event_is_found(client, now):
+    sent = client.events.create(event("find-1", now))
+    found = client.events.find("find-1")
+    assert (found.lago_id, found.timestamp) == (sent.lago_id, sent.timestamp)
+    assert found.properties == {"gb": "10.5", "host": "a1", "region": "fr"}
+
+
+def test_an_event_that_waits_is_found(client, now):
+    client.events.create(event("wait-1", now, external_subscription_id="nobody"))
+    assert client.events.find("wait-1").external_subscription_id == "nobody"
+
+
+def test_an_event_that_never_came_is_not_found(client):
+    error = refused(client.events.find, "never")
+    assert error.status_code == 404
+    assert error.response["code"] == "event_not_found"
+
+
+def test_a_key_that_may_only_send_finds_nothing(platform, client, now):
+    client.events.create(event("secret-1", now))
+    sender = Client(api_key=platform.tokens["sender"], api_url=platform.url)
+    assert refused(sender.events.find, "secret-1").status_code == 403
+
+
 def test_an_amount_in_cents_keeps_its_digits(platform, client, now):
     answer = client.events.create(
         event("cost-1", now, code="costs", precise_total_amount_cents="1234.5678901")

@@ -1,10 +1,13 @@
 """``openmeter``, unchanged, with the server as its OpenMeter."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from corehttp.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
     ResourceExistsError,
+    ResourceNotFoundError,
 )
 from openmeter import Client
 from openmeter.models import Event
@@ -140,3 +143,137 @@ def test_beyond_the_rate_limit_the_client_is_told_when_to_come_again(platform, n
             client.events.ingest_event(event(f"openmeter-burst-{number}", now))
     assert caught.value.status_code == 429
     assert int(caught.value.response.headers["Retry-After"]) >= 1
+
+
+# -- reading back ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sent(client):
+    """Usage of one customer on three hours of two days, of two models."""
+    for number, (hour, tokens, model) in enumerate(
+        [(9, 10, "small"), (9, 5, "large"), (10, 7, "small"), (33, 100, "large")]
+    ):
+        moment = datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=hour)
+        client.events.ingest_event(
+            event(
+                f"read-{number}",
+                moment,
+                subject="reader",
+                data={"tokens": tokens, "model": {"name": model}},
+            )
+        )
+
+
+SPAN = {
+    "from_parameter": datetime(2026, 9, 1, tzinfo=UTC),
+    "to": datetime(2026, 10, 1, tzinfo=UTC),
+}
+
+
+def answers(result):
+    return [
+        (row.window_start.strftime("%d %H"), row.value, dict(row.group_by))
+        for row in result.data
+    ]
+
+
+def test_meters_are_listed(client):
+    meters = {meter.slug: meter for meter in client.meters.list()}
+    assert meters["tokens"].aggregation == "SUM"
+    assert meters["tokens"].event_type == "request"
+    assert meters["tokens"].value_property == "$.tokens"
+    assert meters["tokens"].group_by == {"model.name": "$.model.name"}
+    assert client.meters.get("requests").aggregation == "COUNT"
+    with pytest.raises(ResourceNotFoundError):
+        client.meters.get("nothing")
+
+
+@pytest.mark.parametrize(
+    ("size", "rows"),
+    [
+        (None, [("01 00", 122, {})]),
+        ("HOUR", [("01 09", 15, {}), ("01 10", 7, {}), ("02 09", 100, {})]),
+        ("DAY", [("01 00", 22, {}), ("02 00", 100, {})]),
+        ("MONTH", [("01 00", 122, {})]),
+    ],
+)
+def test_usage_is_answered_by_window(client, sent, size, rows):
+    result = client.meters.query_json(
+        "tokens", subject=["reader"], window_size=size, **SPAN
+    )
+    assert answers(result) == rows
+    assert {row.subject for row in result.data} == {"reader"}
+    assert result.window_size == size
+
+
+def test_windows_are_of_the_zone_that_is_asked_for(client, sent):
+    result = client.meters.query_json(
+        "tokens",
+        subject=["reader"],
+        window_size="DAY",
+        window_time_zone="Asia/Tokyo",
+        **SPAN,
+    )
+    # 10:00 UTC is still the first of September in Tokyo, 33:00 the second
+    assert answers(result) == [("31 15", 22, {}), ("01 15", 100, {})]
+    assert [row.window_end.strftime("%d %H") for row in result.data] == [
+        "01 15",
+        "02 15",
+    ]
+
+
+def test_usage_is_kept_apart_by_group(client, sent):
+    result = client.meters.query_json(
+        "tokens", subject=["reader"], group_by=["model.name"], **SPAN
+    )
+    assert answers(result) == [
+        ("01 00", 105, {"model.name": "large"}),
+        ("01 00", 17, {"model.name": "small"}),
+    ]
+
+
+def test_usage_is_filtered_by_group_in_a_body(client, sent):
+    body = {
+        "from": "2026-09-01T00:00:00Z",
+        "to": "2026-10-01T00:00:00Z",
+        "subject": ["reader"],
+        "filterGroupBy": {"model.name": ["small"]},
+    }
+    assert answers(client.meters.query("tokens", body)) == [("01 00", 17, {})]
+
+
+def test_usage_of_all_subjects_is_added_up(client, sent):
+    before = client.meters.query_json("requests", **SPAN)
+    assert before.data[0].subject is None
+    apart = client.meters.query_json("requests", group_by=["subject"], **SPAN)
+    assert sum(row.value for row in apart.data) == before.data[0].value
+    assert 4 in [row.value for row in apart.data if row.subject == "reader"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window_size": "MINUTE"},
+        {"window_time_zone": "Mars/Phobos"},
+        {"filter_customer_id": ["1"]},
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(client, wrong):
+    with pytest.raises(HttpResponseError) as caught:
+        client.meters.query_json("tokens", **wrong)
+    assert caught.value.status_code == 400
+
+
+def test_events_are_listed_newest_first_with_what_is_wrong(client, now):
+    client.events.ingest_event(event("list-1", now, subject="lister"))
+    client.events.ingest_event(event("list-2", now + timedelta(minutes=30)))
+    mine = client.events.list(subject="lister")
+    assert [entry.event.id for entry in mine] == ["list-1"]
+    assert mine[0].event.source == "gateway"
+    assert mine[0].validation_error == "Unknown subject"
+    newest = client.events.list(limit=2)
+    assert newest[0].event.id == "list-2"
+    assert newest[0].validation_error is None
+    assert newest[0].event.data["model.name"] == "small"
+    assert newest[0].event.time > newest[1].event.time

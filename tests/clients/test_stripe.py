@@ -1,5 +1,6 @@
 """``stripe``, unchanged, with the server as its Stripe."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -163,3 +164,50 @@ def test_beyond_the_rate_limit_the_client_is_told(platform, now):
     with pytest.raises(stripe.RateLimitError):
         for number in range(5):
             client.v1.billing.meter_events.create(event(f"stripe-burst-{number}", now))
+
+
+# -- reading back ----------------------------------------------------------------------
+
+
+def test_meters_are_listed(client):
+    meters = {meter.id: meter for meter in client.v1.billing.meters.list().data}
+    assert meters["calls"].event_name == "calls"
+    assert meters["calls"].default_aggregation.formula == "sum"
+    storage = client.v1.billing.meters.retrieve("storage")
+    assert storage.value_settings.event_payload_key == "gb"
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.billing.meters.retrieve("nothing")
+    assert caught.value.http_status == 404
+
+
+def test_usage_of_a_customer_is_summed_up(client):
+    first = int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+    for number, (hour, value) in enumerate(
+        [(1, "1.5"), (1, "2"), (5, "3"), (26, "10")]
+    ):
+        client.v1.billing.meter_events.create(
+            {
+                "event_name": "calls",
+                "identifier": f"summary-{number}",
+                "timestamp": first + hour * 3600,
+                "payload": {"stripe_customer_id": "cus_2", "value": value},
+            }
+        )
+    span = {
+        "customer": "cus_2",
+        "start_time": first,
+        "end_time": first + 30 * 86400,
+    }
+    summaries = client.v1.billing.meters.event_summaries
+    whole = summaries.list("calls", span).data
+    assert [summary.aggregated_value for summary in whole] == [16.5]
+    assert (whole[0].start_time, whole[0].end_time) == (first, first + 30 * 86400)
+    days = summaries.list("calls", span | {"value_grouping_window": "day"}).data
+    assert [day.aggregated_value for day in days] == [10, 6.5]
+    assert days[1].end_time - days[1].start_time == 86400
+    hours = summaries.list(
+        "calls", span | {"value_grouping_window": "hour", "limit": 2}
+    )
+    assert hours.has_more
+    values = [hour.aggregated_value for hour in hours.auto_paging_iter()]
+    assert values == [10, 3, 3.5]

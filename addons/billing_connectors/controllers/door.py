@@ -6,6 +6,7 @@ import binascii
 import functools
 import logging
 
+import msgspec
 import psycopg2
 from psycopg2.pool import PoolError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -20,6 +21,7 @@ from ..faces.values import BodyProblem, EventProblems, FieldProblem
 
 _logger = logging.getLogger(__name__)
 
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 #: what a client sends that cannot be read
 UNREADABLE = (BodyProblem, EventProblems, FieldProblem)
 
@@ -90,13 +92,13 @@ def refuse(face, error, facts):
 
 
 def answer(body, status=200, headers=None):
-    """A JSON answer; no body for 204."""
-    if status == 204:
-        return request.make_response("", status=204)
-    found = request.make_json_response(body, status=status)
-    for name, value in (headers or {}).items():
-        found.headers[name] = value
-    return found
+    """A JSON answer, decimals as numbers with every digit; no body for 204."""
+    return http.Response(
+        b"" if status == 204 else _encode(body),
+        status=status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        content_type="application/json",
+    )
 
 
 def facts_of_key(scope):

@@ -5,6 +5,7 @@ from odoo import http
 from odoo.http import request
 
 from .. import face_bridge
+from ..face_reading import Reader
 from ..faces import lago
 from .door import answer, body, facts_of_key, route
 
@@ -43,6 +44,13 @@ class LagoFace(http.Controller):
                 ]
             }
         )
+
+    @route(lago, "/api/v1/events/<path:transaction_id>", "GET")
+    def find_event(self, transaction_id, **_parameters):
+        """Read one event, stored or waiting for a decision."""
+        facts = facts_of_key("read")
+        event, arrived_at = Reader(request.env, facts).event(transaction_id)
+        return answer({"event": lago.write_event(facts.company_id, event, arrived_at)})
 
 
 def _refused(found):

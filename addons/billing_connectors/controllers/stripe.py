@@ -15,7 +15,8 @@ from odoo.tools import consteq, hmac
 from odoo.addons.usage_billing.api import problem as problems
 
 from .. import face_bridge
-from ..faces import stripe
+from ..face_reading import Reader
+from ..faces import queries, stripe, stripe_meters
 from .door import answer, body, facts_of_key, form, route, token
 
 PREFIX = "/usage/stripe"
@@ -55,6 +56,35 @@ class StripeFace(http.Controller):
         facts = _facts_of_session(token())
         return self._store(facts, stripe.read_stream(body(), _request_id()), None)
 
+    @route(stripe, f"{PREFIX}/v1/billing/meters", "GET")
+    def list_meters(self, **_parameters):
+        """List all meters: there are few."""
+        reader = Reader(request.env, facts_of_key("read"))
+        found = [_write_meter(meter) for meter in reader.meters()]
+        return answer(stripe_meters.write_list(found, "/v1/billing/meters"))
+
+    @route(stripe, f"{PREFIX}/v1/billing/meters/<string:code>", "GET")
+    def get_meter(self, code, **_parameters):
+        reader = Reader(request.env, facts_of_key("read"))
+        return answer(_write_meter(reader.meter(code)))
+
+    @route(stripe, f"{PREFIX}/v1/billing/meters/<string:code>/event_summaries", "GET")
+    def list_summaries(self, code, **parameters):
+        """Quantities of one customer by hour or day (UTC), or in all."""
+        facts = facts_of_key("read")
+        query = stripe_meters.read_summary_query(parameters)
+        reader = Reader(request.env, facts)
+        meter = reader.meter(code)
+        parts = queries.merge(
+            reader.usage(
+                *(meter, (query.customer,), query.start, query.end, query.bucket),
+                zone="UTC",
+            ),
+            *(meter.aggregation, (), {}, True),
+        )
+        path = f"/v1/billing/meters/{code}/event_summaries"
+        return answer(stripe_meters.write_summaries(code, query, parts, path))
+
     def _store(self, facts, events, version):
         done = face_bridge.ingest(request.env, facts, events, "Stripe")
         if done.conflicts:
@@ -66,6 +96,17 @@ class StripeFace(http.Controller):
             return answer({})
         (event,) = done.events
         return answer(stripe.write_event(event, done.arrived_at, version))
+
+
+def _write_meter(meter):
+    return stripe_meters.write_meter(
+        meter.code,
+        meter.name,
+        meter.event_type,
+        meter.aggregation,
+        meter.value_property if meter.value_source == "property" else "",
+        (meter.create_date, meter.write_date),
+    )
 
 
 def _seal(key, expires):

@@ -24,7 +24,6 @@ AGGREGATIONS = {
     "max": "MAX",
     "latest": "LATEST",
 }
-BUCKETS = {"HOUR": "hour", "DAY": "day", "MONTH": "month"}
 _TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -90,15 +89,16 @@ def split_id(event_id):
     return source.replace("%20", " ").replace("%25", "%"), rest
 
 
-def write_ingested(event, stored_at):
+def write_ingested(event, stored_at, problem=""):
     """A stored event as ``events.list`` answers it.
 
-    :param FaceEvent event: with its time; value and amount are put back into the data
+    :param FaceEvent event: with its time
     :param datetime stored_at: naive UTC
+    :param str problem: why the event counts nowhere yet, empty when it does
     """
     source, event_id = split_id(event.event_id)
     stored = write_time(stored_at, 6)
-    return {
+    found = {
         "event": {
             "id": event_id,
             "source": source or "usage",
@@ -112,6 +112,32 @@ def write_ingested(event, stored_at):
         "ingestedAt": stored,
         "storedAt": stored,
     }
+    if problem:
+        found["validationError"] = problem
+    return found
+
+
+def write_meter(code, title, event_type, aggregation, value_property, names, moments):
+    """A meter as OpenMeter describes it; its code is id and slug.
+
+    :param str aggregation: ours
+    :param str value_property: name of the number it reads, "" for none
+    :param tuple names: what it keeps apart
+    :param tuple moments: created and updated, naive UTC
+    """
+    found = {
+        "id": code,
+        "slug": code,
+        "name": title,
+        "eventType": event_type,
+        "aggregation": AGGREGATIONS.get(aggregation, aggregation.upper()),
+        "groupBy": {name: f"$.{name}" for name in names},
+        "createdAt": write_time(moments[0]),
+        "updatedAt": write_time(moments[1]),
+    }
+    if value_property:
+        found["valueProperty"] = f"$.{value_property}"
+    return found
 
 
 def write_refusal(status, code, detail, path):
@@ -136,6 +162,9 @@ def write_problem(problem, path, **_facts):
             ]
         }
         return 400, body
+    if problem.code in ("too_large", "unknown_encoding"):
+        status = 413 if problem.code == "too_large" else 415
+        return status, write_error(status, sentence(problem), path)
     return 400, write_error(400, sentence(problem), path)
 
 

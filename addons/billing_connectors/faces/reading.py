@@ -270,7 +270,7 @@ def _billable(moment, label, text):
 def write_time(moment, digits=3):
     """Text of a naive UTC time as these systems write it, milliseconds by default."""
     text = moment.isoformat(timespec="microseconds")
-    return (text[: -6 + digits] if digits else text[:-7]) + "Z"
+    return (text[: len(text) - 6 + digits] if digits else text[:-7]) + "Z"
 
 
 def seconds(moment):

@@ -54,7 +54,8 @@ class FoundEvent(NamedTuple):
 class Search(NamedTuple):
     """Which events to page through; times are naive UTC, half-open.
 
-    None for no restriction; ``after`` is the ``cursor`` of the last event before.
+    None for no restriction; ``after`` is the ``cursor`` of the last event before (not
+    with ``newest_first``).
     period_ids: makes a search for few subscriptions fast, they are indexed by it
     """
 
@@ -68,6 +69,7 @@ class Search(NamedTuple):
     subscription_ids: list[int] | None = None
     period_ids: list[int] | None = None
     after: tuple[datetime, int] | None = None
+    newest_first: bool = False
 
 
 def page(cursor, search, limit):
@@ -99,8 +101,9 @@ def page(cursor, search, limit):
         conditions += " AND (e.time, e.id) > (%(after_time)s, %(after_id)s)"
         parameters["after_time"], parameters["after_id"] = search.after
         parameters["start"] = max(search.start, search.after[0])
+    order = "e.time DESC, e.id DESC" if search.newest_first else "e.time, e.id"
     cursor.execute(
-        f"SELECT {_COLUMNS}{_FROM}{conditions} ORDER BY e.time, e.id LIMIT %(limit)s",
+        f"SELECT {_COLUMNS}{_FROM}{conditions} ORDER BY {order} LIMIT %(limit)s",
         parameters,
     )
     return [FoundEvent(*row) for row in cursor.fetchall()]

@@ -129,6 +129,18 @@ def test_times_without_zone_or_out_of_range_are_refused(text):
     assert caught.value.code == "bad_time"
 
 
+@pytest.mark.parametrize(
+    ("digits", "text"),
+    [
+        (0, "2026-09-01T12:00:00Z"),
+        (3, "2026-09-01T12:00:00.012Z"),
+        (6, "2026-09-01T12:00:00.012345Z"),
+    ],
+)
+def test_times_are_written_with_the_digits_a_client_expects(digits, text):
+    assert reading.write_time(datetime(2026, 9, 1, 12, 0, 0, 12345), digits) == text
+
+
 def test_properties_become_texts_by_path():
     found = reading.load_json(
         b'{"gb": 1.50, "region": "fr", "on": true, "none": null,'

@@ -1,0 +1,114 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""Stripe's billing meters and event summaries: reading back what was sent."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from .reading import MAX_NAME, epoch, name, seconds
+from .stripe import CUSTOMER, VALUE
+from .values import FieldProblem
+
+PAGE, MAX_PAGE = 10, 100
+FORMULAS = {"sum": "sum", "count": "count", "latest": "last"}
+WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+
+
+class SummaryQuery(NamedTuple):
+    """A question for summaries of one customer; times are naive UTC, half-open.
+
+    bucket: "hour", "day" or "total"; after: begin of the last window of the page before
+    """
+
+    customer: str
+    start: object
+    end: object
+    bucket: str
+    limit: int
+    after: object
+
+
+def read_summary_query(parameters):
+    """The parameters of a list of event summaries.
+
+    :raise FieldProblem: one is missing or cannot be used
+    """
+    times = {}
+    for field in ("start_time", "end_time"):
+        times[field] = epoch(parameters.get(field), field)
+        if times[field] is None:
+            raise FieldProblem(field, "missing")
+    if times["start_time"] >= times["end_time"]:
+        raise FieldProblem("end_time", "wrong_type", "later than start_time")
+    window = parameters.get("value_grouping_window") or "total"
+    if window not in (*WINDOWS, "total"):
+        raise FieldProblem("value_grouping_window", "wrong_type", "hour or day")
+    limit = parameters.get("limit") or str(PAGE)
+    if limit not in map(str, range(1, MAX_PAGE + 1)):
+        raise FieldProblem("limit", "wrong_type", f"1 to {MAX_PAGE}")
+    after = parameters.get("starting_after")
+    return SummaryQuery(
+        customer=name(parameters, "customer", limit=MAX_NAME),
+        start=times["start_time"],
+        end=times["end_time"],
+        bucket=window,
+        limit=int(limit),
+        after=epoch(after.rpartition("_")[2], "starting_after") if after else None,
+    )
+
+
+def write_meter(code, title, event_type, aggregation, value_name, moments):
+    """A meter as Stripe describes it; its code is its id.
+
+    :param tuple moments: created and updated, naive UTC
+    """
+    return {
+        "id": code,
+        "object": "billing.meter",
+        "created": seconds(moments[0]),
+        "customer_mapping": {"event_payload_key": CUSTOMER, "type": "by_id"},
+        "default_aggregation": {"formula": FORMULAS.get(aggregation, aggregation)},
+        "display_name": title,
+        "event_name": event_type,
+        "event_time_window": None,
+        "livemode": True,
+        "status": "active",
+        "status_transitions": {"deactivated_at": None},
+        "updated": seconds(moments[1]),
+        "value_settings": {"event_payload_key": value_name or VALUE},
+    }
+
+
+def write_summaries(code, query, parts, path):
+    """A page of summaries, newest first.
+
+    :param list[Part] parts: merged, by time
+    """
+    parts = [part for part in parts if query.after is None or part.start < query.after][
+        ::-1
+    ]
+    return write_list(
+        [
+            {
+                "id": f"{code}_{seconds(part.start)}",
+                "object": "billing.meter_event_summary",
+                "aggregated_value": part.quantity,
+                "start_time": seconds(part.start),
+                "end_time": seconds(_end(query, part.start)),
+                "livemode": True,
+                "meter": code,
+            }
+            for part in parts[: query.limit]
+        ],
+        path,
+        has_more=len(parts) > query.limit,
+    )
+
+
+def _end(query, start):
+    if query.bucket == "total":
+        return query.end
+    return start + WINDOWS[query.bucket]
+
+
+def write_list(found, path, has_more=False):
+    return {"object": "list", "url": path, "has_more": has_more, "data": found}
