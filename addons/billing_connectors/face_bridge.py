@@ -8,9 +8,14 @@ from odoo import fields
 from odoo.addons.usage_billing.metering import EventRow
 from odoo.addons.usage_billing.metering.connection import connection
 from odoo.addons.usage_billing.metering.identities import known_times, lock_ids
+from odoo.addons.usage_billing.metering.keys import (
+    DECODERS,
+    IdTimeError,
+    carried_time,
+)
 
 from .faces import reading
-from .faces.values import FieldProblem
+from .faces.values import EventProblems, FieldProblem
 
 
 class Ingested(NamedTuple):
@@ -26,41 +31,77 @@ class Ingested(NamedTuple):
     conflicts: list
 
 
-def ingest(env, facts, events, door):
+def ingest(env, facts, events, door, time_field):
     """Store a request's events; committed when this returns.
 
     An event without a time happened when it first arrived: sent again, it keeps that
-    time and is a duplicate.
+    time and is a duplicate. Ids that carry a time give it.
 
     :param KeyFacts facts: of the key that sends
     :param list[FaceEvent] events: of one request
     :param str door: name of the face, for the batch
+    :param str time_field: name of an event's time in the client's words
     :rtype: Ingested
+    :raise EventProblems: an event needs a time of its own, for its id to be one
     """
     env = env(su=True)
+    company = env["res.company"].browse(facts.company_id)
+    source = env["usage.source"].with_company(company).browse(facts.source_id)
     arrived_at = fields.Datetime.now()
-    timeless = [event.event_id for event in events if event.time is None]
+    timeless = [event for event in events if event.time is None]
     if not timeless:
-        return _ingest(env, facts, events, door, arrived_at)
-    identity = (facts.company_id, facts.source_id, timeless)
+        return _ingest(source, events, door, arrived_at)
+    mode = source._get_key_mode()
+    if mode != "strict":
+        events = _with_times(events, _carried_times(mode, timeless, time_field))
+        return _ingest(source, events, door, arrived_at)
+    identity = (
+        facts.company_id,
+        facts.source_id,
+        [event.event_id for event in timeless],
+    )
     with connection(env) as locked:
         lock_ids(locked.cr, *identity)
         times = known_times(locked.cr, *identity)
-        events = [
-            event
-            if event.time is not None
-            else event._replace(time=times.get(event.event_id, arrived_at))
-            for event in events
-        ]
-        return _ingest(env, facts, events, door, arrived_at)
+        events = _with_times(
+            events,
+            {
+                event.position: times.get(event.event_id, arrived_at)
+                for event in timeless
+            },
+        )
+        return _ingest(source, events, door, arrived_at)
 
 
-def _ingest(env, facts, events, door, arrived_at):
-    company = env["res.company"].browse(facts.company_id)
-    source = env["usage.source"].with_company(company).browse(facts.source_id)
-    rows = to_rows(env, company, events)
+def _with_times(events, times):
+    """Events with the times of those that have none, by position."""
+    return [
+        event if event.time is not None else event._replace(time=times[event.position])
+        for event in events
+    ]
+
+
+def _carried_times(mode, events, time_field):
+    """Times that ids carry, by position.
+
+    :raise EventProblems: the source's ids are made with the time, which is missing
+    """
+    times, problems = {}, {}
+    for event in events:
+        try:
+            if mode not in DECODERS:
+                raise FieldProblem(time_field, "missing")
+            times[event.position] = carried_time(mode, event.event_id)
+        except (FieldProblem, IdTimeError, OverflowError):
+            problems[event.position] = [FieldProblem(time_field, "missing")]
+    if problems:
+        raise EventProblems(problems)
+    return times
+
+
+def _ingest(source, events, door, arrived_at):
     name = f"{door} {fields.Datetime.to_string(arrived_at)}"
-    result = source._ingest(rows, name=name)
+    result = source._ingest(to_rows(source, events), name=name)
     conflicts = [
         outcome.row_number - 1
         for outcome in result.outcomes
@@ -70,7 +111,38 @@ def _ingest(env, facts, events, door, arrived_at):
     return Ingested(events, arrived_at, conflicts)
 
 
-def to_rows(env, company, events):
+def void(env, facts, event_type, event_id, door):
+    """Take an event of the key's source out of all quantities; it stays stored.
+
+    :param KeyFacts facts: of a key that may correct
+    :return: whether there is such an event; one that was voided before is one
+    :rtype: bool
+    """
+    company = env["res.company"].browse(facts.company_id)
+    source = env["usage.source"].with_company(company).browse(facts.source_id)
+    with connection(env(su=True)) as own:
+        store = own["usage.batch"].with_company(company)._store()
+        found = store.find_by_id(source.with_env(own), event_id)
+        if not any(event.type == event_type for event in found):
+            return False
+        batch = (
+            own["usage.batch"]
+            .with_company(company)
+            .with_context(tracking_disable=True, mail_create_nolog=True)
+            .create(
+                {
+                    "name": f"{door} {fields.Datetime.to_string(fields.Datetime.now())}",
+                    "source_id": source.id,
+                    "company_id": company.id,
+                }
+            )
+        )
+        store.void(batch, [(event_id, found[0].time)], f"{door}: {event_id}")
+        own.flush_all()
+    return True
+
+
+def to_rows(source, events):
     """Events as the store takes them.
 
     What a meter keeps apart becomes a dimension, everything else a property. A number
@@ -78,16 +150,15 @@ def to_rows(env, company, events):
 
     :rtype: list[EventRow]
     """
-    names = dimension_names(env, company, {event.type for event in events})
+    company = source.company_id
+    kept = source._get_dimension_names(company.id)
     currency = company.currency_id.name
     rows = []
     for event in events:
-        kept = names.get(event.type)
         dimensions, properties = {}, event.data
-        if kept and not kept.isdisjoint(event.data):
-            dimensions = {
-                key: event.data[key] for key in sorted(kept & event.data.keys())
-            }
+        if not kept.isdisjoint(event.data):
+            names = sorted(kept & event.data.keys())
+            dimensions = {key: event.data[key] for key in names}
             properties = {
                 key: text for key, text in event.data.items() if key not in kept
             }
@@ -116,25 +187,3 @@ def _number_or_none(text):
         return reading.number(text, "value")
     except FieldProblem:
         return None
-
-
-def dimension_names(env, company, types):
-    """Names that meters of a company keep apart, by event type.
-
-    Archived meters count too: an event sent again looks as it did.
-
-    :rtype: dict[str, frozenset]
-    """
-    meters = (
-        env["usage.meter"]
-        .with_context(active_test=False)
-        .search_fetch(
-            [("company_id", "=", company.id), ("event_type", "in", list(types))],
-            ["event_type", "dimension_keys"],
-        )
-    )
-    names = {}
-    for meter in meters:
-        found = {key.strip() for key in (meter.dimension_keys or "").split(",")} - {""}
-        names[meter.event_type] = names.get(meter.event_type, frozenset()) | found
-    return names

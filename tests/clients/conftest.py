@@ -50,6 +50,11 @@ for name in ("sub_1", "sub_2", "acme", "reader", "cus_1", "cus_2"):
 sources = env["usage.source"].create([
     {"name": name, "code": name, "kind": "api", "future_tolerance_min": 60}
     for name in ("lago", "openmeter", "stripe")])
+for id_format in ("uuid7", "composed"):
+    sources |= env["usage.source"].create({
+        "name": id_format, "code": id_format, "kind": "api",
+        "identity_mode": "time_keyed", "id_format": id_format,
+        "future_tolerance_min": -1})
 Key = env["usage.api.key"]
 keys = {}
 for source in sources:

@@ -114,6 +114,53 @@ def test_an_unknown_customer_is_accepted_and_waits(platform, client, now):
     assert ("stranger", "unknown_subject") in platform.held("stripe")
 
 
+def test_an_event_is_cancelled(platform, client, now):
+    client.v1.billing.meter_events.create(event("cancel-1", now))
+    client.v2.billing.meter_events.create(event_v2("cancel-2", now))
+    before = platform.quantity("cus_1", "calls")
+    order = {"event_name": "calls", "type": "cancel"}
+    adjustments = client.v1.billing.meter_event_adjustments
+    for _again in range(2):
+        answer = adjustments.create(order | {"cancel": {"identifier": "cancel-1"}})
+        assert answer.status == "complete"
+        assert answer.cancel.identifier == "cancel-1"
+    assert before - platform.quantity("cus_1", "calls") == Decimal("25.5")
+    answer = client.v2.billing.meter_event_adjustments.create(
+        order | {"cancel": {"identifier": "cancel-2"}}
+    )
+    assert answer.object == "v2.billing.meter_event_adjustment"
+    assert before - platform.quantity("cus_1", "calls") == 51
+    # what was cancelled stays known: sent again, it is no new event
+    client.v1.billing.meter_events.create(event("cancel-1", now))
+    assert before - platform.quantity("cus_1", "calls") == 51
+
+
+def test_an_event_that_never_came_is_not_cancelled(client):
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.billing.meter_event_adjustments.create(
+            {
+                "event_name": "calls",
+                "type": "cancel",
+                "cancel": {"identifier": "never"},
+            }
+        )
+    assert caught.value.code == "resource_missing"
+
+
+def test_a_key_that_may_only_send_cancels_nothing(platform, client, now):
+    client.v1.billing.meter_events.create(event("keep-1", now))
+    before = platform.quantity("cus_1", "calls")
+    with pytest.raises(stripe.PermissionError):
+        connect(platform, "sender").v1.billing.meter_event_adjustments.create(
+            {
+                "event_name": "calls",
+                "type": "cancel",
+                "cancel": {"identifier": "keep-1"},
+            }
+        )
+    assert platform.quantity("cus_1", "calls") == before
+
+
 def stream(platform, session):
     return connect(platform, session.authentication_token).v2.billing.meter_event_stream
 
@@ -211,3 +258,30 @@ def test_usage_of_a_customer_is_summed_up(client):
     assert hours.has_more
     values = [hour.aggregated_value for hour in hours.auto_paging_iter()]
     assert values == [10, 3, 3.5]
+
+
+def test_ids_that_carry_a_time_give_it(platform):
+    """A source whose ids are UUIDs of version 7 needs no timestamp."""
+    client = connect(platform, "uuid7")
+    identifier = "01996000-0000-7000-8000-000000000001"
+    body = {
+        "event_name": "calls",
+        "identifier": identifier,
+        "payload": {"stripe_customer_id": "cus_1", "value": "1"},
+    }
+    first = client.v1.billing.meter_events.create(body)
+    assert first.timestamp == 0x019960000000 // 1000
+    assert client.v1.billing.meter_events.create(body).timestamp == first.timestamp
+    body["identifier"] = "no-uuid"
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.billing.meter_events.create(body)
+    assert caught.value.param == "timestamp"
+
+
+def test_ids_made_with_the_time_need_it(platform, now):
+    """Otherwise a retry would be another event."""
+    client = connect(platform, "composed")
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.v1.billing.meter_events.create(event("c-1", now, timestamp=None))
+    assert caught.value.param == "timestamp"
+    client.v1.billing.meter_events.create(event("c-1", now))

@@ -16,7 +16,7 @@ class LagoFace(http.Controller):
         """Store one event; the same one again is answered alike."""
         facts = facts_of_key("ingest")
         event = lago.read_event(body())
-        done = face_bridge.ingest(request.env, facts, [event], "Lago")
+        done = face_bridge.ingest(request.env, facts, [event], "Lago", "timestamp")
         if done.conflicts:
             return _refused(lago.write_conflicts([0]))
         (event,) = done.events
@@ -33,7 +33,7 @@ class LagoFace(http.Controller):
         """
         facts = facts_of_key("ingest")
         events = lago.read_batch(body())
-        done = face_bridge.ingest(request.env, facts, events, "Lago")
+        done = face_bridge.ingest(request.env, facts, events, "Lago", "timestamp")
         if done.conflicts:
             return _refused(lago.write_conflicts(done.conflicts, batch=True))
         return answer(

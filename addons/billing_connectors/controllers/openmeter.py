@@ -26,7 +26,7 @@ class OpenMeterFace(http.Controller):
         facts = facts_of_key("ingest")
         message = request.httprequest
         events = openmeter.read_events(body(), message.mimetype)
-        done = face_bridge.ingest(request.env, facts, events, "OpenMeter")
+        done = face_bridge.ingest(request.env, facts, events, "OpenMeter", "time")
         if done.conflicts:
             status, document = openmeter.write_conflicts(done.conflicts, message.path)
             return answer(document, status)

@@ -56,6 +56,23 @@ class StripeFace(http.Controller):
         facts = _facts_of_session(token())
         return self._store(facts, stripe.read_stream(body(), _request_id()), None)
 
+    @route(stripe, f"{PREFIX}/v1/billing/meter_event_adjustments", "POST")
+    def cancel_event(self, **_parameters):
+        """Take one event out of all quantities, form-encoded."""
+        return self._cancel(facts_of_key("correct"), form(), 1)
+
+    @route(stripe, f"{PREFIX}/v2/billing/meter_event_adjustments", "POST")
+    def cancel_event_v2(self, **_parameters):
+        """Take one event out of all quantities, as JSON."""
+        return self._cancel(facts_of_key("correct"), body(), 2)
+
+    def _cancel(self, facts, sent, version):
+        event_name, identifier = stripe.read_cancel(sent, version)
+        if not face_bridge.void(request.env, facts, event_name, identifier, "Stripe"):
+            return answer(*stripe.write_unknown(identifier))
+        now = fields.Datetime.now()
+        return answer(stripe.write_cancel(event_name, identifier, now, version))
+
     @route(stripe, f"{PREFIX}/v1/billing/meters", "GET")
     def list_meters(self, **_parameters):
         """List all meters: there are few."""
@@ -86,7 +103,7 @@ class StripeFace(http.Controller):
         return answer(stripe_meters.write_summaries(code, query, parts, path))
 
     def _store(self, facts, events, version):
-        done = face_bridge.ingest(request.env, facts, events, "Stripe")
+        done = face_bridge.ingest(request.env, facts, events, "Stripe", "timestamp")
         if done.conflicts:
             status, document = stripe.write_conflicts(
                 [done.events[position].event_id for position in done.conflicts]

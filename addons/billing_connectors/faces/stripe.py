@@ -209,6 +209,13 @@ def write_refusal(status, code, detail, **_facts):
     return write_error(status, detail, code, error_type=error_type)
 
 
+def write_unknown(identifier):
+    """Body and status for a cancellation of an event that never came."""
+    text = f"No such meter event: {identifier}"
+    body = write_error(404, text, "resource_missing", "cancel[identifier]")
+    return body, 404
+
+
 _TYPES = {
     401: "authentication_error",
     403: "invalid_request_error",

@@ -16,6 +16,7 @@ payload hash
     another payload hash is a conflict.
 """
 
+from datetime import datetime, timedelta
 from hashlib import blake2b, md5
 
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
@@ -161,6 +162,16 @@ def ulid_time(event_id):
 
 #: Formats of ids that carry their time.
 DECODERS = {"uuid7": uuid7_time, "ulid": ulid_time}
+
+
+def carried_time(mode, event_id):
+    """Naive UTC time that an id carries.
+
+    :param str mode: one of DECODERS
+    :raise IdTimeError: it carries none
+    """
+    milliseconds = int.from_bytes(DECODERS[mode](event_id), "big")
+    return datetime(1970, 1, 1) + timedelta(milliseconds=milliseconds)
 
 
 def route_hash(key):

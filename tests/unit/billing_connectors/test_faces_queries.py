@@ -12,9 +12,7 @@ from faces.queries import Part, merge
 from faces.values import BodyProblem, FieldProblem
 
 DAY = datetime(2026, 10, 25)
-QUANTITIES = st.decimals(
-    allow_nan=False, places=6, min_value=-(10**9), max_value=10**9
-)
+QUANTITIES = st.decimals(allow_nan=False, places=6, min_value=-(10**9), max_value=10**9)
 PARTS = st.lists(
     st.builds(
         Part,
