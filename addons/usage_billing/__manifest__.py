@@ -43,6 +43,8 @@
         "views/usage_charge_calculator_views.xml",
         "views/usage_credit_views.xml",
         "views/usage_simulation_views.xml",
+        "views/usage_plan_template_views.xml",
+        "data/usage_plan_template_data.xml",
         "wizards/usage_quote_wizard_views.xml",
         "views/usage_rated_line_views.xml",
         "views/usage_account_role_views.xml",

@@ -1,4 +1,4 @@
-"""What a caller asks a quote for: the body of POST /usage/v1/quotes, read and checked."""
+"""The body of POST /usage/v1/quotes, read and checked."""
 
 from dataclasses import dataclass, field
 from datetime import date
