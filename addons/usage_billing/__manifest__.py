@@ -46,6 +46,8 @@
         "views/usage_plan_template_views.xml",
         "data/usage_plan_template_data.xml",
         "wizards/usage_quote_wizard_views.xml",
+        "wizards/usage_price_export_views.xml",
+        "views/usage_indexation_views.xml",
         "views/usage_rated_line_views.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",

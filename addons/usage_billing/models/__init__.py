@@ -30,6 +30,7 @@ from . import usage_rated_line
 from . import usage_simulation
 from . import usage_simulation_result
 from . import usage_simulation_version
+from . import usage_indexation
 from . import usage_price_correction
 from . import usage_account_role
 from . import usage_source
