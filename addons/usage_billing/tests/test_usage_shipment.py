@@ -15,7 +15,7 @@ from ..metering.clickhouse import ship
 from ..metering.clickhouse.driver import StoreUnavailable
 from ..metering_engine import URL, driver_of
 from .test_usage_store import SEPTEMBER, StoreCase, event
-from .test_usage_store_clickhouse import ClickhouseCase, chdb_directory
+from .test_usage_store_clickhouse import ClickhouseCase, store_url
 
 LOGGER = "odoo.addons.usage_billing.models.usage_shipment"
 
@@ -369,7 +369,7 @@ class TestUsageClickhouseSettings(TransactionCase):
 
     def test_the_connection_is_tested(self):
         settings = self.env["res.config.settings"].create(
-            {"usage_clickhouse_url": f"chdb://{chdb_directory()}"}
+            {"usage_clickhouse_url": store_url()}
         )
         self.env.user.group_ids += self.env.ref(
             "usage_billing.group_usage_billing_system"

@@ -5,18 +5,32 @@ are answered from both sides of the outbox.
 """
 
 import atexit
+import os
 import shutil
 import tempfile
 
 from odoo.tests import tagged
 
+from ..metering.clickhouse.driver import connect
 from ..metering.clickhouse.embedded import EmbeddedDriver
 from ..metering.clickhouse.store import ClickhouseStore
 from ..metering_engine import URL, driver_of
 from .test_usage_aggregation import TestUsageAggregation, TestUsageByBucket
 from .test_usage_store import TestUsageStore
 
+#: Address of a server to run these tests on instead; its tables are emptied.
+SERVER = os.environ.get("RELEVE_CLICKHOUSE_URL")
+
 _directories = []
+
+
+def store_url():
+    """Where these tests keep their events."""
+    if SERVER and not _directories:
+        _directories.append(SERVER)
+        for table in ("usage_owner", "usage_event"):
+            connect(SERVER).execute(f"DROP TABLE IF EXISTS {table}")
+    return SERVER or f"chdb://{chdb_directory()}"
 
 
 def chdb_directory():
@@ -42,7 +56,7 @@ class ClickhouseCase:
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.env["ir.config_parameter"].set_param(URL, f"chdb://{chdb_directory()}")
+        cls.env["ir.config_parameter"].set_param(URL, store_url())
         cls.env.company.usage_store_engine = "clickhouse"
 
     def setUp(self):

@@ -14,7 +14,8 @@ from .driver import Table, numbers, text
 from .expressions import Sets
 from .snapshot import Snapshot
 
-#: Periods named in the query itself; more travel as a table.
+#: Periods named in a query. Of more, the query takes the range they lie in, and what it
+#: finds of others is left out afterwards: that is cheaper than to look each up.
 PERIODS_NAMED = 100
 _EPOCH_2000 = 946_684_800_000_000
 _DAY_2000 = 10_957
@@ -30,12 +31,16 @@ class ClickhouseFacts:
 
     :param cursor: exact psycopg2 cursor of that transaction
     :param driver: :class:`~.driver.Driver`
+    :param types: event types that will be asked for
     """
 
-    def __init__(self, cursor, driver, company_id):
+    def __init__(self, cursor, driver, company_id, types=()):
         self.cursor = cursor
         self.driver = driver
         self.company_id = company_id
+        self.types = set(types)
+        self._snapshots = {}
+        self._dimsets = {}
 
     # -- figures -----------------------------------------------------------------------
 
@@ -54,7 +59,7 @@ class ClickhouseFacts:
         :return: iterable of (number, beginning of the bucket or None, group, count,
             first, last, newest arrival, *figures)
         """
-        snapshot = Snapshot.load(self.cursor, self.company_id, as_of)
+        snapshot = self._snapshot(as_of)
         zoned = (clocks and clocks[0].bucket != "total") or meter.weighting == "day"
         by_zone = {}
         for window in windows:
@@ -67,51 +72,70 @@ class ClickhouseFacts:
             query = _Query(self, snapshot, part, meter, as_of)
             yield from query.run(group, names, tz, zone, clocks, fallback)
 
+    def _snapshot(self, as_of=None):
+        if as_of not in self._snapshots:
+            self._snapshots[as_of] = Snapshot.load(self.cursor, self.company_id, as_of)
+        return self._snapshots[as_of]
+
     def sets(self, snapshot, windows, meter, as_of=None):
         """Dimension sets that the events in these windows have.
 
+        Looked up once for all event types that are asked for.
+
         :rtype: Sets
         """
-        where, tables_ = self.where(windows, meter.event_type, as_of)
-        found = self._select(snapshot, ["dimset_id"], where, windows, meter, tables_)
-        source, carried = found
-        ids = self.driver.query(
-            f"SELECT DISTINCT dimset_id FROM ({source})", [*tables_, *carried]
+        types = self.types | {meter.event_type}
+        key = (frozenset(window.period.id for window in windows), as_of)
+        found = self._dimsets.get(key)
+        if found is None or meter.event_type not in found:
+            found = self._dimsets[key] = self._read_dimsets(
+                snapshot, windows, sorted(types), as_of
+            )
+        return Sets(found[meter.event_type], meter)
+
+    def _read_dimsets(self, snapshot, windows, types, as_of):
+        """:return: {event type: {id of a dimension set: dimensions}}"""
+        where, travelling = self.where(windows, types, as_of)
+        source, carried = snapshot.read(
+            self.driver,
+            ["type", "dimset_id"],
+            where,
+            {window.period.id for window in windows},
+            types,
+        )
+        pairs = self.driver.query(
+            f"SELECT DISTINCT type, dimset_id FROM ({source})", [*travelling, *carried]
         )
         self.cursor.execute(
             "SELECT id, dims FROM usage_store_dimset WHERE id = ANY(%s)",
-            [[number for (number,) in ids]],
+            [[number for _type, number in pairs]],
         )
-        return Sets(dict(self.cursor.fetchall()), meter)
+        dims = dict(self.cursor.fetchall())
+        found = {kind: {} for kind in types}
+        for kind, number in pairs:
+            found[kind][number] = dims[number]
+        return found
 
-    def _select(self, snapshot, columns, where, windows, meter, _tables):
-        return snapshot.read(
-            self.driver,
-            columns,
-            where,
-            {window.period.id for window in windows},
-            [meter.event_type],
-        )
-
-    def where(self, windows, event_type=None, as_of=None):
+    def where(self, windows, types, as_of=None):
         """Condition over events that these windows touch.
 
         :return: (text, tables that travel with it)
         """
         periods = sorted({window.period.id for window in windows})
-        low = min(rows.microseconds(window.start) for window in windows)
-        high = max(rows.microseconds(window.end) for window in windows)
-        parts, travelling = [f"time >= {low} AND time < {high}"], []
+        low = rows.microseconds(min(window.start for window in windows))
+        high = rows.microseconds(max(window.end for window in windows))
         if len(periods) <= PERIODS_NAMED:
-            parts.insert(0, f"period_id IN ({numbers(periods)})")
+            parts = [f"period_id IN ({numbers(periods)})"]
         else:
-            parts.insert(0, "period_id IN (SELECT id FROM wanted_period)")
-            travelling.append(rows.period_table(periods))
-        if event_type is not None:
-            parts.insert(1, f"type = {text(event_type)}")
+            parts = [f"period_id BETWEEN {periods[0]} AND {periods[-1]}"]
+        if len(types) == 1:
+            parts.append(f"type = {text(types[0])}")
+        else:
+            parts.append(f"type IN ({', '.join(map(text, types))})")
+        parts.append(f"time >= {low} AND time < {high}")
         if as_of is not None:
             parts.append(f"received <= {rows.microseconds(as_of)}")
-        return " AND ".join(parts), travelling
+        return " AND ".join(parts), []
 
     # -- events ------------------------------------------------------------------------
 
@@ -124,7 +148,7 @@ class ClickhouseFacts:
         :param int limit: events of the page
         :rtype: list[StoredEvent]
         """
-        snapshot = Snapshot.load(self.cursor, self.company_id)
+        snapshot = self._snapshot()
         sets = self.sets(snapshot, [window], meter)
         query = _Query(self, snapshot, [window], meter, None, sets)
         return query.events(dimensions, after, limit)
@@ -139,7 +163,7 @@ class _Query:
         self.snapshot = snapshot
         self.windows = windows
         self.meter = meter
-        self.where, self.travelling = facts.where(windows, meter.event_type, as_of)
+        self.where, self.travelling = facts.where(windows, [meter.event_type], as_of)
         self.sets = sets or facts.sets(snapshot, windows, meter, as_of)
 
     def run(self, group, names, tz, zone, clocks, fallback):
@@ -167,6 +191,9 @@ class _Query:
         )
         for row in self.driver.query(sql, self.travelling):
             number, start, index, *row = row
+            number = self.number_of(number)
+            if number is None:
+                continue
             dims = dict(kept[index])
             for key, found in zip(apart, row, strict=False):
                 if found:
@@ -176,7 +203,6 @@ class _Query:
             for parts, reader in wanted:
                 figures.append(reader(*row[: len(parts)]))
                 row = row[len(parts) :]
-            number = self.number_of(number)
             yield (
                 number,
                 _begin(clocks[number], start) if clocks else None,
@@ -243,7 +269,7 @@ class _Query:
             for found in by_period.values()
         ):
             by_number = {key: found[0].number for key, found in by_period.items()}
-            self.number_of = by_number.__getitem__
+            self.number_of = by_number.get
             return "period_id", ""
         self.number_of = int
         self.travelling = [

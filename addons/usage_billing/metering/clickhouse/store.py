@@ -48,7 +48,12 @@ class ClickhouseStore(PostgresStore):
 
     @property
     def source(self):
-        return ClickhouseFacts(self.cursor, self.driver, self.company_id)
+        return self._source()
+
+    def _source(self, meters=()):
+        """What figures of events are asked of; one for each question."""
+        types = {meter.event_type for meter in meters}
+        return ClickhouseFacts(self.cursor, self.driver, self.company_id, types)
 
     # -- writing -----------------------------------------------------------------------
 
@@ -103,7 +108,7 @@ class ClickhouseStore(PostgresStore):
     def aggregate(self, periods, meters, dimensions=True, as_of=None):
         if not periods or not meters:
             return []
-        source, found = self.source, []
+        source, found = self._source(meters), []
         for meter in meters:
             if meter.is_additive:
                 found += _additive(source, periods, meter, dimensions, as_of)
@@ -117,7 +122,7 @@ class ClickhouseStore(PostgresStore):
     def daily(self, periods, meters):
         if not periods or not meters:
             return []
-        source, found = self.source, []
+        source, found = self._source(meters), []
         for meter in meters:
             found += usage.daily(source, periods, meter)
         found.sort(
@@ -178,7 +183,7 @@ class ClickhouseStore(PostgresStore):
         """
         windows = whole(periods)
         clocks = [Clock(w.start, w.period.tz, "day") for w in windows]
-        source, made, projections = self.source, {}, {}
+        source, made, projections = self._source(meters), {}, {}
         for meter in meters:
             # levels are weighed when they are read; kept are their changes
             plain = replace(meter, weighting="time")
