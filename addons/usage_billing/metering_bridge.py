@@ -14,6 +14,7 @@ from odoo.tools import SQL
 
 from . import bridge
 from .metering import finding
+from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
 from .metering.postgres import PostgresStore
@@ -120,19 +121,9 @@ class Store:
 
     def _correct(self, batch, reason, give):
         """Carry out an order of correction and count it on its batch.
-
-        :raise UserError: the company's events are where they cannot be corrected
         """
         batch = batch.with_env(self.env)
         batch.ensure_one()
-        if self.company.usage_store_engine != "postgres":
-            raise UserError(
-                self.env._(
-                    "The events of %(company)s are kept in ClickHouse, where single "
-                    "events cannot be corrected. Send the difference as a new event.",
-                    company=self.company.name,
-                )
-            )
         batch.reason = reason
         self.env.flush_all()
         store = PostgresStore(
@@ -140,10 +131,13 @@ class Store:
             OdooCatalogue(self.env, batch.company_id),
             partition_cursor=self._partition_cursor,
         )
-        order = Corrections(store, self._batch_spec(batch), self._specs_of_types)
+        spec = self._batch_spec(batch)
+        order = Corrections(store, spec, self._specs_of_types)
         result = give(order)
         done = result.count("voided", "amended")
         batch._add_result(AppendResult(rows=done, accepted=done), 0)
+        if self.company.usage_store_engine == "clickhouse":
+            ship.enqueue_correction(store.cursor, spec, done)
         self.env["usage.event"].invalidate_model()
         return result
 

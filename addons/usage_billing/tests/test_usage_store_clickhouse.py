@@ -16,6 +16,7 @@ from ..metering.clickhouse.embedded import EmbeddedDriver
 from ..metering.clickhouse.store import ClickhouseStore
 from ..metering_engine import URL, driver_of
 from .test_usage_aggregation import TestUsageAggregation, TestUsageByBucket
+from .test_usage_corrections import TestUsageCorrections
 from .test_usage_store import TestUsageStore
 
 #: Address of a server to run these tests on instead; its tables are emptied.
@@ -66,10 +67,13 @@ class ClickhouseCase:
 
     def _send(self, rows, source=None, **kw):
         batch = super()._send(rows, source, **kw)
+        self._ship_some()
+        return batch
+
+    def _ship_some(self):
         ClickhouseCase.deliveries += 1
         if not ClickhouseCase.deliveries % self.ship_every:
             self._ship_all()
-        return batch
 
     def _ship_all(self):
         waiting = self.env["usage.shipment"].search([("state", "!=", "done")])
@@ -97,3 +101,18 @@ class TestUsageAggregationClickhouse(ClickhouseCase, TestUsageAggregation):
 @tagged("post_install", "-at_install")
 class TestUsageByBucketClickhouse(ClickhouseCase, TestUsageByBucket):
     """Hours, days and months, half of the deliveries shipped."""
+
+
+@tagged("post_install", "-at_install")
+class TestUsageCorrectionsClickhouse(ClickhouseCase, TestUsageCorrections):
+    """Voids and amendments, half of the deliveries shipped, the corrections too."""
+
+    def _void(self, *events, **kw):
+        result = super()._void(*events, **kw)
+        self._ship_some()
+        return result
+
+    def _amend(self, *rows, times=None, **kw):
+        result = super()._amend(*rows, times=times, **kw)
+        self._ship_some()
+        return result

@@ -7,7 +7,7 @@ however many customers; only groups come back, and money is never computed here.
 from datetime import date, timedelta
 
 from ..errors import StoreError
-from ..routing import to_microseconds
+from ..routing import canonical, to_microseconds
 from ..values import StoredEvent
 from . import expressions, rows
 from .driver import Table, numbers, text
@@ -164,11 +164,33 @@ class _Query:
         self.windows = windows
         self.meter = meter
         self.where, self.travelling = facts.where(windows, [meter.event_type], as_of)
+        self.corrected = snapshot.corrected(
+            sorted({window.period.id for window in windows}), as_of
+        )
         self.sets = sets or facts.sets(snapshot, windows, meter, as_of)
 
     def run(self, group, names, tz, zone, clocks, fallback):
         if not self.sets.dims:
             return
+        arguments = (group, tz, zone, clocks, fallback)
+        known = {}
+        if self.corrected.gone:
+            # what was taken away counts for nothing but how new the figures are
+            for number, start, dims, *rest in self._figures((), *arguments, gone=True):
+                known[number, start, canonical(dims)] = rest[3]
+        for row in self._figures(names, *arguments):
+            number, start, dims, count, first, last, known_at, *figures = row
+            if known:
+                since = known.get((number, start, canonical(dims)), known_at)
+                known_at = max(known_at, since)
+            yield (number, start, dims, count, first, last, known_at, *figures)
+
+    def _figures(self, names, group, tz, zone, clocks, fallback, gone=False):
+        """Rows of :meth:`ClickhouseFacts.group`.
+
+        :param bool gone: of the events that a correction took away, instead
+        """
+        travelling = self.travelling
         source, value = self._source(set(group) if fallback else ())
         wide = self.sets.is_wide(self.snapshot.wide)
         wanted = expressions.figures(names, wide, self.meter, _axis(self.meter, tz))
@@ -182,14 +204,22 @@ class _Query:
         bucket = _bucket(clocks[self.windows[0].number].bucket, zone) if clocks else "0"
         keys = [number, bucket, index, *apart.values()]
         outputs = [part for parts, _reader in wanted for part in parts]
+        known_at = "received"
+        if gone:
+            ids, arrivals = self.corrected.gone.keys(), self.corrected.gone.values()
+            known_at = (
+                f"transform(id, [{numbers(ids)}], [{numbers(arrivals)}], received)"
+            )
         sql = (
             f"SELECT {', '.join(f'{key} AS k{n}' for n, key in enumerate(keys))},"
-            " count(), min(time), max(time), max(received)"
+            f" count(), min(time), max(time), max({known_at})"
             f"{''.join(f', {output}' for output in outputs)}"
-            f" FROM (SELECT *{value} FROM ({source}){self._conditions()}) AS f{joined}"
-            f" GROUP BY {', '.join(f'k{n}' for n in range(len(keys)))}"
+            f" FROM (SELECT *{value} FROM ({source}){self._conditions(gone)})"
+            f" AS f{joined} GROUP BY {', '.join(f'k{n}' for n in range(len(keys)))}"
         )
-        for row in self.driver.query(sql, self.travelling):
+        found = self.driver.query(sql, self.travelling)
+        self.travelling = travelling
+        for row in found:
             number, start, index, *row = row
             number = self.number_of(number)
             if number is None:
@@ -221,6 +251,8 @@ class _Query:
             needed |= {"prop_keys", "prop_values"}
         if self.meter.aggregation == "latest":
             needed |= {"event_id", "source_id", "id"}
+        if self.corrected.exists:
+            needed |= {"kind", "id"}
         source, carried = self.snapshot.read(
             self.driver,
             sorted(needed | self._wide_columns()),
@@ -246,9 +278,19 @@ class _Query:
             return {f"{source}_wide"}
         return set()
 
-    def _conditions(self):
-        """Events that the meter does not count, or of which it can read nothing."""
+    def _conditions(self, gone=False):
+        """Which events the meter counts, and can read something of.
+
+        :param bool gone: only those that a correction took away
+        """
         parts = [self.sets.condition()]
+        corrected = self.corrected
+        if corrected.exists:
+            parts.append("kind <> 'v'")
+        if corrected.gone:
+            parts.append(f"id {'' if gone else 'NOT '}IN ({numbers(corrected.gone)})")
+        if corrected.fallen:
+            parts.append(f"id NOT IN ({numbers(corrected.fallen)})")
         value = self.sets.value(self.snapshot.wide)
         if value:
             parts.append(f"isNotNull({value})")
@@ -319,7 +361,7 @@ class _Query:
         if self.driver.modern:
             columns += ["value_wide", "amount_wide"]
         source, carried = self.snapshot.read(
-            self.driver, columns, self.where,
+            self.driver, [*columns, "kind"], self.where,
             {self.windows[0].period.id}, [self.meter.event_type],
         )  # fmt: skip
         found = [part for part in conditions if part]

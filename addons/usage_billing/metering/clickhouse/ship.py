@@ -9,10 +9,13 @@ attempt finds out what arrived, and a number that was given once is never used a
 from dataclasses import dataclass
 
 from ..errors import StoreError
+from ..values import AppendResult
 from . import rows, tables
 from .driver import numbers
 
 PAGE = 50_000
+#: Last row of a shipment that takes the batch as it is: corrections leave numbers out.
+ALL_ROWS = 2**31 - 1
 
 _TABLES = """
 CREATE SEQUENCE IF NOT EXISTS usage_store_attempt;
@@ -58,6 +61,14 @@ def enqueue(cursor, batch, result):
         )
 
 
+def enqueue_correction(cursor, batch, accepted):
+    """Write the intent to ship the rows of voids or amendments.
+
+    :param BatchSpec batch: made for the correction; :param int accepted: rows stored
+    """
+    enqueue(cursor, batch, AppendResult(rows=ALL_ROWS, accepted=accepted))
+
+
 def enqueue_history(cursor, company_id, limit=1000):
     """Write intents for stored events that no shipment covers.
 
@@ -68,7 +79,10 @@ def enqueue_history(cursor, company_id, limit=1000):
     cursor.execute(
         "INSERT INTO usage_shipment (company_id, batch_id, first_row, last_row,"
         " row_count, state, attempt_count, has_wide, is_pruned, create_date)"
-        " SELECT b.company_id, b.id, coalesce(s.last_row, 0), b.rows_read,"
+        " SELECT b.company_id, b.id, coalesce(s.last_row, 0),"
+        "        CASE WHEN EXISTS (SELECT FROM usage_store_correction c"
+        "                           WHERE c.batch_id = b.id)"
+        f"            THEN {ALL_ROWS} ELSE b.rows_read END,"
         "        b.accepted_count - coalesce(s.row_count, 0), 'new', 0, false, false,"
         "        now() AT TIME ZONE 'UTC'"
         "   FROM usage_batch b LEFT JOIN ("

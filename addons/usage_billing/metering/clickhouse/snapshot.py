@@ -18,6 +18,19 @@ PENDING_KEPT = 500_000
 PENDING = "pending_event"
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Rows that voids and amendments are about.
+
+    gone: row that a correction took away -> when that arrived (microseconds)
+    fallen: amendments of events whose delivery was replaced
+    """
+
+    gone: dict[int, int]
+    fallen: list[int]
+    exists: bool
+
+
 @dataclass(slots=True)
 class Snapshot:
     """One company's events as one transaction sees them.
@@ -98,6 +111,29 @@ class Snapshot:
         if self.replaced:
             also += f" AND batch_id NOT IN ({numbers(self.replaced)})"
         return f"{text} UNION ALL {also}", [table]
+
+    def corrected(self, period_ids, as_of=None):
+        """Corrections that concern these periods, as far as they are known.
+
+        :rtype: Corrected
+        """
+        self.cursor.execute(
+            "SELECT target_id, row_id, origin_batch_id, received_at"
+            " FROM usage_store_correction WHERE company_id = %s"
+            " AND (period_id = ANY(%s) OR row_period_id = ANY(%s))",
+            [self.company_id, period_ids, period_ids],
+        )
+        found = self.cursor.fetchall()
+        replaced = set(self.replaced)
+        return Corrected(
+            {
+                target: rows.microseconds(received)
+                for target, _row, _batch, received in found
+                if as_of is None or received <= as_of
+            },
+            [row for _target, row, batch, _received in found if batch in replaced],
+            bool(found),
+        )
 
     def _pending_rows(self, driver, periods, types):
         if not self.pending:
