@@ -100,7 +100,7 @@ def _carried_times(mode, events, time_field):
 
 
 def _ingest(source, events, door, arrived_at):
-    name = f"{door} {fields.Datetime.to_string(arrived_at)}"
+    name = _batch_name(door, arrived_at)
     result = source._ingest(to_rows(source, events), name=name)
     conflicts = [
         outcome.row_number - 1
@@ -109,6 +109,10 @@ def _ingest(source, events, door, arrived_at):
         if "conflict" in (outcome.status, outcome.code)
     ]
     return Ingested(events, arrived_at, conflicts)
+
+
+def _batch_name(door, moment):
+    return f"{door} {fields.Datetime.to_string(moment)}"
 
 
 def void(env, facts, event_type, event_id, door):
@@ -131,7 +135,7 @@ def void(env, facts, event_type, event_id, door):
             .with_context(tracking_disable=True, mail_create_nolog=True)
             .create(
                 {
-                    "name": f"{door} {fields.Datetime.to_string(fields.Datetime.now())}",
+                    "name": _batch_name(door, fields.Datetime.now()),
                     "source_id": source.id,
                     "company_id": company.id,
                 }

@@ -46,7 +46,7 @@ def test_an_event_is_stored_matched_and_added_up(platform, client, now):
     assert answer.payload["value"] == "25.5"
     assert platform.events("stripe")["one"] == (
         *("calls", "cus_1", "25.5"),
-        *({}, {"region": "fr"}),
+        *({"region": "fr"}, {}),
     )
     assert platform.quantity("cus_1", "calls") - before == Decimal("25.5")
 
