@@ -8,3 +8,4 @@ from . import api_read
 from . import api_quotes
 from . import api_docs
 from . import usage_report
+from . import api_correct

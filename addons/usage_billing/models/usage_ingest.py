@@ -7,6 +7,7 @@ import psycopg2.errors
 
 from odoo import api, fields, models, tools
 
+from ..ingesting import ingest
 from ..metering import connection
 
 _logger = logging.getLogger(__name__)
@@ -96,25 +97,13 @@ class UsageSource(models.Model):
     def _ingest_once(self, rows, name):
         """One try of :meth:`_ingest`, in one transaction."""
         with connection(self.env(su=True)) as env:
-            source = env["usage.source"].browse(self.id)
-            company = source.company_id
-            batch = (
-                env["usage.batch"]
-                .with_company(company)
-                .with_context(tracking_disable=True, mail_create_nolog=True)
-                .create(
-                    {
-                        "name": name or self._get_ingest_name(source.code),
-                        "source_id": source.id,
-                        "company_id": company.id,
-                    }
-                )
+            done = ingest(env, self.id, rows, name) or self._ingest_by_record(
+                env, rows, name
             )
-            result = batch._append(rows, report=True)
-            env.flush_all()
+        batch_id, result = done
         conflict = result.quarantined.get("conflict", 0)
         return IngestResult(
-            batch_id=batch.id,
+            batch_id=batch_id,
             accepted=result.accepted,
             duplicate=result.duplicate,
             conflict=conflict,
@@ -122,9 +111,54 @@ class UsageSource(models.Model):
             outcomes=tuple(result.outcomes),
         )
 
-    def _get_ingest_name(self, code):
-        """Name of a batch of the API: not from a sequence, which would be a lock."""
-        return f"{code} {fields.Datetime.now():%Y-%m-%d %H:%M:%S}"
+    def _ingest_by_record(self, env, rows, name):
+        """The same for engines that the short way does not know.
+
+        :return: (id of the batch, metering.AppendResult)
+        """
+        source = env["usage.source"].browse(self.id)
+        batch = (
+            env["usage.batch"]
+            .with_company(source.company_id)
+            .with_context(tracking_disable=True, mail_create_nolog=True)
+            .create(
+                {
+                    "name": name
+                    or f"{source.code} {fields.Datetime.now():%Y-%m-%d %H:%M:%S}",
+                    "source_id": source.id,
+                    "company_id": source.company_id.id,
+                }
+            )
+        )
+        result = batch._append(rows, report=True)
+        env.flush_all()
+        return batch.id, result
+
+    def _correct_events(self, kind, orders, reason):
+        """Void or amend events of the source by request, committed when this returns.
+
+        :param str kind: "void" or "amend"
+        :param list orders: (event id, time or None) to void, EventRow to amend
+        :param str reason: why, kept on the batch
+        :return: (id of the batch, metering.CorrectionResult)
+        """
+        self.ensure_one()
+        with connection(self.env(su=True)) as env:
+            source = env["usage.source"].browse(self.id)
+            company = source.company_id
+            Batch = env["usage.batch"].with_company(company)
+            batch = Batch.with_context(
+                tracking_disable=True, mail_create_nolog=True
+            ).create(
+                {
+                    "name": f"{source.code} {kind}",
+                    "source_id": source.id,
+                    "company_id": company.id,
+                }
+            )
+            result = getattr(Batch._store(), kind)(batch, orders, reason)
+            env.flush_all()
+        return batch.id, result
 
 
 class UsageMeter(models.Model):
