@@ -25,6 +25,22 @@ CLOCK_TICKS = 100  # USER_HZ of Linux
 
 
 @dataclass
+class Part:
+    """A further figure of a benchmark with a bar of its own."""
+
+    value: float
+    goal: float
+    minimum: float
+    higher_is_better: bool = True
+
+    @property
+    def meets(self):
+        if self.higher_is_better:
+            return self.value >= self.minimum
+        return self.value <= self.minimum
+
+
+@dataclass
 class Result:
     """What a benchmark found.
 
@@ -35,6 +51,7 @@ class Result:
     goal, minimum: the ratio (or the figure, where there is no floor) to reach
     higher_is_better: False when goal and minimum are ceilings
     judges_figure: True when goal and minimum are of the figure; the ratios inform
+    parts: further figures with bars of their own, by name; ``meets`` is about all
     extra: further facts for the reader
     """
 
@@ -47,6 +64,7 @@ class Result:
     cpu_ratio: float | None = None
     higher_is_better: bool = True
     judges_figure: bool = False
+    parts: dict[str, Part] = field(default_factory=dict)
     extra: dict = field(default_factory=dict)
 
     def judged(self):
@@ -71,7 +89,16 @@ class Result:
             "cpu_ratio": self.cpu_ratio,
             "goal": self.goal,
             "minimum": self.minimum,
-            "meets": good,
+            "meets": good and all(part.meets for part in self.parts.values()),
+            "parts": {
+                name: {
+                    "value": round(part.value, 4),
+                    "goal": part.goal,
+                    "minimum": part.minimum,
+                    "meets": part.meets,
+                }
+                for name, part in self.parts.items()
+            },
             **self.extra,
         }
         return json.dumps(

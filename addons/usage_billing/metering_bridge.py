@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from odoo import fields, sql_db
 from odoo.exceptions import UserError
@@ -17,10 +18,12 @@ from .metering import finding
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
+from .metering.pool import RouterPool, refresh
 from .metering.postgres import PostgresStore
 from .metering.routing import (
     OPEN_END,
     PeriodSpan,
+    Router,
     SubjectSpan,
     storable,
     to_microseconds,
@@ -32,6 +35,10 @@ from .metering_engine import store_of
 #: No event is matched further ahead than this, whatever the source allows: periods
 #: would be made up to there.
 FARTHEST = timedelta(days=366)
+
+
+#: Routes of the sources that this process stored events of.
+ROUTERS = RouterPool()
 
 
 class Store:
@@ -50,7 +57,7 @@ class Store:
 
     # -- writing -----------------------------------------------------------------------
 
-    def append(self, batch, rows, hold=None, report=False):
+    def append(self, batch, rows, hold=None, report=False, rollups=True):
         """Store events and count them on their batch, all in this transaction.
 
         May be called several times for one batch. Afterwards the batch is done and
@@ -60,6 +67,7 @@ class Store:
         :param rows: iterable of EventRow and RejectedRow, read once
         :param hold: where rows go that cannot be stored; default the quarantine
         :param bool report: list the outcome of each row that is not plainly accepted
+        :param bool rollups: add up; without, the caller rebuilds the periods afterwards
         :rtype: metering.AppendResult
         """
         batch = batch.with_env(self.env)
@@ -67,7 +75,7 @@ class Store:
         started = time.monotonic()
         self.env.flush_all()
         source = batch.source_id
-        spec = replace(self._batch_spec(batch), report=report)
+        spec = replace(self._batch_spec(batch), report=report, rollups=rollups)
         store = store_of(
             self.env,
             self.company,
@@ -78,7 +86,8 @@ class Store:
         alias = self.env["usage.alias"]._get_translation(source)
         if alias:
             rows = (row if type(row) is RejectedRow else alias(row) for row in rows)
-        result = store.append(spec, rows)
+        with self._router(store, source) as router:
+            result = store.append(spec, rows, router=router)
         batch._add_result(result, time.monotonic() - started)
         return result
 
@@ -153,6 +162,30 @@ class Store:
                 ]
             ),
         )
+
+    @contextmanager
+    def _router(self, store, source):
+        """The router of a source, kept for the next append once this one is committed.
+
+        Within a transaction it goes from append to append. It is forgotten after an
+        error, and when something it knows was made in this very transaction, which may
+        yet be rolled back as far as a savepoint.
+        """
+        cr = self.env.cr
+        used = cr.postcommit.data.setdefault("usage_routers", {})
+        key = (cr.dbname, source.id)
+        lease = refresh(store.cursor, used.pop(key, None) or ROUTERS.take(key))
+        store.is_read_committed = lease.is_read_committed
+        if lease.router is None:
+            lease.router = Router(store.catalogue, source.company_id.id, source.id)
+        lease.router.catalogue = store.catalogue
+        yield lease.router
+        lease.router.catalogue = None
+        if store.has_added or store.catalogue.has_added:
+            return
+        if not used:
+            cr.postcommit.add(partial(_keep_routers, used))
+        used[key] = lease
 
     def rebuild(self, periods, meters=None):
         """Make the rollups of these periods again from the events."""
@@ -373,11 +406,15 @@ class Store:
 
 
 class OdooCatalogue:
-    """:class:`~.metering.routing.Catalogue` over the records of a company."""
+    """:class:`~.metering.routing.Catalogue` over the records of a company.
+
+    has_added: it made periods, which a rollback would take away again
+    """
 
     def __init__(self, env, company):
         self.env = env
         self.company = company
+        self.has_added = False
 
     def meters(self):
         meters = self.env["usage.meter"].search([("company_id", "=", self.company.id)])
@@ -404,12 +441,46 @@ class OdooCatalogue:
         ]
 
     def periods(self, subscription_ids, until):
-        subscriptions = self.env["usage.subscription"].browse(subscription_ids)
-        subscriptions._ensure_periods(until)
-        periods = self.env["usage.period"].search(
-            [("subscription_id", "in", subscription_ids)]
+        spans = self._existing_periods(subscription_ids)
+        reached = {span.subscription_id: span.end for span in spans}  # the last one's
+        needed = to_microseconds(until)
+        short = [id_ for id_ in subscription_ids if reached.get(id_, needed) <= needed]
+        made = self.env["usage.subscription"].browse(short)._ensure_periods(until)
+        if made:
+            self.has_added = True
+            made.flush_recordset()
+            spans = self._existing_periods(subscription_ids)
+        return spans
+
+    def _existing_periods(self, subscription_ids):
+        """Periods of subscriptions, in the order of time."""
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT p.id, p.subscription_id, p.start_at, p.end_at, p.tz, c.name"
+                "  FROM usage_period p"
+                "  JOIN usage_subscription s ON s.id = p.subscription_id"
+                "  LEFT JOIN res_currency c ON c.id = s.currency_id"
+                " WHERE p.subscription_id = ANY(%s) ORDER BY p.start_at",
+                list(subscription_ids),
+            )
         )
-        return [_period_span(period) for period in periods]
+        return [
+            PeriodSpan(
+                period_id,
+                subscription_id,
+                to_microseconds(start),
+                to_microseconds(end),
+                tz,
+                currency or "",
+            )
+            for period_id, subscription_id, start, end, tz, currency in rows
+        ]
+
+
+def _keep_routers(used):
+    """After the commit: give routers back to the pool."""
+    for key, lease in used.items():
+        ROUTERS.give_back(key, lease)
 
 
 def _period_span(period, of_whole=False):

@@ -12,7 +12,7 @@ How a chunk of rows goes in
 """
 
 from bisect import bisect_left
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import localcontext
 from io import BytesIO
 from itertools import islice
@@ -25,7 +25,14 @@ from . import copybin, schema
 from .jsonform import event_to_json
 from .keys import identity_function, key_function
 from .known import Known
-from .prepare import fingerprint, naive, prepare, route_keys, shows, values_of
+from .prepare import (
+    fingerprint,
+    gather,
+    many_objects,
+    naive,
+    prepare,
+    route_keys,
+)
 from .rollups import Additions
 from .routing import EXACT, OPEN_END, Router, to_microseconds
 from .store import BatchSpec, HeldRow
@@ -61,7 +68,7 @@ class Append:
         self.router = router or Router(
             store.catalogue, batch.company_id, batch.source_id
         )
-        self.router.latest = (
+        self.router.set_out(
             OPEN_END if batch.latest is None else to_microseconds(batch.latest)
         )
         self.identity_of = identity_function(batch.company_id, batch.source_id)
@@ -78,8 +85,10 @@ class Append:
         while taken := list(islice(iterator, chunk)):
             if len(self.router.routes) > ROUTES_KEPT:
                 self.router.forget()
-            self._take(taken)
-        self.additions.write(self.cursor, self.batch.received_at)
+            with many_objects():
+                self._take(taken)
+        with many_objects():
+            self.additions.write(self.cursor, self.batch.received_at)
         self.result.outcomes.sort(key=itemgetter(0))
         return self.result
 
@@ -96,14 +105,13 @@ class Append:
             routes = self._routes(rows, newest)
             prepared = prepare(rows, routes, self.key_of)
             self._number_routes()
-            buckets = self.router.take_buckets()
             if prepared.failures:
                 held += self._hold_unless_known(rows, routes, prepared.failures)
             same = self._store(prepared)
             self.ordinal += len(rows)
             self._count_known(rows, routes, prepared, same, held)
             if self.batch.rollups:
-                self._add_up(rows, prepared, buckets, same)
+                self._add_up(rows, prepared, gather(prepared, same))
         if held:
             self._hold(held)
 
@@ -111,20 +119,23 @@ class Append:
         """The route of each row; ``newest`` is the latest time, or None."""
         router = self.router
         keys = route_keys(rows, router.dimension_numbers)
-        missing = router.missing(keys)
+        until = newest and min(to_microseconds(newest), router.latest)
         if newest is not None:
             # It may drop routes, when periods beyond the known ones are needed.
-            router.load(missing, min(to_microseconds(newest), router.latest))
-            missing = router.missing(keys)
-        if missing:
-            wanted = router.dimensions(missing)
-            router.dimsets.update(
-                self.store.dimset_ids(
-                    {t: wanted[t] for t in wanted.keys() - router.dimsets.keys()}
-                )
+            router.load((), until)
+        with suppress(KeyError):
+            return list(map(router.routes.__getitem__, keys))
+        missing = router.missing(keys)
+        if newest is not None:
+            router.load(missing, until)
+        wanted = router.dimensions(missing)
+        router.dimsets.update(
+            self.store.dimset_ids(
+                {text: wanted[text] for text in wanted.keys() - router.dimsets.keys()}
             )
-            for key in missing:
-                router.build(key, router.dimsets.__getitem__)
+        )
+        for key in missing:
+            router.build(key, router.dimsets.__getitem__)
         return list(map(router.routes.__getitem__, keys))
 
     def _number_routes(self):
@@ -166,28 +177,25 @@ class Append:
         end and a month's rows stand together.
         """
         entries, ordinal = prepared.entries, self.ordinal
-        indexes = prepared.first.values()
+        new = [(index, entries[index]) for index in prepared.first.values()]
         if same:
-            indexes = [index for index in indexes if index not in same]
+            new = [entry for entry in new if entry[0] not in same]
         if self.batch.mode == "strict":
             uniques = prepared.uniques
             self._copy(
                 "usage_store_identity (identity, payload_hash, time)",
                 [
-                    _identity_row(
-                        3, 16, uniques[index], 8, entries[index][2], 8,
-                        entries[index][1],
-                    )
-                    for index in indexes
+                    _identity_row(3, 16, uniques[index], 8, entry[2], 8, entry[1])
+                    for index, entry in new
                 ],
-            )  # fmt: skip
+            )
         facts = [
             _fact_head(
                 10, 16, key, 8, microseconds, 8, content, 8, ordinal + index + 1, 4,
                 slot.number, 4, number, len(raw_id),
             ) + raw_id + value + rest
             for index, (key, microseconds, content, slot, number, raw_id, value, rest)
-            in [(index, entries[index]) for index in indexes]
+            in new
         ]  # fmt: skip
         facts.sort()
         for month, low, high in self._months(facts):
@@ -299,22 +307,17 @@ class Append:
 
     # -- rollups ---------------------------------------------------------------------
 
-    def _add_up(self, rows, prepared, buckets, same):
+    def _add_up(self, rows, prepared, gathered):
         """Add the new rows to the rollups in memory."""
         entries, additions = prepared.entries, self.additions
         with localcontext(EXACT):
-            for segment, day, indexes in buckets:
-                if same:
-                    indexes = [index for index in indexes if index not in same]
-                    if not indexes:
-                        continue
-                counted = [rows[index] for index in indexes]
-                times = [entries[index][1] for index in indexes]
-                for meter, dimset_id, filters in segment.meters:
-                    _add_meter(
-                        additions, segment, day, meter, dimset_id, filters, counted,
-                        times,
-                    )  # fmt: skip
+            for segment, day, indexes in gathered:
+                additions.add(
+                    segment,
+                    day,
+                    [rows[index] for index in indexes],
+                    [entries[index][1] for index in indexes],
+                )
         if len(additions) > ROLLUPS_KEPT:
             additions.write(self.cursor, self.batch.received_at)
 
@@ -337,22 +340,6 @@ class Append:
             self.cursor.execute("ROLLBACK TO SAVEPOINT usage_store")
             raise
         self.cursor.execute("RELEASE SAVEPOINT usage_store")
-
-
-def _add_meter(additions, segment, day, meter, dimset_id, filters, rows, times):
-    """Add events of one segment and local day to a meter's sums."""
-    if filters:
-        shown = [position for position, row in enumerate(rows) if shows(row, filters)]
-        if not shown:
-            return
-        rows = [rows[position] for position in shown]
-        times = [times[position] for position in shown]
-    additions.add(
-        (segment.period_id, meter.id, dimset_id, day),
-        segment.subscription_id,
-        values_of(meter, rows) if meter.needs_value else None,
-        times,
-    )
 
 
 def _status(reason):

@@ -99,14 +99,16 @@ class IdTimeError(ValueError):
 def _decoded_keys(decode, company_id, source_id, tolerance):
     """See :func:`key_function`: the id carries the time of the key."""
     scope = f"{company_id}\x1f{source_id}\x1f".encode()
-    seeded = blake2b(scope, digest_size=10).copy
+    seeded, from_bytes = blake2b(scope, digest_size=10).copy, int.from_bytes
+    if tolerance is None:
+        tolerance = 1 << 62
+    offset = MS_BEFORE_2000 * 1000
 
     def keys(event_id, microseconds):
         prefix = decode(event_id)
-        if tolerance is not None:
-            carried = (int.from_bytes(prefix, "big") - MS_BEFORE_2000) * 1000
-            if not -tolerance <= carried - microseconds <= tolerance:
-                raise IdTimeError(f"{(carried - microseconds) // 1_000_000} s")
+        ahead = from_bytes(prefix) * 1000 - offset - microseconds
+        if not -tolerance <= ahead <= tolerance:
+            raise IdTimeError(f"{ahead // 1_000_000} s")
         raw = event_id.encode()
         hasher = seeded()
         hasher.update(raw)
@@ -186,11 +188,19 @@ def route_hash(key):
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def payload_hash(text):
-    """Eight bytes of hash of the canonical text of an event's content."""
+def payload_hasher(text):
+    """Hash object over the beginning of the canonical text of an event's content.
+
+    Copied, completed and digested, it gives the eight bytes of the payload hash.
+    """
     hasher = _EMPTY_PAYLOAD()
     hasher.update(text.encode())
-    return hasher.digest()
+    return hasher
+
+
+def payload_hash(text):
+    """Eight bytes of hash of the canonical text of an event's content."""
+    return payload_hasher(text).digest()
 
 
 def payload_bytes(number):

@@ -1,6 +1,7 @@
 """The event store in PostgreSQL, on the caller's transaction."""
 
 import json
+from contextlib import contextmanager
 
 from psycopg2.extras import execute_values
 
@@ -22,6 +23,11 @@ class PostgresStore(Reading):
         before already; stores the others in the quarantine
     :param partition_cursor: function giving a context manager with a cursor of a
         transaction of its own, committed at its end; months are created there
+
+    is_read_committed: this transaction sees what others commit, so numbers of routes
+        and dimension sets are given in a transaction of their own: no append waits for
+        another one because both met something new
+    has_added: numbers were given in this transaction, and fall with it
     """
 
     def __init__(self, cursor, catalogue=None, hold=None, partition_cursor=None):
@@ -29,6 +35,8 @@ class PostgresStore(Reading):
         self.catalogue = catalogue
         self.hold = hold
         self.partition_cursor = partition_cursor
+        self.is_read_committed = False
+        self.has_added = False
 
     # -- writing ---------------------------------------------------------------------
 
@@ -108,14 +116,15 @@ class PostgresStore(Reading):
         new = [(text, json.dumps(wanted[text])) for text in texts if text not in found]
         if not new:
             return found
-        execute_values(
-            self.cursor,
-            "INSERT INTO usage_store_dimset (hash, dims)"
-            " SELECT md5(t.text)::uuid, t.dims::jsonb FROM (VALUES %s) AS t(text, dims)"
-            " ON CONFLICT (hash) DO NOTHING",
-            new,
-            page_size=1000,
-        )
+        with self._adding() as cursor:
+            execute_values(
+                cursor,
+                "INSERT INTO usage_store_dimset (hash, dims)"
+                " SELECT md5(t.text)::uuid, t.dims::jsonb"
+                " FROM (VALUES %s) AS t(text, dims) ON CONFLICT (hash) DO NOTHING",
+                new,
+                page_size=1000,
+            )
         return found | self.dimset_ids({text: wanted[text] for text, _dims in new})
 
     def route_ids(self, keys):
@@ -144,14 +153,30 @@ class PostgresStore(Reading):
         """Add routes to the dictionary; those of a period get numbers side by side."""
         keys = sorted(keys, key=lambda key: (key[3], key[8], key[7]))
         columns = [list(column) for column in zip(*keys, strict=True)]
-        self.cursor.execute(
-            "INSERT INTO usage_store_route (hash, company_id, source_id,"
-            " subscription_id, period_id, dimset_id, kind, currency, type, subject)"
-            " SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[],"
-            ' %s::int[], %s::int[], %s::"char"[], %s::text[], %s::text[], %s::text[])'
-            " ON CONFLICT (hash) DO NOTHING",
-            [[route_hash(key) for key in keys], *columns],
-        )
+        with self._adding() as cursor:
+            cursor.execute(
+                "INSERT INTO usage_store_route (hash, company_id, source_id,"
+                " subscription_id, period_id, dimset_id, kind, currency, type, subject)"
+                " SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[],"
+                ' %s::int[], %s::int[], %s::"char"[], %s::text[], %s::text[],'
+                " %s::text[]) ON CONFLICT (hash) DO NOTHING",
+                [[route_hash(key) for key in keys], *columns],
+            )
+
+    @contextmanager
+    def _adding(self):
+        """A cursor to add to the dictionaries with.
+
+        A transaction of its own must not wait for one that waits for this one, which
+        the server cannot see: hence the timeout.
+        """
+        if not self.is_read_committed:
+            self.has_added = True
+            yield self.cursor
+            return
+        with self.partition_cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '10s'")
+            yield cursor
 
 
 def _ids(periods, meters):

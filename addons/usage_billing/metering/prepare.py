@@ -4,13 +4,14 @@ The loop in :func:`prepare` decides how fast an import is: what rows have in com
 looked up once, in the route and its segment, and nothing is done twice.
 """
 
-from contextlib import suppress
+import gc
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from operator import itemgetter
 
 from . import copybin
 from .jsonform import properties_to_json
-from .keys import IdTimeError, payload_hash
+from .keys import IdTimeError
 from .routing import EPOCH, from_microseconds, to_microseconds
 from .values import EventRow
 
@@ -58,7 +59,7 @@ def prepare(rows, routes, key_of):
     prepared = Prepared()
     add, add_unique = prepared.entries.append, prepared.uniques.append
     first_seen = prepared.first.setdefault
-    number_of, hash_of, epoch = copybin.number, payload_hash, EPOCH
+    number_of, epoch = copybin.number, EPOCH
     for index, (row, route) in enumerate(zip(rows, routes, strict=True)):
         event_id, _, _, time, value, amount, currency, _, properties, number = row
         try:
@@ -77,12 +78,15 @@ def prepare(rows, routes, key_of):
             value_text, value_bytes = number_of(value)
             if value is None and segment.needs_value:
                 raise Held("missing_field", "value")
+            hasher = route.hasher.copy()
             if amount is None and currency is None and not properties:
-                rest_text, rest = "", _NOTHING_OPTIONAL
+                rest = _NOTHING_OPTIONAL
                 slot = segment.slot or segment.slot_of(None)
+                hasher.update(f"{microseconds}|{value_text}|".encode())
             else:
-                rest_text, rest = optional_fields(amount, currency, properties)
+                text, rest = optional_fields(amount, currency, properties)
                 slot = segment.slot_of(currency or None)
+                hasher.update(f"{microseconds}|{value_text}|{text}".encode())
             if segment.is_strict or currency is not None:
                 _check_meters(segment, row)
         except Held as error:
@@ -92,18 +96,62 @@ def prepare(rows, routes, key_of):
         except (ValueError, ArithmeticError) as error:
             failure = (index, "invalid_value", str(error))
         else:
-            content = hash_of(f"{route.payload}{microseconds}|{value_text}|{rest_text}")
-            add((key, microseconds, content, slot, number, raw_id, value_bytes, rest))
+            add(
+                (
+                    key,
+                    microseconds,
+                    hasher.digest(),
+                    slot,
+                    number,
+                    raw_id,
+                    value_bytes,
+                    rest,
+                )
+            )
             add_unique(unique)
-            if first_seen(unique, index) == index:
-                route.put(index)
-            else:
+            if first_seen(unique, index) != index:
                 prepared.repeated.append((index, unique))
             continue
         prepared.failures.append(failure)
         add(None)
         add_unique(None)
     return prepared
+
+
+def gather(prepared, same):
+    """New rows by segment and local day.
+
+    :param dict same: indexes of rows that are not new
+    :return: list of (segment, local day, row indexes); a pair may come several times
+    """
+    gathered, entries = [], prepared.entries
+    for index in prepared.first.values():
+        if same and index in same:
+            continue
+        entry = entries[index]
+        microseconds, segment = entry[1], entry[3].segment
+        days = segment.days
+        if not days.low <= microseconds < days.high:
+            days.lead(microseconds)
+        if segment.day == days.day:
+            segment.rows.append(index)
+        else:
+            segment.turn(days.day, gathered).append(index)
+    for segment, _day, _rows in gathered:
+        segment.day = None
+    return gathered
+
+
+@contextmanager
+def many_objects():
+    """Let nobody look for cycles while a chunk's tuples are made: there are none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def optional_fields(amount, currency, properties):
@@ -169,7 +217,9 @@ def fingerprint(row, route, identity_of):
         moment = to_microseconds(row.time)
     except (ValueError, ArithmeticError, TypeError, AttributeError):
         return None
-    return identity, payload_hash(f"{route.payload}{moment}|{value_text}|{rest}")
+    hasher = route.hasher.copy()
+    hasher.update(f"{moment}|{value_text}|{rest}".encode())
+    return identity, hasher.digest()
 
 
 def values_of(meter, rows):

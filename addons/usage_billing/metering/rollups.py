@@ -6,19 +6,19 @@ The SQL here and the addition in :mod:`.append` are two ways to the same figures
 
 from decimal import Decimal, localcontext
 from io import BytesIO
+from itertools import compress
 from struct import Struct
 
 from . import copybin
 from .errors import StoreError
 from .meters import EXACT, divide
+from .prepare import shows, values_of
 from .routing import to_microseconds
 
 COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
 )
-#: '-infinity' as PostgreSQL sends a date.
-_WHOLE_PERIOD = -(2**31)
 _head = Struct(">hiiiiiiiiiiiq").pack
 
 
@@ -101,35 +101,26 @@ class Additions:
     def __len__(self):
         return len(self.sums)
 
-    def add(self, key, subscription_id, values, times):
-        """Add events of one key, in the context EXACT.
+    def add(self, segment, day, rows, times):
+        """Add events of one segment and local day, in the context EXACT.
 
-        :param list[Decimal] values: None for a meter that only counts
+        :param list rows: events
         :param list[int] times: one for each event
         """
-        count, first, last = len(times), min(times), max(times)
-        if values is None:
-            total = low = high = None
-        elif count == 1:
-            total = low = high = values[0]
-        else:
-            total, low, high = sum(values), min(values), max(values)
-        new = [subscription_id, count, total, low, high, first, last]
-        have = self.sums.setdefault(key, new)
-        if have is not new:
-            _add(have, new)
-
-    def whole_periods(self):
-        """The same sums by period instead of by day."""
-        whole = {}
-        with localcontext(EXACT):
-            for (period_id, meter_id, dimset_id, _day), sums in self.sums.items():
-                key = (period_id, meter_id, dimset_id, _WHOLE_PERIOD)
-                if key in whole:
-                    _add(whole[key], sums)
-                else:
-                    whole[key] = list(sums)
-        return whole
+        for meter, dimset_id, filters in segment.meters:
+            counted, when = rows, times
+            if filters:
+                shown = [shows(row, filters) for row in rows]
+                counted = list(compress(rows, shown))
+                when = list(compress(times, shown))
+                if not counted:
+                    continue
+            values = values_of(meter, counted) if meter.needs_value else None
+            new = [segment.subscription_id, *_sums(values, when)]
+            key = (segment.period_id, meter.id, dimset_id, day)
+            have = self.sums.setdefault(key, new)
+            if have is not new:
+                _add(have, new)
 
     # no model, so no write() above: pylint: disable-next=method-required-super
     def write(self, cursor, received_at):
@@ -152,7 +143,7 @@ class Additions:
             + copybin.int8(sums[5])
             + copybin.int8(sums[6])
             + watermark
-            for key, sums in (*self.sums.items(), *self.whole_periods().items())
+            for key, sums in self.sums.items()
         ]
         cursor.copy_expert(
             "COPY usage_stage_rollup (period_id, meter_id, dimset_id, bucket,"
@@ -161,8 +152,13 @@ class Additions:
             BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
         )
         cursor.execute(
-            f"INSERT INTO usage_store_rollup AS r ({COLUMNS}) SELECT {COLUMNS}"
-            " FROM usage_stage_rollup ORDER BY period_id, meter_id, dimset_id, bucket"
+            f"INSERT INTO usage_store_rollup AS r ({COLUMNS})"
+            f" SELECT {COLUMNS} FROM usage_stage_rollup UNION ALL"
+            " SELECT subscription_id, period_id, meter_id, dimset_id, '-infinity',"
+            " sum(event_count), sum(value_sum), min(value_min), max(value_max),"
+            " min(first_time), max(last_time), max(watermark) FROM usage_stage_rollup"
+            " GROUP BY subscription_id, period_id, meter_id, dimset_id"
+            " ORDER BY period_id, meter_id, dimset_id, bucket"
             " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
             " event_count = r.event_count + excluded.event_count,"
             " value_sum = r.value_sum + excluded.value_sum,"
@@ -173,6 +169,18 @@ class Additions:
             " watermark = greatest(r.watermark, excluded.watermark)"
         )
         self.sums.clear()
+
+
+def _sums(values, times):
+    """(count, sum, minimum, maximum, first, last) of events, at least one."""
+    if len(times) == 1:
+        (first,) = times
+        value = values[0] if values else None
+        return 1, value, value, value, first, first
+    first, last = min(times), max(times)
+    if values is None:
+        return len(times), None, None, None, first, last
+    return len(times), sum(values), min(values), max(values), first, last
 
 
 def _add(have, new):

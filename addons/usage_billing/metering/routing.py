@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from .keys import payload_hasher
 from .meters import EXACT as EXACT
 from .meters import MeterSpec
 
@@ -94,11 +95,16 @@ class Piece(NamedTuple):
 
 
 class LocalDays:
-    """Days of a time zone."""
+    """Days of a time zone. low, high, day: where :meth:`lead` was led to last."""
 
     def __init__(self, tz):
         self._zone = ZoneInfo(tz)
         self._pieces = {}
+        self.low, self.high, self.day = 1, 0, None
+
+    def lead(self, microseconds):
+        """Go to the day of an instant."""
+        self.low, self.high, self.day = self.piece(microseconds)
 
     def piece(self, microseconds):
         """:return: Piece; ``day`` counts local days since 2000-01-01"""
@@ -130,9 +136,10 @@ class Slot:
     key: see :func:`.keys.route_hash`; number: of the route, None until the store tells
     """
 
-    __slots__ = ("key", "number")
+    __slots__ = ("key", "number", "segment")
 
-    def __init__(self, key):
+    def __init__(self, segment, key):
+        self.segment = segment
         self.key = key
         self.number = None
 
@@ -143,13 +150,13 @@ class Segment:
     meters: (meter, id of the projected dimension set, filters left for properties)
     needs_value: an event without a value cannot be counted
     is_strict: events must be looked at one by one before they are accepted
-    buckets: local day -> row indexes of the chunk
+    days: local days of the subscription; day, rows: where the last event went
     slot: of events without a currency, None until there is one
     """
 
     __slots__ = (
-        "buckets",
         "currency",
+        "day",
         "days",
         "end",
         "is_strict",
@@ -157,6 +164,7 @@ class Segment:
         "needs_value",
         "period_id",
         "route",
+        "rows",
         "slot",
         "slots",
         "start",
@@ -181,9 +189,20 @@ class Segment:
         self.is_strict = any(
             meter.value_source != "value" or left for meter, left in reading
         ) or any(meter.unique_property for meter, _dimset, _left in self.meters)
-        self.buckets = {}
+        self.day = self.rows = None
         self.slot = None
         self.slots = None
+
+    def turn(self, day, gathered):
+        """Let the rows that follow belong to another day.
+
+        :param list gathered: completed by (segment, day, row indexes)
+        :return: list for the indexes of those rows
+        """
+        rows = self.rows = []
+        self.day = day
+        gathered.append((self, day, rows))
+        return rows
 
     def slot_of(self, currency):
         """The slot of events in this currency, or in none."""
@@ -203,31 +222,29 @@ class Route:
     error: reason code when no event can pass
     places: where events of the subject may go, shared with its other routes
     meters: what counts the events, see :class:`Segment`
-    low, high: where the last event was led to, an interval of one segment and day;
-        ``segment`` and ``put`` are right for times inside
-    put: takes the index of a row
+    hasher: payload hash of what the events share, to be copied and completed
+    low, high: where the last event was led to; ``segment`` is right for times inside
     """
 
     __slots__ = (
         "dimset_id",
         "error",
+        "hasher",
         "high",
         "key",
         "low",
         "meters",
-        "payload",
         "places",
-        "put",
         "router",
         "segment",
         "segments",
     )
 
-    def __init__(self, router, key):
+    def __init__(self, router, key, text):
         self.router = router
         self.key = key
         self.error = None
-        self.payload = ""
+        self.hasher = payload_hasher(text)
         self.dimset_id = 0
         self.meters = ()
         self.places = None
@@ -237,10 +254,10 @@ class Route:
     def forget(self):
         """Be nowhere: the next event must be led."""
         self.low, self.high = 1, 0
-        self.segment = self.put = None
+        self.segment = None
 
     def move(self, microseconds):
-        """Lead to the segment and day of an instant.
+        """Lead to the segment of an instant.
 
         :return: None, or the reason code why there is none
         """
@@ -255,15 +272,8 @@ class Route:
         segment = self.segments.get(index)
         if segment is None:
             segment = self.segments[index] = router.open_segment(self, index)
-        piece = segment.days.piece(microseconds)
-        self.low = max(piece.low, segment.start)
-        self.high = min(piece.high, segment.end, router.latest + 1)
+        self.low, self.high = segment.start, min(segment.end, router.latest + 1)
         self.segment = segment
-        bucket = segment.buckets.get(piece.day)
-        if bucket is None:
-            bucket = segment.buckets[piece.day] = []
-            router.filled.append((self, segment, piece.day, bucket))
-        self.put = bucket.append
         return None
 
 
@@ -328,16 +338,12 @@ class Router:
         self._days = {}
         self.forget()
 
-    def take_buckets(self):
-        """Hand over the rows put into buckets, and start anew.
-
-        :return: list of (segment, local day, row indexes)
-        """
-        filled, self.filled = self.filled, []
-        for route, segment, _key, _indexes in filled:
-            route.forget()
-            segment.buckets = {}
-        return [entry[1:] for entry in filled if entry[3]]
+    def set_out(self, latest):
+        """Begin an append. Places found earlier stay, unless time went back."""
+        if latest < self.latest:
+            for route in self.routes.values():
+                route.forget()
+        self.latest = latest
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""
@@ -403,8 +409,9 @@ class Router:
         """
         etype, subject, number = key
         dimensions, text = self._dimensions[number]
-        route = self.routes[key] = Route(self, key)
-        route.payload = _digest(json.dumps([etype, subject, text]))
+        route = self.routes[key] = Route(
+            self, key, _digest(json.dumps([etype, subject, text]))
+        )
         if not etype or not subject:
             route.error = "missing_field"
         elif not storable(etype, subject, *dimensions, *dimensions.values()):
@@ -442,6 +449,7 @@ class Router:
         """The slot of a segment's events in a currency."""
         etype, subject, _number = segment.route.key
         slot = Slot(
+            segment,
             (
                 self.company_id,
                 self.source_id,
@@ -452,7 +460,7 @@ class Router:
                 currency,
                 etype,
                 subject,
-            )
+            ),
         )
         self.unnumbered.append(slot)
         return slot
@@ -463,7 +471,6 @@ class Router:
         for meter in self.catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
         self.routes = {}
-        self.filled = []
         self.unnumbered = []
         self.dimension_numbers = {}
         self.dimsets = {}

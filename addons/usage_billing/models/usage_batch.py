@@ -193,11 +193,11 @@ class UsageBatch(models.Model):
         """
         return Store(self.env, self.env.company)
 
-    def _append(self, rows, hold=None, report=False):
+    def _append(self, rows, hold=None, report=False, rollups=True):
         """Store events as this batch; see ``Store.append``."""
         self.ensure_one()
         store = self.with_company(self.company_id)._store()
-        return store.append(self, rows, hold, report)
+        return store.append(self, rows, hold, report, rollups)
 
     def _add_result(self, result, duration_s):
         """Count the result of an append and close the batch.

@@ -263,7 +263,9 @@ class TestUsageStore(StoreCase):
             self.patch(
                 PostgresStore,
                 "append",
-                lambda store, batch, rows, size=size: append(store, batch, rows, size),
+                lambda store, batch, rows, size=size, **kw: append(
+                    store, batch, rows, size, **kw
+                ),
             )
             batch = self._send(
                 [

@@ -217,7 +217,7 @@ class TestTwoConnections(BaseCase):
         self.patch(
             PostgresStore,
             "append",
-            lambda store, batch, rows: append(store, batch, rows, chunk=50),
+            lambda store, batch, rows, **kw: append(store, batch, rows, 50, **kw),
         )
         with self.assertRaises(psycopg2.Error), self._transaction() as env:
             self._append(env, rows_then_kill(env))
@@ -238,3 +238,65 @@ class TestTwoConnections(BaseCase):
             with connection(env) as import_env:
                 import_env.cr.execute("SHOW transaction_isolation")
                 self.assertEqual(import_env.cr.fetchone()[0], "read committed")
+
+    # ------------------------------------------------------------------
+    # routes kept from batch to batch
+    # ------------------------------------------------------------------
+    def _sent(self, rows):
+        """Send rows by the way of imports.
+
+        :return: (accepted, quarantined by reason, routers were asked for subjects)
+        """
+        from ..metering import connection
+        from ..metering_bridge import OdooCatalogue
+
+        asked = []
+        subjects = OdooCatalogue.subjects
+        self.patch(
+            OdooCatalogue,
+            "subjects",
+            lambda catalogue, names: asked.append(names) or subjects(catalogue, names),
+        )
+        with self._transaction() as env, connection(env) as import_env:
+            result = self._append(import_env, rows)
+        self.patch(OdooCatalogue, "subjects", subjects)
+        return result.accepted, result.quarantined, bool(asked)
+
+    def test_routes_are_kept_until_something_changes(self):
+        self.assertEqual(self._sent(ROWS[:50]), (50, {}, True))
+        self.assertEqual(self._sent(ROWS[50:100]), (50, {}, False))
+        with self._transaction() as env:
+            env["usage.subject"].search([("subject", "=", "race-1")]).valid_to = (
+                "2026-09-15 02:00:00"
+            )
+        # of rows 101 to 150, one a minute from 01:41, the first 19 still belong
+        self.assertEqual(self._sent(ROWS[100:150]), (19, {"after_end": 31}, True))
+        self.assertEqual(self._sent(ROWS[150:]), (0, {"after_end": 50}, False))
+        self.assertEqual(self._total()[0], 119)
+
+    def test_change_that_is_not_committed_yet_counts_once_it_is(self):
+        self._sent(ROWS[:50])
+        with self._transaction() as env:
+            subject = env["usage.subject"].search([("subject", "=", "race-1")])
+            subject.valid_to = "2026-09-15 00:50:30"
+            env.flush_all()
+            self.assertEqual(self._sent(ROWS[50:100]), (50, {}, False))
+        self.assertEqual(self._sent(ROWS[100:]), (0, {"after_end": 100}, True))
+
+    def test_routes_of_a_rolled_back_append_are_forgotten(self):
+        from ..metering import connection
+
+        class Undo(Exception):
+            pass
+
+        with self._transaction() as env:
+            with self.assertRaises(Undo), connection(env) as import_env:
+                self._append(import_env)
+                raise Undo
+            with connection(env) as import_env:
+                with self.assertRaises(Undo), import_env.cr.savepoint():
+                    self._append(import_env)
+                    raise Undo
+                result = self._append(import_env)
+        self.assertEqual(result.accepted, 200)
+        self.assertEqual(self._total(), (200, TOTAL))
