@@ -12,6 +12,7 @@ from psycopg2.pool import PoolError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from odoo import SUPERUSER_ID, api, http
+from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.usage_billing.api import problem as problems
@@ -59,6 +60,16 @@ def route(face, path, method, limit=8 << 20, **facts):
                 # collisions that lasted, a database that went away, too many at once
                 _logger.warning("%s: nothing stored, %s", path, error)
                 return refuse(face, problems.unavailable(), facts)
+            except UserError as error:
+                refused = problems.ApiProblem(422, "refused", "Refused", error.args[0])
+                return refuse(face, refused, facts)
+            except Exception:
+                # the client must be able to read that it failed, whatever it was
+                _logger.exception("%s failed", path)
+                failed = problems.ApiProblem(
+                    500, "internal_error", "Failure", "The request failed; see the log."
+                )
+                return refuse(face, failed, facts)
 
         return run
 
