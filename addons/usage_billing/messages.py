@@ -101,6 +101,7 @@ LABELS = {
     "coupon": _lt("discount coupon"),
     "grant": _lt("prepaid credit"),
     "credit": _lt("credit for the days not used"),
+    "opening": _lt("billed before by another system"),
     "volume": _lt("tier %(tier)s (%(range)s)"),
     "tier_blocks": _lt("blocks of tier %(tier)s (%(range)s)"),
     "volume_blocks": _lt("blocks of tier %(tier)s (%(range)s)"),

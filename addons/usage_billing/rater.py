@@ -29,6 +29,7 @@ __all__ = [
     "ADVANCE",
     "CLOSE",
     "INTERIM",
+    "KEEPS_OPEN",
     "LATE",
     "LIVE_STATES",
     "OPEN",
@@ -49,6 +50,9 @@ ADVANCE = "advance"  # it begins: fees billed in advance
 LATE = "late"  # it was billed and usage came afterwards
 INTERIM = "interim"  # it runs, and its usage so far is billed
 OPEN = "open"  # it runs: what it would cost so far, nothing is kept
+
+#: reasons after which the period is still to be closed
+KEEPS_OPEN = (ADVANCE, INTERIM, OPEN)
 
 ZERO = Decimal(0)
 
@@ -261,7 +265,8 @@ class _Context:
         for item in rated:
             self.amounts[item.period.id, item.charge.id] += _period_amount(item)
         rated += self._rate_commitments(job, rated)
-        rated += self._give_back(job)
+        # first, so that the newest line of a period is of the version that prices it
+        rated = self._give_back(job) + rated
         return rater_deductions.deduct(
             job.due, rated, self.history, self.currency(job.due.version)
         )
@@ -339,7 +344,7 @@ class _Context:
         day, credits what its former charges billed.
         """
         due = job.due
-        if due.reason in (ADVANCE, OPEN, INTERIM):
+        if due.reason in (OPEN, INTERIM):
             return []
         counted = {priced.id for priced, _first, _end in job.charges}
         found = []
@@ -347,6 +352,10 @@ class _Context:
             if period_id != due.period.id or charge_id in counted:
                 continue
             charge = self.env["usage.charge"].browse(charge_id)
+            if due.reason == ADVANCE and (
+                charge.timing != "advance" or charge.version_id == due.version
+            ):
+                continue
             for key, billed in sets.items():
                 line = rater_steps.give_back(
                     charge, billed, self.currency(due.version), due

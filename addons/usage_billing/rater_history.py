@@ -109,7 +109,29 @@ class History:
             found.revision = max(found.revision, revision)
             if component[0] is not None:
                 self._add_component(found, _component(component))
+        self._add_openings(live, period_ids)
         return live
+
+    def _add_openings(self, live, period_ids):
+        """What another system billed for these periods before we did."""
+        openings = (
+            self.env["usage.opening.amount"]
+            .sudo()  # it counts as billed, whoever asks what is due
+            .search([("period_id", "in", period_ids)])
+        )
+        for opening in openings:
+            for job in self.jobs:
+                if job.due.period != opening.period_id:
+                    continue
+                for priced, _first, _end in job.charges:
+                    if priced.key == opening.charge_key:
+                        slot = live[opening.period_id.id, priced.id]
+                        slot.setdefault("", Live()).components.append(
+                            _component(
+                                [f"opening-{opening.id}", "usage", "opening", None, 0]
+                                + [None, None, None, opening.amount, opening.amount]
+                            )
+                        )
 
     def _add_component(self, found, component):
         if component.role in DEDUCTIONS:

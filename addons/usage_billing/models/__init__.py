@@ -22,10 +22,14 @@ from . import usage_period
 from . import usage_billing_run
 from . import usage_billing_run_line
 from . import usage_billing_run_compute
+from . import usage_billing_run_late
+from . import usage_billing_run_interim
 from . import usage_billing_run_post
 from . import usage_billing_run_job
 from . import usage_coupon
 from . import usage_grant
+from . import usage_plan_change
+from . import usage_opening_amount
 from . import usage_rated_line
 from . import usage_simulation
 from . import usage_simulation_result

@@ -64,6 +64,12 @@ class UsageBillingRun(models.Model):
         tracking=True,
         help="Shows what the run would bill; nothing is kept for the invoices.",
     )
+    is_interim = fields.Boolean(
+        string="Interim",
+        tracking=True,
+        help="Bills what running periods have used so far and closes none of them: "
+        "fees, minimums and commitments wait for the end of the period.",
+    )
     subscription_ids = fields.Many2many(
         "usage.subscription",
         check_company=True,
@@ -211,7 +217,13 @@ class UsageBillingRun(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        scope = {"cutoff_date", "company_id", "is_dry_run", "subscription_ids"}
+        scope = {
+            "cutoff_date",
+            "company_id",
+            "is_dry_run",
+            "is_interim",
+            "subscription_ids",
+        }
         if scope & vals.keys():
             for run in self.filtered(lambda run: run.state not in ("new", "review")):
                 raise UserError(

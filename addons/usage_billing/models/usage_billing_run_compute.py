@@ -75,10 +75,17 @@ class UsageBillingRun(models.Model):
         if subscription_ids is not None:
             scope = SQL("%s AND s.id = ANY(%s)", scope, list(subscription_ids))
         due = defaultdict(list)
-        rows = self._query_unbilled_periods(scope) + self._query_late_periods(scope)
-        for subscription_id, period_id, reason in rows:
+        for subscription_id, period_id, reason in self._query_due_periods(scope):
             due[subscription_id].append((period_id, reason))
         return due
+
+    def _query_due_periods(self, scope):
+        """Rows of (subscription id, period id, reason), by the kind of the run."""
+        if self.is_interim:
+            return self._query_running_periods(scope)
+        unbilled = self._query_unbilled_periods(scope)
+        late = self._query_late_periods(scope)
+        return unbilled + self._choose_late_periods(late, unbilled)
 
     def _query_unbilled_periods(self, scope):
         """Open periods to close or to bill in advance, one statement."""
@@ -107,6 +114,7 @@ class UsageBillingRun(models.Model):
                                SELECT FROM usage_rated_line l
                                  JOIN usage_charge c ON c.id = l.charge_id
                                 WHERE l.period_id = p.id AND c.timing = 'advance'
+                                  AND c.plan_id = s.plan_id
                                   AND l.state = 'posted'))
               ORDER BY s.id, p.start_at
                 """,
@@ -115,30 +123,6 @@ class UsageBillingRun(models.Model):
                 run=self.id,
             )
         )
-
-    def _query_late_periods(self, scope):
-        """Billed periods whose events are not those that were billed."""
-        billed = self.env.execute_query(
-            SQL(
-                """SELECT s.id, p.id, p.billed_fingerprint
-                     FROM usage_period p
-                     JOIN usage_subscription s ON s.id = p.subscription_id
-                    WHERE %s AND p.state = 'billed'
-                      AND NOT EXISTS (
-                          SELECT FROM usage_rated_line l
-                           WHERE l.period_id = p.id AND l.run_id != %s
-                             AND l.state IN ('rated', 'approved'))
-                 ORDER BY s.id, p.start_at""",
-                scope,
-                self.id,
-            )
-        )
-        now = self._get_fingerprints([period_id for _sub, period_id, _then in billed])
-        return [
-            (sub_id, period_id, rater.LATE)
-            for sub_id, period_id, then in billed
-            if now.get(period_id, "") != (then or "")
-        ]
 
     def _get_fingerprints(self, period_ids):
         """What the quantities of periods are made from now.
@@ -180,7 +164,7 @@ class UsageBillingRun(models.Model):
         every_due = [due for some in dues.values() for due in some]
         outcome = rater.rate_periods(lines.env, every_due)
         prints = self._get_fingerprints(
-            [due.period.id for due in every_due if due.reason != rater.ADVANCE]
+            [due.period.id for due in every_due if due.reason not in rater.KEEPS_OPEN]
         )
         previous = self._get_previous_amounts(lines.subscription_id)
         writable = []
@@ -253,17 +237,26 @@ class UsageBillingRun(models.Model):
         return dues
 
     def _get_versions_billed(self, due_periods):
-        """Version that priced a period already: later usage keeps its prices."""
+        """Version that prices a period already: decided for it, else the one it was
+        billed with last, so that later usage keeps its prices."""
         period_ids = [pid for some in due_periods.values() for pid, _reason in some]
-        return {
-            period.id: version
-            for period, version in self.env["usage.rated.line"]
-            .sudo()  # what was billed decides, whoever computes
-            ._read_group(
-                [("period_id", "in", period_ids), ("state", "in", rater.LIVE_STATES)],
-                ["period_id", "version_id"],
+        self.env["usage.rated.line"].flush_model()
+        self.env["usage.period"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT DISTINCT ON (p.id) p.id, COALESCE(p.version_id, l.version_id)
+                     FROM usage_period p
+                     LEFT JOIN usage_rated_line l
+                       ON l.period_id = p.id AND l.state = ANY(%s)
+                    WHERE p.id = ANY(%s)
+                      AND (p.version_id IS NOT NULL OR l.version_id IS NOT NULL)
+                 ORDER BY p.id, l.id DESC""",
+                list(rater.LIVE_STATES),
+                period_ids,
             )
-        }
+        )
+        Version = self.env["usage.plan.version"]
+        return {period_id: Version.browse(version_id) for period_id, version_id in rows}
 
     def _get_previous_amounts(self, subscriptions):
         """Amount of the last posted result of each subscription, exact.
@@ -316,7 +309,7 @@ class UsageBillingRun(models.Model):
                     {
                         str(due.period.id): prints.get(due.period.id, "")
                         for due in dues[sub_id]
-                        if due.reason != rater.ADVANCE
+                        if due.reason not in rater.KEEPS_OPEN
                     },
                 )
             )

@@ -79,10 +79,12 @@ class UsageBillingRun(models.Model):
         none = self.env["usage.rated.line"].sudo()  # results belong to the run
         vals_list, move_groups = [], []
         for key, lines in groups:
-            vals = self._prepare_move_vals(key, lines, rated.get(key, none))
-            if vals:
-                vals_list.append(vals)
-                move_groups.append(lines)
+            documents = self._split_documents(key, rated.get(key, none))
+            for document_key, some in documents:
+                vals = self._prepare_move_vals(document_key, lines, some)
+                if vals:
+                    vals_list.append(vals)
+                    move_groups.append(lines)
         moves = (
             self.env["account.move"]
             .with_company(self.company_id)
@@ -91,11 +93,19 @@ class UsageBillingRun(models.Model):
         )
         self._check_moves(moves)
         moves.action_post()
-        for move, lines in zip(moves, move_groups, strict=True):
+        # where one result has several documents, the first one is its own
+        for move, lines in zip(reversed(moves), reversed(move_groups), strict=True):
             lines.write({"move_id": move.id})
         every_line = self.env["usage.billing.run.line"].sudo()
         every_line = every_line.concat(*(lines for _key, lines in groups))
         self._link_invoiced(every_line, moves)
+
+    def _split_documents(self, key, rated_lines):
+        """Documents of one group: (unique key, rated lines) pairs, the main one first.
+
+        Extension point: an override may split further.
+        """
+        return [(key, rated_lines)]
 
     def _get_approved_rated_lines(self, groups):
         line_ids = [line.id for _key, lines in groups for line in lines]
@@ -286,6 +296,21 @@ class UsageBillingRun(models.Model):
                 lines.ids,
             )
         )
+        self._link_split_lines(lines)
+
+    def _link_split_lines(self, lines):
+        """Rated lines of a result with several documents go each to its own."""
+        self.env.execute_query(
+            SQL(
+                """UPDATE usage_rated_line r SET move_id = m.move_id
+                     FROM usage_rated_component c
+                     JOIN account_move_line m ON m.id = c.move_line_id
+                    WHERE c.rated_line_id = r.id AND r.run_line_id = ANY(%s)
+                      AND r.move_id != m.move_id
+                RETURNING r.id""",
+                lines.ids,
+            )
+        )
 
     def _close_periods(self, lines):
         """The periods these results cover are billed, with the usage they had."""
@@ -299,7 +324,8 @@ class UsageBillingRun(models.Model):
         self.env.execute_query(
             SQL(
                 """UPDATE usage_period p
-                      SET state = 'billed', billed_fingerprint = c.fingerprint
+                      SET state = 'billed', billed_fingerprint = c.fingerprint,
+                          late_state = NULL
                      FROM unnest(%s, %s) AS c(id, fingerprint)
                     WHERE p.id = c.id
                 RETURNING p.id""",
