@@ -67,20 +67,24 @@ def schedule_of(subscription):
 
     :rtype: rating.periods.Schedule
     """
-    unit = subscription.period_unit
+    unit, every = subscription.period_unit, subscription.period_every or 1
     start = subscription.date_start
-    if subscription.calendar_aligned:
+    if subscription.calendar_aligned and every == 1:
         return rating_periods.Schedule.calendar(unit)
     if unit in rating_periods.DAYS:
-        return rating_periods.Schedule(start, unit)
-    step = rating_periods.MONTHS[unit]
-    day = subscription.anchor_day or start.day
-    months = [m for m in range(1, 13) if (m - start.month) % step == 0]
-    # 2000 is a leap year: a yearly anchor on 29 February keeps its day
+        return rating_periods.Schedule(start, unit, every)
+    step = rating_periods.MONTHS[unit] * every
+    day = 1 if subscription.calendar_aligned else subscription.anchor_day or start.day
+    # several years hold every month on which a period may begin; 2000 is a leap year,
+    # so that a yearly anchor on 29 February keeps its day
+    first = date(2000, 1, 1)
+    offset = (start.year - first.year) * 12 + start.month - first.month
     candidates = [
-        rating_periods.add_months(date(2000, month, 1), 0, day) for month in months
+        rating_periods.add_months(first, offset % step + step * n, day)
+        for n in range(max(12 // step, 1) + 1)
     ]
-    return rating_periods.Schedule(max(candidates, key=lambda d: d.day), unit)
+    anchor = max(candidates[:-1] or candidates, key=lambda d: d.day)
+    return rating_periods.Schedule(anchor, unit, every)
 
 
 def next_periods_vals(subscription, last, until):

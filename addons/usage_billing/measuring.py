@@ -37,6 +37,7 @@ class Measured:
     price: pricebook.SpecialPrice | None = None
     quantity: Decimal = ZERO
     before: Decimal = ZERO
+    tier_quantity: Decimal | None = None
     parts: list | None = None
     quantities: dict | None = None
     windows: list | None = None
@@ -68,7 +69,7 @@ class Measured:
             return Usage(quantities=tuple((self.quantities or {}).items()))
         if reading == pricebook.WINDOWS and self.windows is not None:
             return Usage(quantity=self.quantity, windows=tuple(self.windows))
-        return Usage(quantity=self.quantity)
+        return Usage(quantity=self.quantity, tier_quantity=self.tier_quantity)
 
 
 def dimension_key(dimensions):
@@ -199,6 +200,10 @@ class Measuring:
             dimensions = dict(row.dimensions) if priced.split else {}
             found = sets.setdefault(dimension_key(dimensions), Measured(dimensions))
             self._add(found, row, priced.meter_id)
+        if priced.tier_meter_id:
+            for row in self._rows[False][period.id, priced.tier_meter_id]:
+                for found in sets.values():
+                    found.tier_quantity = row.quantity
         self._read_earlier(period, priced, sets)
 
     def _read_earlier(self, period, priced, sets):
@@ -334,12 +339,12 @@ class Measuring:
         if priced.share_property:
             found.changes = _own_shares(priced, opening, events, spec)
         else:
-            whole = bridge.whole_period(period)
+            whole = meter.level_base != "part" and bridge.whole_period(period).days
             found.changes = level_changes(
                 bridge.period_of(period),
                 opening,
                 ((bridge.aware(e.time), value_of(e, spec)) for e in events),
-                whole.days,
+                whole or None,
             )
         sets[""] = found
 

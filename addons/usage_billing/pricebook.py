@@ -106,6 +106,7 @@ class Priced:
     scope: frozenset = frozenset()
     is_exact: bool = False
     share_property: str = ""
+    tier_meter_id: int = 0
 
     def phase(self, start):
         """Dates of a subscription from ``start`` between which the charge counts.
@@ -169,6 +170,7 @@ def priced_of(charge):
             scope=frozenset(keys_of(charge.commitment_scope)),
             is_exact=charge.commitment_basis == "exact",
             share_property=(charge.level_share_property or "").strip(),
+            tier_meter_id=charge.tier_meter_id.id or 0,
         )
 
 
@@ -199,6 +201,7 @@ def _meters_of(charge):
     if not charge.meter_id:
         return ()
     meters = charge.meter_id | charge.tier_ids.limit_ids.meter_id
+    meters |= charge.tier_meter_id
     return tuple((meter.id, _name_of(meter)) for meter in meters)
 
 

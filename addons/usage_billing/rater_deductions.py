@@ -38,7 +38,7 @@ def deduct(due, rated, history, currency):
             item,
             line=deduct_line(
                 item.line,
-                [(deduction, deduction.parts[index]) for deduction in found],
+                [(one, one.parts[index], one.exact(index)) for one in found],
                 before[index],
             ),
         )

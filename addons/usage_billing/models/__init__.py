@@ -22,9 +22,9 @@ from . import usage_period
 from . import usage_billing_run
 from . import usage_billing_run_line
 from . import usage_billing_run_compute
+from . import usage_billing_run_post
 from . import usage_billing_run_late
 from . import usage_billing_run_interim
-from . import usage_billing_run_post
 from . import usage_billing_run_job
 from . import usage_coupon
 from . import usage_grant

@@ -128,6 +128,15 @@ class UsageCharge(models.Model):
         string="Value of One",
         help="What one of these units is worth in the currency of the plan.",
     )
+    tier_meter_id = fields.Many2one(
+        "usage.meter",
+        string="Tier Chosen by",
+        check_company=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="Meter whose quantity chooses the tier, where it is not the quantity that "
+        "is priced: for example all seats, while those there for a part are prorated.",
+    )
     level_share_property = fields.Char(
         string="Prorated Quantity",
         help="Property of the events that says how much of a change counts in its "

@@ -186,6 +186,21 @@ class UsagePeriod(models.Model):
             }
         )
 
+    def _cut(self, local_day):
+        """End the period at local midnight of a day inside it; the rest is another.
+
+        :return: the period of the rest
+        """
+        self.ensure_one()
+        rest = {
+            column: self[column].id if column.endswith("_id") else self[column]
+            for column in COLUMNS
+        }
+        self._shorten(local_day)
+        self.flush_recordset()
+        rest.update(local_start=local_day, start_at=self.end_at, state="open")
+        return self._create_missing([rest])
+
     def _mark_billed(self):
         """The usage of the periods is on posted invoices."""
         self.filtered(lambda period: period.state == "open").write({"state": "billed"})

@@ -80,7 +80,7 @@ class UsagePlanChange(models.Model):
             )
             subscription.write({"plan_id": change.plan_id.id, "version_id": False})
             if period and period.local_start < change.date:
-                period.sudo()._shorten(change.date)  # periods are the system's
+                period.sudo()._cut(change.date)  # periods are the system's
             elif period:
                 version = subscription._get_version_at(change.date)
                 period.sudo().version_id = version

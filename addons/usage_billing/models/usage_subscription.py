@@ -141,6 +141,13 @@ class UsageSubscription(models.Model):
     period_unit = fields.Selection(
         PERIOD_UNITS, required=True, default="month", tracking=True
     )
+    period_every = fields.Integer(
+        string="Every",
+        required=True,
+        default=1,
+        tracking=True,
+        help="So many of them in one period: 2 for every second month.",
+    )
     calendar_aligned = fields.Boolean(
         default=True,
         tracking=True,
@@ -195,6 +202,9 @@ class UsageSubscription(models.Model):
     )
     _anchor_day_range = models.Constraint(
         "CHECK(anchor_day BETWEEN 1 AND 31)", "The anchor day is between 1 and 31."
+    )
+    _period_every_positive = models.Constraint(
+        "CHECK(period_every >= 1)", "A period has at least one month, week or day."
     )
     _dates_order = models.Constraint(
         "CHECK(date_end IS NULL OR date_end > date_start)",
@@ -319,6 +329,7 @@ class UsageSubscription(models.Model):
             "date_end",
             "date_start",
             "period_unit",
+            "period_every",
             "calendar_aligned",
             "anchor_day",
         } & (vals.keys()) or "tz" in vals:

@@ -9,7 +9,7 @@ by its difference and never counts it twice.
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from .coupons import spread
+from .coupons import discount_parts, spread
 from .rounding import ZERO, exact_arithmetic
 from .values import Component, Step
 
@@ -27,6 +27,11 @@ class Deduction:
     role: str
     parts: tuple[Decimal, ...]
     facts: tuple = ()
+    exacts: tuple[Decimal, ...] = ()
+
+    def exact(self, index):
+        """Part of a line before rounding."""
+        return self.exacts[index] if self.exacts else self.parts[index]
 
 
 def over_lines(key, role, amount, lines, currency, facts=()):
@@ -38,14 +43,17 @@ def over_lines(key, role, amount, lines, currency, facts=()):
     :param lines: amounts left, rounded; those at or below zero take no part
     :rtype: Deduction
     """
-    parts = [ZERO] * len(lines)
+    parts, exacts = [ZERO] * len(lines), [ZERO] * len(lines)
     taking = [index for index, line in enumerate(lines) if line > 0]
     if amount and taking:
         shares = spread(amount, [lines[index] for index in taking], currency)
         for index, part in zip(taking, shares, strict=True):
             parts[index] = part
+        exact = discount_parts(amount, [lines[index] for index in taking])
+        for index, part in zip(taking, exact, strict=True):
+            exacts[index] = part
         _level(parts, lines, taking)
-    return Deduction(key, role, tuple(parts), tuple(facts))
+    return Deduction(key, role, tuple(parts), tuple(facts), tuple(exacts))
 
 
 def _level(parts, lines, taking):
@@ -64,7 +72,8 @@ def deduct(line, taken, before=()):
     """A rated line less its parts of the deductions.
 
     :param RatedLine line: as rated
-    :param taken: (Deduction, amount for this line) pairs, cumulative
+    :param taken: (Deduction, amount for this line, the same before rounding) triples,
+        cumulative
     :param before: {component key: amount taken off by earlier ratings, positive}
     :rtype: RatedLine
     """
@@ -72,17 +81,23 @@ def deduct(line, taken, before=()):
     components, steps = list(line.components), list(line.steps)
     exact, cumulative, billed = line.exact, line.cumulative_amount, line.billed_amount
     with exact_arithmetic():
-        for deduction, amount in taken:
+        for deduction, amount, unrounded in taken:
             earlier = before.pop(deduction.key, ZERO)
             if amount:
-                facts = (*deduction.facts, ("exact", -amount))
+                facts = (*deduction.facts, ("exact", -unrounded))
                 steps.append(Step(deduction.role, facts))
-            exact, cumulative = exact - amount, cumulative - amount
+            exact, cumulative = exact - unrounded, cumulative - amount
             billed -= earlier
-            _add(components, deduction.key, deduction.role, earlier - amount)
+            _add(
+                components,
+                deduction.key,
+                deduction.role,
+                earlier - amount,
+                earlier - unrounded,
+            )
         for key, earlier in before.items():
             billed -= earlier
-            _add(components, key, key.partition("-")[0], earlier)
+            _add(components, key, key.partition("-")[0], earlier, earlier)
         return replace(
             line,
             exact=exact,
@@ -94,6 +109,6 @@ def deduct(line, taken, before=()):
         )
 
 
-def _add(components, key, role, amount):
+def _add(components, key, role, amount, exact):
     if amount:
-        components.append(Component(key, role, role, amount, amount))
+        components.append(Component(key, role, role, exact, amount))

@@ -104,6 +104,15 @@ class Period:
         """Local calendar days, whatever the clocks did."""
         return (self.end_date - self.first_date).days
 
+    @property
+    def days30(self):
+        """Days of the period when every month counts 30, the clamped ones too."""
+        first, end = self.first_date, self.end_date
+        months = (end.year - first.year) * 12 + end.month - first.month
+        if months and add_months(first, months, first.day) == end:
+            return 30 * months
+        return days30(first, end)
+
     def share(self, first_date=None, end_date=None, method="days"):
         """Part of this period that [first_date, end_date) covers.
 
@@ -123,7 +132,7 @@ class Period:
         if method == "days":
             return Share((end - first).days, self.days)
         if method == "fixed30":
-            return Share(days30(first, end), days30(self.first_date, self.end_date))
+            return Share(days30(first, end), self.days30)
         if method == "seconds":
             begin = self.start if first == self.first_date else None
             begin = begin or midnight(first, self.zone)

@@ -6,6 +6,7 @@ from . import test_usage_aggregation
 from . import test_portal
 from . import test_usage_sample
 from . import test_usage_prices
+from . import test_usage_late
 from . import test_usage_store
 from . import test_usage_quarantine
 from . import test_usage_inbox
