@@ -132,7 +132,7 @@ class UsageSubscription(models.Model):
         dues = [
             rater.Due(period, rater.INTERIM, version)
             for period in periods
-            if (version := period._get_price_version())
+            if (version := period._get_billed_version())
         ]
         outcome = rater.rate_periods(self.env, dues, keep_zero=True)
         found = {}

@@ -50,7 +50,7 @@ class UsagePeriod(models.Model):
         dues = [
             rater.Due(period, rater.LATE, version)
             for period in self
-            if (version := period._get_price_version())
+            if (version := period._get_billed_version())
         ]
         outcome = rater.rate_periods(self.env, dues)
         totals = defaultdict(int)
@@ -64,7 +64,7 @@ class UsagePeriod(models.Model):
                 self.env, [(subscription.currency_id, totals[period.id])]
             )
 
-    def _get_price_version(self):
+    def _get_billed_version(self):
         """Version that prices the period: decided for it, else the one it was billed
         with, else the one in force on its first day."""
         self.ensure_one()
