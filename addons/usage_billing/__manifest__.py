@@ -55,6 +55,7 @@
         "views/account_move_views.xml",
         "views/usage_event_views.xml",
         "views/usage_batch_views.xml",
+        "views/usage_correction_views.xml",
         "views/usage_shipment_views.xml",
         "views/usage_quarantine_views.xml",
         "views/usage_quarantine_inbox_views.xml",

@@ -316,6 +316,31 @@ class Store:
         ]
         return self._postgres().usage(spans, meter.sudo()._get_spec(), bucket, group_by)
 
+    def rows(self, row_ids):
+        """Events by the ids of ``usage.event``, whatever counts.
+
+        :rtype: list[metering.StoredEvent]
+        """
+        return self._postgres().rows(row_ids)
+
+    def live_events(self, source, start, end, subscriptions=None, types=()):
+        """Events of a source in a span of time that count now.
+
+        :param datetime start, end: naive UTC, half-open
+        :param usage.subscription subscriptions: only theirs; none for all
+        :param types: only these; none for all
+        :rtype: list[metering.StoredEvent]
+        """
+        self.env.flush_all()
+        return self._postgres().live_events(
+            source.company_id.id,
+            source.id,
+            start,
+            end,
+            subscriptions.ids if subscriptions else None,
+            list(types) or None,
+        )
+
     def sample(self, meter, limit, subscription=None):
         """The last events a meter counts, oldest first; it need not be saved.
 

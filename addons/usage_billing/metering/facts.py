@@ -140,6 +140,35 @@ def latest_events(cursor, windows, meter, limit):
     return f"{text} {order} LIMIT {int(limit)}"
 
 
+def events_by_id(cursor, row_ids):
+    """SQL text of rows of the store, by their numbers."""
+    return cursor.mogrify(
+        f"SELECT {_EVENT} FROM usage_store_event e"
+        " JOIN usage_store_dimset d ON d.id = e.dimset_id"
+        " WHERE e.id = ANY(%s) ORDER BY e.id",
+        [list(row_ids)],
+    ).decode()
+
+
+def live_events(cursor, company_id, source_id, start, end, subscriptions, types):
+    """SQL text of the events of a source in a span of time that count now."""
+    live = LIVE.replace("e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)")
+    return cursor.mogrify(
+        f"SELECT {_EVENT} FROM usage_store_event e"
+        f" JOIN usage_store_dimset d ON d.id = e.dimset_id {_CORRECTED}"
+        " WHERE e.company_id = %s AND e.source_id = %s"
+        " AND e.time >= %s AND e.time < %s AND e.kind <> 'v'"
+        f" AND gone.target_id IS NULL AND {live}"
+        " AND (%s::int[] IS NULL OR e.subscription_id = ANY(%s))"
+        " AND (%s::text[] IS NULL OR e.type = ANY(%s))"
+        " ORDER BY e.time, e.id",
+        [
+            company_id, source_id, start, end, subscriptions, subscriptions, types,
+            types,
+        ],
+    ).decode()  # fmt: skip
+
+
 def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
     """SQL text of the facts of one meter in these windows, parameters filled in.
 

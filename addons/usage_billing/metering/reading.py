@@ -12,7 +12,9 @@ from .facts import (
     EventRoute,
     Window,
     events,
+    events_by_id,
     latest_events,
+    live_events,
     select_from_events,
     whole,
 )
@@ -205,6 +207,19 @@ class Reading:
             if len(rows) == limit:
                 break
         return [StoredEvent(*row) for row in reversed(rows)]
+
+    def rows(self, row_ids):
+        """Rows of the store by their numbers, voided ones too."""
+        self.cursor.execute(events_by_id(self.cursor, row_ids))
+        return [StoredEvent(*row) for row in self.cursor.fetchall()]
+
+    def live_events(self, company_id, source_id, start, end, subscriptions, types):
+        """Events of a source in a span of time that count; None for all."""
+        query = live_events(
+            self.cursor, company_id, source_id, start, end, subscriptions, types
+        )
+        self.cursor.execute(query)
+        return [StoredEvent(*row) for row in self.cursor.fetchall()]
 
     def _newest(self, like, count, subscription_id):
         """An instant after which there are at least so many events, if there are."""

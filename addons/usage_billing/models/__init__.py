@@ -52,6 +52,9 @@ from . import usage_alias
 from . import usage_subject
 from . import usage_subject_cover
 from . import usage_subscription_cover
+from . import usage_correction
+from . import usage_correction_orders
+from . import usage_correction_backfill
 from . import usage_meter
 from . import usage_meter_trial
 from . import usage_meter_words

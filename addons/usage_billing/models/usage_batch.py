@@ -50,6 +50,9 @@ class UsageBatch(models.Model):
         index=True,
         tracking=True,
     )
+    correction_id = fields.Many2one(
+        "usage.correction", readonly=True, index="btree_not_null", ondelete="restrict"
+    )
     reason = fields.Char(
         readonly=True, help="Why the events of a correction were corrected."
     )

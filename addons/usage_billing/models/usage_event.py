@@ -89,6 +89,34 @@ class UsageEvent(models.Model):
         """Drop the tables of the store, with everything in them (uninstall)."""
         schema.drop(self.env.cr)
 
+    # ------------------------------------------------------------------
+    # actions
+    # ------------------------------------------------------------------
+    def action_void(self):
+        """Prepare to void these events: the difference is shown before."""
+        self.env["usage.correction"].check_access("create")
+        self.check_access("read")
+        return self._open_correction(self.env["usage.correction"]._create_void(self))
+
+    def action_amend(self):
+        """Prepare to amend this event."""
+        self.ensure_one()
+        self.env["usage.correction"].check_access("create")
+        self.check_access("read")
+        return self._open_correction(
+            self.env["usage.correction"]._create_amendment(self)
+        )
+
+    def _open_correction(self, correction):
+        return {
+            "type": "ir.actions.act_window",
+            "name": correction.name,
+            "res_model": "usage.correction",
+            "res_id": correction.id,
+            "view_mode": "form",
+            "views": [(False, "form")],
+        }
+
     @api.model
     def _get_story_action(self, event_id, source):
         """Open the page of one event, stored or not."""

@@ -1,10 +1,13 @@
 """Void and amend: quantities follow, nothing that was received changes."""
 
+import base64
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, UserError
+from odoo.tests import Form, tagged
 
+from .common import UsageCase
 from .test_usage_store import SEPTEMBER, StoreCase, event
 
 EVERY = (
@@ -324,3 +327,177 @@ class TestUsageCorrections(CorrectionCase):
                 [Decimal(4)],
                 bucket,
             )
+
+
+@tagged("post_install", "-at_install")
+class TestUsageCorrectionOrders(UsageCase):
+    """From the order to the next invoice, under real prices."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.meter = cls._create_meter("api")
+        cls.plan = cls._create_plan(
+            [
+                {
+                    "key": "api",
+                    "name": "API",
+                    "model": "per_unit",
+                    "unit_price": "0.50",
+                    "meter_id": cls.meter.id,
+                }
+            ]
+        )
+        cls.subscription = cls._create_subscription(cls.plan, tz="Europe/Paris")
+        cls._add_usage(cls.subscription, "api", 100, 40, 7)
+        cls.events = cls.env["usage.event"].search(
+            [("subscription_id", "=", cls.subscription.id)], order="id"
+        )
+        cls.Correction = cls.env["usage.correction"]
+
+    def _moves(self):
+        return self._bill(subscription_ids=[(6, 0, self.subscription.ids)]).move_ids
+
+    def _quantity(self):
+        period = self.events.period_id
+        (row,) = self.env["usage.batch"]._store().aggregate(period, self.meter)
+        return row.quantity
+
+    def test_checked_void_shows_the_difference_and_moves_nothing(self):
+        action = self.events[1].action_void()
+        correction = self.Correction.browse(action["res_id"])
+        self.assertEqual(correction.state, "checked")
+        line = correction.line_ids
+        self.assertEqual(line.subscription_id, self.subscription)
+        self.assertEqual(
+            (line.quantity_before, line.quantity_after, line.amount_before),
+            (Decimal(147), Decimal(107), Decimal("73.50")),
+        )
+        self.assertEqual(line.amount_difference, Decimal("-20.00"))
+        self.assertEqual(self._quantity(), Decimal(147))
+        self.assertFalse(correction.batch_ids)
+        with self.assertRaisesRegex(UserError, "Say why"):
+            correction.action_apply()
+        correction.reason = "Sent twice"
+        correction.action_apply()
+        self.assertEqual(self._quantity(), Decimal(107))
+        self.assertEqual(correction.voided_count, 1)
+        self.assertEqual(correction.applied_by_id, self.env.user)
+        self.assertEqual(correction.batch_ids.reason, "Sent twice")
+        with self.assertRaisesRegex(UserError, "applied already"):
+            correction.action_apply()
+        with self.assertRaisesRegex(UserError, "stays"):
+            correction.unlink()
+
+    def test_void_after_the_invoice_is_credited_by_the_next_run(self):
+        (invoice,) = self._moves()
+        self.assertEqual(invoice.amount_untaxed, 73.5)
+        self.assertFalse(self._moves())
+        self.Correction.void_events("test", [self.events[0].event_id], "Not theirs")
+        (credit,) = self._moves()
+        self.assertEqual(
+            (credit.move_type, credit.amount_untaxed), ("out_refund", 50.0)
+        )
+        self.assertFalse(self._moves())
+        self.assertEqual(invoice.amount_untaxed, 73.5)
+
+    def test_amend_on_the_form_and_bill_the_difference(self):
+        self._moves()
+        correction = self.Correction.browse(self.events[2].action_amend()["res_id"])
+        with Form(correction) as form:
+            form.amended_value = "10"
+            form.reason = "Meter was read wrongly"
+        correction.action_check()
+        self.assertEqual(correction.line_ids.amount_difference, Decimal("1.50"))
+        correction.action_apply()
+        self.assertEqual(self._quantity(), Decimal(150))
+        (invoice,) = self._moves()
+        self.assertEqual(invoice.amount_untaxed, 1.5)
+        amended = self.env["usage.event"].search(
+            [("batch_id", "=", correction.batch_ids.id)]
+        )
+        self.assertEqual(amended.time, self.events[2].time)
+
+    def test_orders_of_other_systems(self):
+        ids = self.events.mapped("event_id")
+        answer = self.Correction.void_events("test", [ids[0], "?"], "Why", dry_run=True)
+        self.assertEqual((answer["state"], answer["voided"]), ("checked", 1))
+        self.assertEqual(answer["differences"][0]["quantity_after"], "47")
+        self.assertEqual(answer["left_out"], ["?: the source never sent it."])
+        answer = self.Correction.amend_events(
+            "test",
+            [
+                {
+                    "id": ids[1],
+                    "type": "api",
+                    "subject": self.events[1].subject,
+                    "time": "2026-09-15T12:00:00Z",
+                    "value": "50",
+                }
+            ],
+            "Why",
+        )
+        self.assertEqual((answer["state"], answer["amended"]), ("applied", 1))
+        self.assertEqual(self._quantity(), Decimal(157))
+        with self.assertRaisesRegex(UserError, "no source with the code"):
+            self.Correction.void_events("nowhere", ids, "Why")
+        with self.assertRaisesRegex(UserError, "cannot be read"):
+            self.Correction.amend_events("test", [{"id": ids[1]}, {"x": 1}], "Why")
+
+    def test_backfill_compares_then_applies(self):
+        ids = self.events.mapped("event_id")
+        subject = self.events[0].subject
+        lines = [
+            "id;type;subject;time;value;dimensions.region",
+            f"{ids[0]};api;{subject};2026-09-15T12:00:00Z;100;",  # as it is
+            f"{ids[1]};api;{subject};2026-09-15T12:00:00Z;41;",  # differs
+            f"new-1;api;{subject};2026-09-16T12:00:00Z;5;fr",  # missing
+            f"new-2;api;{subject};2026-10-16T12:00:00Z;5;",  # outside
+            "new-3;api;nobody;2026-09-16T12:00:00Z;5;",  # unknown
+            f"new-4;api;{subject};2026-09-16T12:00:00Z;many;",  # unreadable
+        ]
+        correction = self.Correction.create(
+            {
+                "reason": "Probe was down",
+                "source_id": self.events.source_id.id,
+                "start_at": "2026-09-01",
+                "end_at": "2026-10-01",
+                "data": base64.b64encode("\n".join(lines).encode()),
+                "file_name": "september.csv",
+            }
+        )
+        correction.action_check()
+        self.assertEqual(
+            (
+                correction.voided_count,
+                correction.amended_count,
+                correction.added_count,
+                correction.problem_count,
+            ),
+            (1, 1, 1, 3),
+        )
+        self.assertEqual(correction.line_ids.quantity_after, Decimal(146))
+        self.assertEqual(correction.line_ids.amount_difference, Decimal("-0.50"))
+        self.assertEqual(self._quantity(), Decimal(147))
+        held = self.env["usage.quarantine"].search_count([])
+        correction.action_apply()
+        self.assertEqual(self._quantity(), Decimal(146))
+        self.assertEqual(self.env["usage.quarantine"].search_count([]), held)
+        store = self.env["usage.batch"]._store()
+        self.assertEqual(store.verify(self.subscription.period_ids), [])
+        again = correction.copy({"data": correction.data, "file_name": "x.csv"})
+        again.action_check()
+        self.assertEqual((again.voided_count, again.amended_count), (0, 0))
+        self.assertFalse(again.line_ids)
+        again.mode = "add"
+        self.assertEqual(again.state, "draft")
+
+    def test_correcting_is_for_billing_managers(self):
+        user = self.users["user"]
+        with self.assertRaises(AccessError):
+            self.events[0].with_user(user).action_void()
+        with self.assertRaises(AccessError):
+            self.Correction.with_user(user).void_events("test", ["x"], "Why")
+        correction = self.Correction.with_user(self.users["manager"])
+        answer = correction.void_events("test", [self.events[0].event_id], "Why")
+        self.assertEqual(answer["voided"], 1)

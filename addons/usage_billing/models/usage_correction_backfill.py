@@ -1,0 +1,226 @@
+import base64
+import csv
+import io
+import json
+from datetime import UTC
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..metering import RejectedRow
+
+#: Events the reader takes at once.
+_PAGE = 10_000
+_OWN = ("id", "type", "subject", "time", "value", "amount", "currency")
+
+
+class UsageCorrection(models.Model):
+    """Backfill: say what a source should have sent for a span of time.
+
+    The file is compared with what counts now. What is missing is added, what differs is
+    amended; with "replaces", what is not in the file is voided.
+    """
+
+    _inherit = "usage.correction"
+
+    source_id = fields.Many2one("usage.source", check_company=True)
+    start_at = fields.Datetime(string="From", help="Included.")
+    end_at = fields.Datetime(string="Until", help="Excluded.")
+    subscription_ids = fields.Many2many(
+        "usage.subscription", check_company=True, help="Empty: of all subscriptions."
+    )
+    meter_ids = fields.Many2many(
+        "usage.meter",
+        check_company=True,
+        string="Meters",
+        help="Only events of the types these meters count. Empty: all.",
+    )
+    mode = fields.Selection(
+        [("replace", "Replaces the span"), ("add", "Adds and amends")],
+        required=True,
+        default="replace",
+        help="Replaces the span: events of the source that are not in the file are "
+        "voided.",
+    )
+    data = fields.Binary(string="File", attachment=True, copy=False)
+    file_name = fields.Char(copy=False)
+
+    def write(self, vals):
+        """What is filled in decides the difference: changed, it must be found anew."""
+        decisive = {
+            "source_id", "start_at", "end_at", "subscription_ids", "meter_ids", "mode",
+            "data",
+        }  # fmt: skip
+        if decisive & vals.keys():
+            for correction in self:
+                correction._check_open()
+            vals = {**vals, "state": "draft"}
+        return super().write(vals)
+
+    @api.model
+    def backfill_events(self, source, start, end, events, reason, mode="replace", **kw):
+        """Fill a span of time; for calls over RPC by billing managers.
+
+        :param str source: code of the source
+        :param str start, end: ISO 8601, end excluded
+        :param list events: events as the API takes them
+        :param str reason: kept with the events
+        :param str mode: "replace" voids what is not in the list, "add" does not
+        :param bool dry_run: only say what would move
+        :return: see :meth:`_answer`
+        :rtype: dict
+        """
+        found = self._find_source(source)
+        lines = "\n".join(json.dumps(event) for event in events)
+        return self._answer(
+            {
+                "kind": "backfill",
+                "reason": reason,
+                "company_id": found.company_id.id,
+                "source_id": found.id,
+                "start_at": self._read_time(start).replace("T", " ")[:19],
+                "end_at": self._read_time(end).replace("T", " ")[:19],
+                "mode": mode,
+                "data": base64.b64encode(lines.encode()),
+                "file_name": "events.ndjson",
+            },
+            kw.get("dry_run", False),
+        )
+
+    # ------------------------------------------------------------------
+    # business
+    # ------------------------------------------------------------------
+    def _get_orders(self):
+        orders = super()._get_orders()
+        if self.kind == "backfill":
+            orders.append(self._get_backfill_order())
+        return orders
+
+    def _get_backfill_order(self):
+        """Compare the file with what counts now.
+
+        :return: see :meth:`_get_orders`
+        """
+        if not (self.source_id and self.start_at and self.end_at and self.data):
+            raise UserError(
+                self.env._("Give the source, the span of time and the file.")
+            )
+        if self.start_at >= self.end_at:
+            raise UserError(self.env._("The span of time ends before it begins."))
+        rows, problems = self._read_file()
+        found = self._get_store().live_events(
+            self.source_id,
+            self.start_at,
+            self.end_at,
+            self.subscription_ids,
+            set(self.meter_ids.mapped("event_type")),
+        )
+        stored = {event.event_id: event for event in found}
+        add, amend, times, seen = [], [], [], set()
+        for row in rows:
+            seen.add(row.event_id)
+            if row.event_id not in stored:
+                add.append(row)
+            elif not _is_same(row, stored[row.event_id]):
+                amend.append(row)
+                times.append(stored[row.event_id].time)
+        void = [
+            (event.event_id, event.time)
+            for event in found
+            if self.mode == "replace" and event.event_id not in seen
+        ]
+        return {
+            "source_id": self.source_id.id,
+            "void": void,
+            "amend": amend,
+            "times": times,
+            "add": add,
+            "problems": problems,
+        }
+
+    def _read_file(self):
+        """Events of the file that are of the span, and what is wrong with the others.
+
+        :return: (list of EventRow, list of outcomes)
+        """
+        rows, problems = [], []
+        for row in self._read_documents(base64.b64decode(self.data)):
+            if isinstance(row, RejectedRow):
+                problems.append(
+                    {
+                        "event_id": row.event_id or str(row.row_number),
+                        "status": "unreadable",
+                        "code": row.reason,
+                        "detail": row.detail,
+                    }
+                )
+                continue
+            if row.time.tzinfo:
+                row = row._replace(time=row.time.astimezone(UTC).replace(tzinfo=None))
+            if self.start_at <= row.time < self.end_at:
+                rows.append(row)
+            else:
+                problems.append(
+                    {
+                        "event_id": row.event_id,
+                        "status": "outside",
+                        "code": "",
+                        "detail": "",
+                    }
+                )
+        return rows, problems
+
+    def _read_documents(self, data):
+        """Rows of a file: JSON lines, or CSV with a header.
+
+        Columns of a CSV are those of an event; others are properties, and those that
+        begin with "dimensions." dimensions.
+        """
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(self.env._("The file is not in UTF-8.")) from error
+        if (self.file_name or "").lower().endswith(".csv"):
+            dialect = ";" if text.partition("\n")[0].count(";") else ","
+            lines = [
+                json.dumps(_own_form(record))
+                for record in csv.DictReader(io.StringIO(text), delimiter=dialect)
+            ]
+        else:
+            lines = [line for line in text.splitlines() if line.strip()]
+        rows = []
+        for start in range(0, len(lines), _PAGE):
+            page = "\n".join(lines[start : start + _PAGE]).encode()
+            rows += [
+                row._replace(row_number=row.row_number + start)
+                for row in self._read_rows(self.source_id, page, "application/x-ndjson")
+            ]
+        return rows
+
+
+def _own_form(record):
+    """A row of a CSV as an event in the API's own form."""
+    event = {name: record[name] for name in _OWN if record.get(name)}
+    dimensions, properties = {}, {}
+    for name, value in record.items():
+        if name is None or name in _OWN or not value:
+            continue
+        if name.startswith("dimensions."):
+            dimensions[name.removeprefix("dimensions.")] = value
+        else:
+            properties[name.removeprefix("properties.")] = value
+    return event | {"dimensions": dimensions, "properties": properties}
+
+
+def _is_same(row, event):
+    """Whether a stored event says what a row says."""
+    return (
+        row.type == event.type
+        and row.subject == event.subject
+        and row.time == event.time
+        and row.value == event.value
+        and row.amount == event.amount
+        and (row.currency or None) == (event.currency or None)
+        and dict(row.dimensions) == dict(event.dimensions)
+        and dict(row.properties) == dict(event.properties)
+    )
