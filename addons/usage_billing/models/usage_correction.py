@@ -48,7 +48,7 @@ class UsageCorrection(models.Model):
 
     name = fields.Char(readonly=True, copy=False, default="/")
     kind = fields.Selection(
-        [("void", "Void"), ("amend", "Amend"), ("backfill", "Backfill")],
+        [("void", "Void"), ("amend", "Amendment"), ("backfill", "Backfill")],
         required=True,
         readonly=True,
         default="backfill",
