@@ -18,6 +18,7 @@ from . import test_billing_tour
 from . import test_price_simulation
 from . import test_plan_templates
 from . import test_price_indexation
+from . import test_catalogue_tour
 from . import test_price_versions
 from . import test_usage_quote
 from . import test_usage_catalogue
