@@ -132,4 +132,5 @@ def _append(env, cursor, source, source_id, now, rows, hold):
     alias = env["usage.alias"]._get_translation(record)
     if alias:
         rows = [row if type(row) is RejectedRow else alias(row) for row in rows]
-    return store.append(spec, rows)
+    with door._router(store, record) as router:
+        return store.append(spec, rows, router=router)

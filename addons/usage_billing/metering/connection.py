@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 
 import psycopg2.extensions
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 
 @contextmanager
@@ -24,7 +25,8 @@ def connection(env):
         if isinstance(getattr(cr, "_obj", None), psycopg2.extensions.cursor) and not (
             hasattr(cr, "_cursor")
         ):
-            cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            # Said with BEGIN; the next to borrow the connection sets its own.
+            cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
         yield env(cr=cr)
 
 

@@ -6,9 +6,17 @@ from decimal import Decimal
 
 from .values import EventRow
 
+_quote = json.encoder.encode_basestring
+
 
 def properties_to_json(properties):
     """Canonical text of the further properties; missing values are left out."""
+    # Every event comes by: the same text without an encoder made for each.
+    try:
+        members = [f"{_quote(k)}: {_quote(v)}" for k, v in sorted(properties.items())]
+        return f"{{{', '.join(members)}}}"
+    except TypeError:
+        pass  # some are no texts, or missing
     return json.dumps(
         {str(k): str(v) for k, v in properties.items() if v is not None},
         sort_keys=True,

@@ -20,6 +20,9 @@ from .routing import Router
 #: Sources whose routes a process keeps, and for how long without a look at all of it.
 #: Notes of changes are kept longer than that, see :func:`forget_changes`.
 SOURCES_KEPT = 16
+#: Routers of one source: threads that store events of it at the same time have their
+#: own, the one used last is taken first.
+ROUTERS_KEPT = 4
 SECONDS_KEPT = 3600
 NOTES_KEPT = "1 day"
 
@@ -62,12 +65,15 @@ class RouterPool:
         :rtype: Lease
         """
         with self._lock:
-            return self._leases.pop(key, None) or Lease()
+            leases = self._leases.get(key)
+            return leases.pop() if leases else Lease()
 
     def give_back(self, key, lease):
         """Keep a lease for the next append. Only once its transaction is committed."""
         with self._lock:
-            self._leases[key] = lease
+            leases = self._leases.setdefault(key, [])
+            if len(leases) < ROUTERS_KEPT:
+                leases.append(lease)
             self._leases.move_to_end(key)
             while len(self._leases) > SOURCES_KEPT:
                 self._leases.popitem(last=False)

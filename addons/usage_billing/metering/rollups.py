@@ -4,6 +4,7 @@ The SQL here and the addition in :mod:`.append` are two ways to the same figures
 ``verify`` compares them.
 """
 
+from datetime import timedelta
 from decimal import Decimal, localcontext
 from io import BytesIO
 from itertools import compress
@@ -13,12 +14,14 @@ from . import copybin
 from .errors import StoreError
 from .meters import EXACT, divide
 from .prepare import shows, values_of
-from .routing import to_microseconds
+from .routing import EPOCH, from_microseconds, to_microseconds
 
 COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
 )
+#: Sums that go into the statement itself instead of a table beside it.
+FEW = 24
 _head = Struct(">hiiiiiiiiiiiq").pack
 
 
@@ -130,6 +133,57 @@ class Additions:
         """
         if not self.sums:
             return
+        if len(self.sums) <= FEW:
+            source = self._few(cursor, received_at)
+        else:
+            source = self._staged(cursor, received_at)
+        cursor.execute(
+            f"{source} INSERT INTO usage_store_rollup AS r ({COLUMNS})"
+            f" SELECT {COLUMNS} FROM staged UNION ALL"
+            " SELECT subscription_id, period_id, meter_id, dimset_id, '-infinity',"
+            " sum(event_count), sum(value_sum), min(value_min), max(value_max),"
+            " min(first_time), max(last_time), max(watermark) FROM staged"
+            " GROUP BY subscription_id, period_id, meter_id, dimset_id"
+            " ORDER BY period_id, meter_id, dimset_id, bucket"
+            " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
+            " event_count = r.event_count + excluded.event_count,"
+            " value_sum = r.value_sum + excluded.value_sum,"
+            " value_min = least(r.value_min, excluded.value_min),"
+            " value_max = greatest(r.value_max, excluded.value_max),"
+            " first_time = least(r.first_time, excluded.first_time),"
+            " last_time = greatest(r.last_time, excluded.last_time),"
+            " watermark = greatest(r.watermark, excluded.watermark)"
+        )
+        self.sums.clear()
+
+    def _few(self, cursor, received_at):
+        """Text of a query ``staged`` with the sums in it: a request of a few events
+        must not pay for a table.
+        """
+        values = [
+            (
+                sums[0],
+                *key[:3],
+                EPOCH.date() + timedelta(days=key[3]),
+                *sums[1:5],
+                from_microseconds(sums[5]),
+                from_microseconds(sums[6]),
+                received_at,
+            )
+            for key, sums in self.sums.items()
+        ]
+        row = (
+            "(%s,%s,%s,%s,%s::date,%s::bigint,%s::numeric,%s::numeric,%s::numeric,"
+            "%s::timestamp,%s::timestamp,%s::timestamp)"
+        )
+        text = b",".join(cursor.mogrify(row, value) for value in values).decode()
+        return f"WITH staged ({COLUMNS}) AS (VALUES {text})"
+
+    def _staged(self, cursor, received_at):
+        """Fill a table of the transaction with the sums.
+
+        :return: text of a query ``staged`` on it
+        """
         watermark = copybin.int8(to_microseconds(received_at))
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
@@ -151,24 +205,7 @@ class Additions:
             " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
             BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
         )
-        cursor.execute(
-            f"INSERT INTO usage_store_rollup AS r ({COLUMNS})"
-            f" SELECT {COLUMNS} FROM usage_stage_rollup UNION ALL"
-            " SELECT subscription_id, period_id, meter_id, dimset_id, '-infinity',"
-            " sum(event_count), sum(value_sum), min(value_min), max(value_max),"
-            " min(first_time), max(last_time), max(watermark) FROM usage_stage_rollup"
-            " GROUP BY subscription_id, period_id, meter_id, dimset_id"
-            " ORDER BY period_id, meter_id, dimset_id, bucket"
-            " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
-            " event_count = r.event_count + excluded.event_count,"
-            " value_sum = r.value_sum + excluded.value_sum,"
-            " value_min = least(r.value_min, excluded.value_min),"
-            " value_max = greatest(r.value_max, excluded.value_max),"
-            " first_time = least(r.first_time, excluded.first_time),"
-            " last_time = greatest(r.last_time, excluded.last_time),"
-            " watermark = greatest(r.watermark, excluded.watermark)"
-        )
-        self.sums.clear()
+        return "WITH staged AS (SELECT * FROM usage_stage_rollup)"
 
 
 def _sums(values, times):
