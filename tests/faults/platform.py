@@ -1,5 +1,6 @@
 """A served database that tests may kill, and what was stored in it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -113,6 +114,17 @@ class Platform:
         )
         if rows:
             kill(int(random.choice(rows)[0]))
+
+    def revive(self):
+        """Start the server again if it ended, as a supervisor does.
+
+        Odoo's master process ends by itself when it needs a new child while the
+        database is away.
+        """
+        if self.served.process.poll() is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.served.kill()  # what it left behind
+            self.served.start().wait()
 
     # -- what came out -----------------------------------------------------------------
 

@@ -15,6 +15,8 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from .doors import DOORS, Event, send
 from .platform import SUBJECTS
 
@@ -119,19 +121,42 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(platform):
         done = [sender.batches for sender in senders]
         time.sleep(moments.uniform(0.2, 1.5))
         fault(moments)
-        wait_for_progress(senders, done)
+        wait_for_progress(platform, senders, done)
     for sender in senders:
         sender.end()
+    platform.revive()
     check_sent_equals_stored(platform, senders)
     # the kills did hit requests, and the senders did get through
     assert sum(sender.interrupted for sender in senders) >= rounds // 2
     assert all(len(sender.acknowledged) > 0 for sender in senders)
 
 
-def wait_for_progress(senders, done):
+def test_the_checks_see_what_is_lost_or_wrong(platform):
+    """Without them the test above would prove nothing."""
+    sender = Sender(platform, DOORS[0], "check", SEED)
+    sender.acknowledged = {"never-stored": 1}
+    with pytest.raises(AssertionError, match="acknowledged events lost"):
+        check_sent_equals_stored(platform, [sender])
+    ((period, meter, dimset),) = platform.query(
+        "SELECT period_id, meter_id, dimset_id FROM usage_store_rollup"
+        " WHERE bucket = '-infinity' ORDER BY 1, 2, 3 LIMIT 1"
+    )
+    for change in ("+ 1", "- 1"):
+        platform.query(
+            f"UPDATE usage_store_rollup SET value_sum = value_sum {change}"
+            f" WHERE (period_id, meter_id, dimset_id) = ({period}, {meter}, {dimset})"
+            " AND bucket = '-infinity'"
+        )
+        if change == "+ 1":
+            with pytest.raises(AssertionError):
+                platform.check_rollups()
+
+
+def wait_for_progress(platform, senders, done):
     """Every sender gets at least two more batches through after a fault."""
     end = time.monotonic() + 90
     while time.monotonic() < end:
+        platform.revive()
         if all(
             sender.batches >= before + 2 or sender.problem
             for sender, before in zip(senders, done, strict=True)
