@@ -51,6 +51,7 @@
         "views/usage_indexation_views.xml",
         "views/usage_late_views.xml",
         "views/usage_rated_line_views.xml",
+        "report/usage_annex_report.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",
         "views/usage_event_views.xml",

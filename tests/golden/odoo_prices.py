@@ -168,7 +168,8 @@ def late_events(session, case):
     story.subscribe(first, last, bounds(case)[2], period_unit="month")
     known, found, closed = [ZERO] * (count + 1), [], False
     for quantities, final in runs:
-        own = [now - then for now, then in zip(quantities, [ZERO, *quantities])]
+        before = [ZERO, *quantities[:-1]]
+        own = [now - then for now, then in zip(quantities, before, strict=True)]
         for index, quantity in enumerate(own):
             if quantity != known[index]:
                 moved = quantity - known[index]

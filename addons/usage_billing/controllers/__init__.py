@@ -9,3 +9,4 @@ from . import api_quotes
 from . import api_docs
 from . import usage_report
 from . import api_correct
+from . import api_explain

@@ -31,6 +31,8 @@ from . import usage_grant
 from . import usage_plan_change
 from . import usage_opening_amount
 from . import usage_rated_line
+from . import usage_rated_line_explain
+from . import usage_rating_check
 from . import usage_simulation
 from . import usage_simulation_result
 from . import usage_simulation_version

@@ -83,6 +83,8 @@ class UsageExplorer(models.AbstractModel):
                 self._prepare_component(component, currency)
                 for component in siblings.component_ids
             ],
+            "sentence": rated_line.explanation_text,
+            "rounding_text": self._prepare_rounding(siblings, currency),
             "days": days,
             "chart": {
                 "labels": [row["day"][-2:].lstrip("0") for row in days if row["day"]],
@@ -125,6 +127,15 @@ class UsageExplorer(models.AbstractModel):
             }
             for name, quantity in rows
         ]
+
+    def _prepare_rounding(self, rated_lines, currency):
+        """What rounding did to the amount, empty where nothing."""
+        parts = rated_lines.component_ids
+        exact = sum(parts.mapped("exact_amount"), ZERO)
+        rounding = sum(rated_lines.mapped("amount"), ZERO) - exact
+        if not rounding:
+            return ""
+        return f"{self._format_quantity(rounding)} {currency.name}"
 
     def _prepare_component(self, component, currency):
         """One step of the price, in words and figures."""

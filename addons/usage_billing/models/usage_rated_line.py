@@ -194,51 +194,6 @@ class UsageRatedLine(models.Model):
                 {"rows": line._prepare_explanation_rows()},
             )
 
-    def _prepare_explanation_rows(self):
-        """The visible equation: components, rounding and what was billed before.
-
-        sum of exact components + rounding = amount of this line
-        """
-        self.ensure_one()
-        rows = [
-            self._prepare_explanation_row(
-                component.name,
-                component.exact_amount,
-                quantity=component.quantity,
-                price=component.unit_price,
-            )
-            for component in self.component_ids
-        ]
-        rounding = self.amount - self.exact_amount
-        rows.append(self._prepare_explanation_row(self.env._("Rounding"), rounding))
-        rows.append(
-            self._prepare_explanation_row(
-                self.env._("Billed by this line"), self.amount, is_total=True
-            )
-        )
-        if self.already_billed:
-            rows.append(
-                self._prepare_explanation_row(
-                    self.env._("Billed before for this period"), self.already_billed
-                )
-            )
-        return rows
-
-    def _prepare_explanation_row(
-        self, name, value, quantity=None, price=None, is_total=False
-    ):
-        detail = ""
-        if quantity is not None and price is not None:
-            detail = f"{messages.number(self.env, quantity)} × " + messages.number(
-                self.env, price
-            )
-        return {
-            "name": name,
-            "detail": detail,
-            "value": f"{messages.number(self.env, value)} {self.currency_id.name}",
-            "is_total": is_total,
-        }
-
     # ------------------------------------------------------------------
     # write / unlink
     # ------------------------------------------------------------------

@@ -7,6 +7,7 @@ from . import test_portal
 from . import test_usage_sample
 from . import test_usage_prices
 from . import test_usage_late
+from . import test_usage_explain
 from . import test_usage_store
 from . import test_usage_quarantine
 from . import test_usage_inbox

@@ -147,7 +147,9 @@ def test_what_a_coupon_took_before_is_subtracted():
     coupon = over_lines("coupon-1", "coupon", D(10), [D(100)], EUR)
     first = deduct(line, [(coupon, coupon.parts[0], coupon.exact(0))])
     assert (first.amount, first.cumulative_amount) == (90, 90)
-    again = deduct(line, [(coupon, coupon.parts[0], coupon.exact(0))], {"coupon-1": D(10)})
+    again = deduct(
+        line, [(coupon, coupon.parts[0], coupon.exact(0))], {"coupon-1": D(10)}
+    )
     assert again.cumulative_amount == 90
     assert again.amount == 100
     gone = deduct(line, [], {"coupon-1": D(10)})
