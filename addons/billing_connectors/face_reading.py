@@ -9,7 +9,11 @@ from odoo.addons.usage_billing.metering.finding import Search, as_json
 from odoo.addons.usage_billing.metering.jsonform import event_from_json
 
 from .faces.queries import Part
-from .faces.values import FaceEvent
+from .faces.reading import check_text
+from .faces.values import FaceEvent, FieldProblem
+
+#: of an id: an OpenMeter event's is made of two names, spaces written as three letters
+MAX_ID = 2000
 
 
 class Reader:
@@ -56,6 +60,7 @@ class Reader:
         :return: FaceEvent, when it arrived (naive UTC)
         :raise ApiProblem: 404
         """
+        _refuse_no_text(event_id)
         sources = self.sources()
         found = self.store.find_by_id(sources, event_id)
         if self.facts.partner_id:
@@ -125,6 +130,7 @@ class Reader:
 
     def meter(self, code):
         """:raise ApiProblem: 404"""
+        _refuse_no_text(code)
         meter = self.env["usage.meter"].search(
             [("company_id", "=", self.company.id), ("code", "=", code)]
         )
@@ -160,6 +166,17 @@ class Reader:
                 subscriptions, meter, start, end, bucket, keys, tz=zone
             )
         ]
+
+
+def _refuse_no_text(text):
+    """What no database keeps is not there.
+
+    :raise ApiProblem: 404
+    """
+    try:
+        check_text(text, "id", MAX_ID)
+    except FieldProblem as error:
+        raise problems.not_found("There is nothing of this name.") from error
 
 
 def _face_event(event):

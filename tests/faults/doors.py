@@ -140,6 +140,17 @@ def post(port, path, body, headers, timeout=30):
         connection.close()
 
 
+def get(port, path, headers, timeout=30):
+    """Read from a path; see :func:`post`."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
 def send(port, token, door, events):
     """Send events through a door; see :func:`post`."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": door.content_type}

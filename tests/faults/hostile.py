@@ -122,6 +122,60 @@ BODIES = {
 }
 
 
+#: texts in addresses, percent-encoded
+WORDS = (
+    "%00",
+    "a%00b",
+    "%FF",
+    "%ED%A0%80",
+    "%27%29%3B%20DROP%20TABLE%20usage_store_identity%3B%20--",
+    "..%2F..%2Fetc%2Fpasswd",
+    "%25s",
+    "x" * 5000,
+    "99999999999999999999999999",
+    "-1",
+    "9999-12-31T23:59:59Z",
+    "0001-01-01T00:00:00%2B14:00",
+)
+#: addresses that are read, by door: {} is one of WORDS
+READS = {
+    "native": (
+        "/usage/v1/events/{}",
+        "/usage/v1/events?id={}",
+        "/usage/v1/events?from={}",
+        "/usage/v1/events?subject={}",
+        "/usage/v1/events?cursor={}",
+        "/usage/v1/events?limit={}",
+        "/usage/v1/usage?meter={}",
+        "/usage/v1/usage?meter=calls&customer={}",
+        "/usage/v1/usage?meter=calls&group_by={}",
+        "/usage/v1/meters/{}",
+        "/usage/v1/batches/{}",
+    ),
+    "lago": ("/api/v1/events/{}",),
+    "openmeter": (
+        "/usage/openmeter/api/v1/events?subject={}",
+        "/usage/openmeter/api/v1/events?from={}",
+        "/usage/openmeter/api/v1/events?limit={}",
+        "/usage/openmeter/api/v1/meters/{}",
+        "/usage/openmeter/api/v1/meters/{}/query",
+        "/usage/openmeter/api/v1/meters/calls/query?subject={}",
+        "/usage/openmeter/api/v1/meters/calls/query?groupBy={}",
+        "/usage/openmeter/api/v1/meters/calls/query?from={}",
+        "/usage/openmeter/api/v1/meters/calls/query?windowTimeZone={}",
+    ),
+    "stripe": (
+        "/usage/stripe/v1/billing/meters/{}",
+        "/usage/stripe/v1/billing/meters/calls/event_summaries"
+        "?customer={}&start_time=0&end_time=1",
+        "/usage/stripe/v1/billing/meters/calls/event_summaries"
+        "?customer=s0&start_time=0&end_time={}",
+        "/usage/stripe/v1/billing/meters/calls/event_summaries"
+        "?customer=s0&start_time=0&end_time=1&starting_after={}",
+    ),
+}
+
+
 def literal(value):
     """JSON of a value, raw literals as they stand."""
     if isinstance(value, Raw):

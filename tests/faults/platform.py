@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+from decimal import Decimal
 
 from tests.serving import Served
 from tools.releve import cli, databases, environment, odoo_source, postgres
@@ -136,7 +137,7 @@ class Platform:
             " JOIN usage_source s ON s.id = e.source_id"
             f" WHERE s.code = '{source}' AND e.event_id LIKE '%{prefix}%'"
         ):
-            found.setdefault(event_id, []).append(int(value))
+            found.setdefault(event_id, []).append(Decimal(value) if value else None)
         return found
 
     def held(self, source, prefix=""):

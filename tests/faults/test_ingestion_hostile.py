@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from . import hostile
-from .doors import DOORS, post
+from .doors import DOORS, get, post
 
 #: Seconds that an answer may take, on a machine that has other work too.
 PATIENCE = 15
@@ -52,13 +52,31 @@ def ask(platform, door, body, **more):
 @DOOR
 @pytest.mark.parametrize("field", hostile.CASES)
 def test_hostile_fields_are_refused_or_kept_as_they_are(platform, door, field, now):
-    broken = {}
+    broken, taken, refused = {}, set(), set()
+    prefix = f"hostile-{door.name}-{field}-"
     for name, value in hostile.CASES[field].items():
-        event_id = f"hostile-{door.name}-{field}-{name}"
-        body = hostile.request(door, event_id, field, value, now)
+        body = hostile.request(door, prefix + name, field, value, now)
         status, answer = ask(platform, door, body)
         if status >= 500:
             broken[name] = status, answer[:300]
+        (taken if status < 300 else refused).add(door.stored_id(prefix + name))
+    assert not broken
+    kept = set(platform.stored(door.source, prefix))
+    kept |= {event_id for event_id, _reason in platform.held(door.source, prefix)}
+    assert not kept & refused
+    if field != "id":
+        assert taken <= kept
+
+
+@DOOR
+def test_hostile_addresses_are_answered(platform, door):
+    broken = {}
+    key = headers(platform, door)
+    for address in hostile.READS[door.name]:
+        for word in hostile.WORDS:
+            status, answer = get(platform.served.port, address.format(word), key)
+            if status >= 500:
+                broken[address, word[:40]] = status, answer[:200]
     assert not broken
 
 
