@@ -54,6 +54,7 @@
         "report/usage_annex_report.xml",
         "views/usage_account_role_views.xml",
         "views/account_move_views.xml",
+        "views/usage_event_story_templates.xml",
         "views/usage_event_views.xml",
         "views/usage_batch_views.xml",
         "views/usage_correction_views.xml",
@@ -68,6 +69,7 @@
         "views/usage_api_key_views.xml",
         "wizards/usage_quarantine_ignore_views.xml",
         "wizards/usage_quarantine_fix_views.xml",
+        "wizards/usage_event_find_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_config_settings_store_views.xml",
         "views/portal_templates.xml",
@@ -80,6 +82,7 @@
         "web.assets_frontend": [
             "usage_billing/static/src/portal/**/*",
             "usage_billing/static/src/report/usage_report.scss",
+            "usage_billing/static/src/fields/usage_story.scss",
         ],
         "web.assets_tests": [
             "usage_billing/static/tests/tours/**/*",

@@ -97,6 +97,7 @@ class UsagePortal(PortalAccount):
             back=f"{url}?period={period_sudo.id}&view={meter_sudo.code}",
             url=f"{url}/events?period={period_sudo.id}&meter={meter_sudo.id}",
             crumb=subscription_sudo.name,
+            event_url=f"{url}/event?period={period_sudo.id}&meter={meter_sudo.id}",
         )
 
     @http.route(
@@ -293,7 +294,16 @@ class UsagePortal(PortalAccount):
     # answers
     # ------------------------------------------------------------------
     def _render_events(
-        self, period_sudo, meter_sudo, day, after, back, url, crumb, dimensions=None
+        self,
+        period_sudo,
+        meter_sudo,
+        day,
+        after,
+        back,
+        url,
+        crumb,
+        dimensions=None,
+        event_url="",
     ):
         explorer = self._explorer()
         values = self._prepare_portal_layout_values()
@@ -309,6 +319,7 @@ class UsagePortal(PortalAccount):
             usage_page=explorer._prepare_events(
                 period_sudo, meter_sudo, day, after, dimensions
             ),
+            usage_event_url=event_url,
             usage_next_url=f"{url}&day={day.isoformat()}" if day else url,
         )
         return request.render("usage_billing.portal_my_usage_events", values)

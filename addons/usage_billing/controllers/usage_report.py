@@ -1,6 +1,7 @@
 import json
 from contextlib import ExitStack
 
+import pytz
 from werkzeug.exceptions import BadRequest, NotFound
 
 from odoo import api, http
@@ -68,6 +69,44 @@ class UsageReportPortal(UsagePortal):
             json=json,
         )
         return request.render("usage_billing.portal_my_usage_report", values)
+
+    @http.route(
+        "/my/usage/<int:subscription_id>/event",
+        type="http",
+        auth="user",
+        website=True,
+        readonly=True,
+    )
+    def portal_my_usage_event(
+        self, subscription_id, period=None, meter=None, at=None, **kw
+    ):
+        subscription_sudo, period_sudo = self._get_own_period(subscription_id, period)
+        meter_sudo = self._get_meter(subscription_sudo, period_sudo, meter)
+        explorer = self._explorer()
+        event = explorer._find_event(period_sudo, meter_sudo, at)
+        if event is None:
+            raise NotFound()
+        story = explorer.env["usage.event.story"].with_context(tz=period_sudo.tz)
+        steps = story._get_customer_steps(
+            event, period_sudo, meter_sudo, self._can_see_amounts(subscription_sudo)
+        )
+        url = f"/my/usage/{subscription_id}/events"
+        values = self._prepare_portal_layout_values()
+        values.update(
+            page_name="usage_event",
+            usage_crumb={
+                "name": meter_sudo.name,
+                "url": f"{url}?period={period_sudo.id}&meter={meter_sudo.id}",
+            },
+            usage_event_name=event.event_id,
+            usage_details=explorer._prepare_event(
+                event,
+                pytz.timezone(period_sudo.tz),
+                explorer._get_customer_names(meter_sudo),
+            ),
+            usage_story=story._render(steps),
+        )
+        return request.render("usage_billing.portal_my_usage_event", values)
 
     @http.route(
         "/my/usage/<int:subscription_id>/report.csv",

@@ -62,6 +62,9 @@ from . import usage_meter_trial
 from . import usage_meter_words
 from . import usage_ingest
 from . import usage_event
+from . import usage_event_list
+from . import usage_event_story
+from . import usage_event_story_portal
 from . import account_move
 from . import account_move_line
 from . import res_company

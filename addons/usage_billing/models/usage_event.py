@@ -116,13 +116,3 @@ class UsageEvent(models.Model):
             "view_mode": "form",
             "views": [(False, "form")],
         }
-
-    @api.model
-    def _get_story_action(self, event_id, source):
-        """Open the page of one event, stored or not."""
-        return {
-            "type": "ir.actions.client",
-            "tag": "usage_billing.event_story",
-            "name": self.env._("Story of %(event)s", event=event_id or "…"),
-            "params": {"event_id": event_id or "", "source_id": source.id},
-        }

@@ -250,6 +250,21 @@ class UsageExplorer(models.AbstractModel):
             else None,
         }
 
+    def _find_event(self, period, meter, place):
+        """One event behind a quantity, by the place it has in its pages.
+
+        :param str place: ``place`` of a prepared event
+        :return: metering.StoredEvent, None when there is none
+        """
+        cursor = self._read_cursor(place)
+        if cursor is None:
+            return None
+        at, event_id = cursor
+        found = self._store(period).explain(
+            period, meter, limit=1, after=(at, event_id - 1)
+        )
+        return next((event for event in found if event.cursor == cursor), None)
+
     def _write_cursor(self, cursor):
         at, event_id = cursor
         return f"{(at - EPOCH) // RESOLUTION}.{event_id}"
@@ -276,6 +291,7 @@ class UsageExplorer(models.AbstractModel):
             "time": at.strftime("%Y-%m-%d %H:%M:%S"),
             "zone": at.tzname(),
             "id": event.event_id,
+            "place": self._write_cursor(event.cursor),
             "subject": event.subject,
             "value": self._format_quantity(event.value),
             "details": self._format_dimensions(

@@ -96,6 +96,9 @@ class UsageQuarantine(models.Model):
         readonly=True,
         index=True,
     )
+    story_html = fields.Html(
+        string="Story", compute="_compute_story_html", sanitize=False
+    )
     resolution_reason = fields.Char(string="Decision", readonly=True)
     resolved_by_id = fields.Many2one("res.users", readonly=True, ondelete="set null")
     resolved_at = fields.Datetime(readonly=True)
@@ -124,6 +127,13 @@ class UsageQuarantine(models.Model):
                 reason=reasons.get(row.reason_code, ""),
                 event=row.event_id or row.row_number,
             )
+
+    @api.depends_context("lang", "tz")
+    @api.depends("state", "reason_code", "detail", "decision_id")
+    def _compute_story_html(self):
+        Story = self.env["usage.event.story"]
+        for row in self:
+            row.story_html = Story._render(Story._get_held_steps(row))
 
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):
@@ -169,7 +179,13 @@ class UsageQuarantine(models.Model):
     def action_view_story(self):
         """Everything known about the event, on one page."""
         self.ensure_one()
-        return self.env["usage.event"]._get_story_action(self.event_id, self.source_id)
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.event_id or self.display_name,
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+        }
 
     # ------------------------------------------------------------------
     # business
