@@ -271,8 +271,8 @@ class UsageEventStory(models.AbstractModel):
                     newer.received_at,
                     [
                         self.env._(
-                            "A newer version of the delivery took its place: this event "
-                            "counts in nothing."
+                            "A newer version of the delivery took its place: this "
+                            "event counts in nothing."
                         )
                     ],
                     [(newer.name, "usage.batch", newer.id)] if newer else [],
@@ -535,7 +535,7 @@ class UsageEventStory(models.AbstractModel):
         return self.env["usage.event"].browse(ids)
 
     def _find_correction(self, event):
-        """(kind, row, batch, received at) of the correction that took the event away."""
+        """(kind, row, batch, received at) of what took the event away."""
         rows = self.env.execute_query(
             SQL(
                 """SELECT kind::text, row_id, batch_id, received_at

@@ -114,7 +114,7 @@ class TestEventStory(UsageCase, HttpCase):
             .create({"name": evil, "source_id": source.id, "file_name": evil})
         )
         batch._append([EventRow(evil, "cpu", evil, datetime(2026, 9, 15), Decimal(1))])
-        stored = self._events(subject=evil)
+        stored = self._events(event_id=evil)
         self.assertNotIn("<img", stored.story_html)
         finder = self.env["usage.event.find"].create({"event_id": evil})
         self.assertNotIn("<img", finder.result_html)
