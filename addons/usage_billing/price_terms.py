@@ -7,6 +7,8 @@ tables needs no change here.
 
 from decimal import Decimal
 
+from odoo.models import MAGIC_COLUMNS
+
 from . import messages
 from .fields_exact import Exact
 
@@ -31,7 +33,7 @@ def term_fields(model):
         for name, field in model._fields.items()
         if field.store
         and field.copy
-        and name != "id"
+        and name not in MAGIC_COLUMNS
         and not field.related
         and name not in PLACE
         and not (name == "key" and model._name == "usage.charge")

@@ -178,11 +178,25 @@ class UsagePlanVersion(models.Model):
                             self.env, Charge, term, charge.currency_id
                         )
                         for term in change.terms
-                        if change.kind == changes.CHANGED or _is_said(term)
+                        if change.kind == changes.CHANGED or self._is_said(Charge, term)
                     ],
                 }
             )
         return found
+
+    def _is_said(self, Charge, term):
+        """Whether a term of a new or removed charge is worth a line.
+
+        Not its name, which stands beside it, nor what every new charge has.
+        """
+        value = term.new if term.old is None else term.old
+        if value in (None, False, "") or term.name in ("name", "sequence"):
+            return False
+        rows = Charge
+        for table, _row in term.path:
+            rows = self.env[rows._fields[table].comodel_name]
+        default = rows._fields[term.name].default
+        return not default or value != default(rows)
 
     def _log_prices(self):
         """Write the change log: one row for each term that moves with this version."""
@@ -214,9 +228,3 @@ class UsagePlanVersion(models.Model):
                     )
         # sudo: the log is written by the approval, nobody has the right to
         self.env["usage.price.change"].sudo().create(vals_list)
-
-
-def _is_said(term):
-    """Whether a term of a new or removed charge is worth a line."""
-    value = term.new if term.old is None else term.old
-    return value not in (None, False, "") and term.name != "name"

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from .. import price_terms
 from .common import UsageCase
 
 FEE = {"name": "Fee", "model": "flat", "unit_price": "10"}
@@ -164,6 +165,16 @@ class TestPriceVersions(PriceCase):
         ):
             with self.assertRaises(UserError):
                 change()
+
+    def test_only_prices_are_compared_and_frozen(self):
+        names = {field.name for field in price_terms.term_fields(self.first.charge_ids)}
+        self.assertLess({"unit_price", "tier_ids", "price_ids", "model"}, names)
+        self.assertFalse(names & {"id", "create_date", "write_date", "version_id"})
+        self._charge(self.first, "fee").sequence = 5
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE usage_charge SET write_date = now()")
+        log = self.first.price_change_ids.filtered(lambda row: row.charge_key == "fee")
+        self.assertEqual(set(log.mapped("term")), {"model", "product_id", "unit_price"})
 
     def test_the_first_prices_are_logged_too(self):
         self.assertIn(
