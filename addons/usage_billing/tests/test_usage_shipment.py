@@ -1,5 +1,6 @@
 """The outbox: whatever dies and however often, every event is there once."""
 
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -102,6 +103,8 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
         self.assertRollupsEqualEvents()
 
     def test_a_shipment_knows_what_it_is(self):
+        if not driver_of(self.env).modern:
+            self.skipTest("this server is older than 21.8: no 256-bit numbers")
         self._send([event(1), event(1), event(2, "1E-20"), event(3, subject="nobody")])
         (shipment,) = self._shipments()
         self.assertEqual(
@@ -163,8 +166,10 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
         self.assertEqual((self._total(), self._stored()), ((Decimal(10), 10), 10))
 
     def _clean(self):
-        for _round in range(2):
+        end = time.monotonic() + 30  # older servers delete when they like to
+        while self.env["usage.shipment"]._has_leftovers() and time.monotonic() < end:
             self.env["usage.shipment"]._clean(driver_of(self.env), minutes=-1)
+            time.sleep(0.1)
         self.assertFalse(self.env["usage.shipment"]._has_leftovers())
 
     def test_a_block_that_arrives_late_counts_nowhere(self):

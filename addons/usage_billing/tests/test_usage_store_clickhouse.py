@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import nullcontext
 
 from odoo.tests import tagged
 
@@ -59,6 +60,24 @@ class ClickhouseCase:
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param(URL, store_url())
         cls.env.company.usage_store_engine = "clickhouse"
+
+    def _callTestMethod(self, method):
+        """Without 256-bit numbers some things cannot be asked, and say so."""
+        if not SERVER or driver_of(self.env).modern:
+            return super()._callTestMethod(method)
+        try:
+            return super()._callTestMethod(method)
+        except Exception as error:
+            told = f"{error}{error.__cause__}{error.__context__}"
+            if any(
+                word in told for word in ("nt256", "al256", "old_server", "too old")
+            ):
+                self.skipTest("this server is older than 21.8: no 256-bit numbers")
+            raise
+
+    def subTest(self, *arguments, **options):
+        """On a server one part that cannot be asked ends the whole test, see above."""
+        return nullcontext() if SERVER else super().subTest(*arguments, **options)
 
     def setUp(self):
         super().setUp()

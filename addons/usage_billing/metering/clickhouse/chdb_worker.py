@@ -23,7 +23,7 @@ import threading
 import time
 
 IDLE = 900
-FORMAT = "JSONCompactEachRowWithNamesAndTypes"
+FORMAT = "JSONColumnsWithMetadata"
 SETTINGS = (
     "SET output_format_json_quote_64bit_integers = 0,"
     " output_format_json_quote_decimals = 1,"

@@ -41,20 +41,17 @@ class EmbeddedDriver:
 
     def query(self, sql, tables=()):
         body = self._ask(sql=sql, rows=True, tables=tables)
-        lines = body.decode().rstrip("\n").split("\n") if body else []
-        if not lines:
+        if not body:
             return []
-        types = json.loads(lines[1])
-        readers = [_reader(name) for name in types]
-        if not any(readers):
-            return [tuple(json.loads(line)) for line in lines[2:]]
-        return [
-            tuple(
-                value if reader is None or value is None else reader(value)
-                for reader, value in zip(readers, json.loads(line), strict=True)
-            )
-            for line in lines[2:]
-        ]
+        answer = json.loads(body)
+        columns = []
+        for column in answer["meta"]:
+            found = answer["data"].get(column["name"], [])
+            reader = _reader(column["type"])
+            if reader is not None:
+                found = [None if cell is None else reader(cell) for cell in found]
+            columns.append(found)
+        return list(zip(*columns, strict=True))
 
     def execute(self, sql):
         self._ask(sql=sql)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..errors import StoreError
 from ..values import AppendResult
 from . import rows, tables
-from .driver import numbers
+from .driver import numbers, text
 
 PAGE = 50_000
 #: Last row of a shipment that takes the batch as it is: corrections leave numbers out.
@@ -208,6 +208,7 @@ def arrived(driver, shipment, content):
     ((count, total),) = driver.query(
         f"SELECT {rows.checksum_sql(columns)} FROM usage_event"
         f" WHERE company_id = {shipment.company_id}"
+        f" AND type IN ({', '.join(map(text, sorted(content.types)))})"
         f" AND period_id IN (SELECT id FROM {periods.name})"
         f" AND time BETWEEN {checksum.low} AND {checksum.high}"
         f" AND shipment_id = {shipment.id} AND attempt_id = {shipment.attempt_id}",

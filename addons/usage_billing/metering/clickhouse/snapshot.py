@@ -91,6 +91,17 @@ class Snapshot:
         :return: (text, tables that travel with the query)
         """
         names = ", ".join(columns)
+        text = f"SELECT {names} FROM usage_event WHERE {self.visible(where)}"
+        table = self._pending_rows(driver, list(periods), types)
+        if table is None:
+            return text, []
+        also = f"SELECT {names} FROM {PENDING} WHERE {where}"
+        if self.replaced:
+            also += f" AND batch_id NOT IN ({numbers(self.replaced)})"
+        return f"{text} UNION ALL {also}", [table]
+
+    def visible(self, where):
+        """Condition for rows in ClickHouse that this transaction may see."""
         conditions = [
             f"company_id = {self.company_id}",
             f"shipment_id <= {self.newest}",
@@ -102,15 +113,7 @@ class Snapshot:
         ):
             if values:
                 conditions.append(f"{column} NOT IN ({numbers(values)})")
-        text = f"SELECT {names} FROM usage_event WHERE {' AND '.join(conditions)}"
-        text += f" AND {where}"
-        table = self._pending_rows(driver, list(periods), types)
-        if table is None:
-            return text, []
-        also = f"SELECT {names} FROM {PENDING} WHERE {where}"
-        if self.replaced:
-            also += f" AND batch_id NOT IN ({numbers(self.replaced)})"
-        return f"{text} UNION ALL {also}", [table]
+        return " AND ".join([*conditions, where])
 
     def corrected(self, period_ids, as_of=None):
         """Corrections that concern these periods, as far as they are known.

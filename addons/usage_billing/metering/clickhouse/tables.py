@@ -1,7 +1,7 @@
 """The tables in ClickHouse.
 
 ``usage_event``
-    one row per event, in the order a bill reads it: company, period, type. Times are
+    one row per event, in the order a bill reads it: company, type, period. Times are
     microseconds since 1970 in UTC, so that no type of date can cut or shift them;
     ``at`` and ``received_at`` show them to people.
 ``usage_owner``
@@ -46,7 +46,7 @@ _COLUMNS = (
     ("value_wide", f"Nullable(Decimal(76, {WIDE_DECIMALS}))", ""),
     ("amount_wide", f"Nullable(Decimal(76, {WIDE_DECIMALS}))", ""),
 )
-_KEY = "company_id, period_id, type, dimset_id, time, id"
+_KEY = "company_id, type, period_id, dimset_id, time, id"
 _SHOWN = (
     ", at DateTime64(6, 'UTC') ALIAS fromUnixTimestamp64Micro(time, 'UTC'),"
     " received_at DateTime64(6, 'UTC') ALIAS fromUnixTimestamp64Micro(received, 'UTC')"
