@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
 from odoo import fields, sql_db
 from odoo.exceptions import UserError
 from odoo.tools import SQL
@@ -129,8 +131,7 @@ class Store:
         return self._correct(batch, reason, lambda order: order.amend(rows, times))
 
     def _correct(self, batch, reason, give):
-        """Carry out an order of correction and count it on its batch.
-        """
+        """Carry out an order of correction and count it on its batch."""
         batch = batch.with_env(self.env)
         batch.ensure_one()
         batch.reason = reason
@@ -427,6 +428,8 @@ class Store:
     def _partition_cursor(self):
         """A transaction of its own: a month's table must outlive a failed import."""
         with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
+            # so that what another one adds meanwhile is waited for, not an error
+            cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
             yield cr
 
 

@@ -154,6 +154,10 @@ def _lifecycle(odoo, report):
     return _plain_pytest(odoo, report, "tests/lifecycle")
 
 
+def _api(odoo, report):
+    return _plain_pytest(odoo, report, "tests/api")
+
+
 def _faults(odoo, report):
     return _plain_pytest(odoo, report, "tests/faults")
 
@@ -250,6 +254,7 @@ STAGES = {
     "translations": ("Translations", _translations),
     "golden-odoo": ("Golden cases, Odoo", _golden_odoo),
     "lifecycle": ("Install, upgrade, uninstall", _lifecycle),
+    "api": ("Native API as documented", _api),
     "clients": ("Official clients", _clients),
     "faults": ("Faults", _faults),
 }

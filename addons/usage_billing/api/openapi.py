@@ -112,9 +112,8 @@ def _responses(operation):
     for status, (description, schema) in operation.responses.items():
         content = {"application/json": {"schema": reference(schema)}} if schema else {}
         responses[str(status)] = {"description": description, "content": content}
-    if not operation.scope:
-        return responses
-    problems = {status: _TITLES[status] for status in USUAL} | operation.problems
+    usual = USUAL if operation.scope else (400, 500)
+    problems = {status: _TITLES[status] for status in usual} | operation.problems
     for status, description in sorted(problems.items()):
         entry = {
             "description": description,

@@ -55,7 +55,7 @@ def test_lane_without_outcome_has_failed(stages, tmp_path):
 
 
 def test_every_folder_of_tests_belongs_to_a_stage():
-    known = {"unit", "lifecycle", "clients", "faults", "golden"}
+    known = {"unit", "lifecycle", "api", "clients", "faults", "golden"}
     known |= {name.partition("/")[2] for name in testing.ODOO_TESTS}
     folders = {
         path.name

@@ -1,0 +1,69 @@
+"""The native API against a served Odoo: what only shows over real HTTP."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Served
+from tools.releve import cli, databases
+
+SETUP = """
+import json
+from pathlib import Path
+
+product = env["product.product"].create({"name": "Usage", "type": "service"})
+meter = env["usage.meter"].create(
+    {"name": "Compute", "code": "compute", "event_type": "compute.hours",
+     "dimension_keys": "region", "unit_label": "h"})
+plan = env["usage.plan"].create({"name": "Plan", "code": "plan"})
+version = env["usage.plan.version"].create({
+    "plan_id": plan.id, "valid_from": "2020-01-01", "charge_ids": [
+        (0, 0, {"name": "Compute", "model": "per_unit", "unit_price": "0.01",
+                "product_id": product.id, "meter_id": meter.id})]})
+version.action_approve()
+partner = env["res.partner"].create({"name": "Studio", "ref": "C-0042"})
+subscription = env["usage.subscription"].create(
+    {"partner_id": partner.id, "plan_id": plan.id, "date_start": "2026-01-01"})
+env["usage.subject"].create(
+    {"subject": "project-42", "subscription_id": subscription.id})
+subscription.action_activate()
+source = env["usage.source"].create(
+    {"name": "Gateway", "code": "gateway", "kind": "api", "future_tolerance_min": -1})
+key = env["usage.api.key"].create(
+    {"name": "Gateway", "source_id": source.id, "can_read": True, "can_correct": True,
+     "can_quote": True, "rate_limit": 0})
+slow = env["usage.api.key"].create(
+    {"name": "Slow", "source_id": source.id, "rate_limit": 2, "rate_burst": 4})
+Path(arguments[0]).write_text(
+    json.dumps({"key": key._issue_token(), "slow": slow._issue_token()}))
+"""
+
+
+class Api:
+    """A served Odoo with a key that may do everything, and one that may do little."""
+
+    def __init__(self, served, tokens):
+        self.served = served
+        self.url = served.url
+        self.key, self.slow = tokens["key"], tokens["slow"]
+
+    def query(self, sql):
+        return self.served.odoo.server.query(sql, self.served.database)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
+    odoo = cli.prepare("test", packages=False)
+    folder = Path(tmp_path_factory.mktemp("api"))
+    database = databases.temporary("api")
+    databases.copy(odoo, databases.suite_template(odoo, ["usage_billing"]), database)
+    served = Served(odoo, database, folder / "log", workers=2)
+    try:
+        (folder / "setup.py").write_text(SETUP)
+        odoo.script_in(database, folder / "setup.py", folder / "tokens")
+        served.start().wait()
+        yield Api(served, json.loads((folder / "tokens").read_text()))
+    finally:
+        served.stop()
+        databases.drop(odoo, database)
