@@ -70,6 +70,7 @@
         "wizards/usage_quarantine_ignore_views.xml",
         "wizards/usage_quarantine_fix_views.xml",
         "wizards/usage_event_find_views.xml",
+        "wizards/usage_subject_move_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_config_settings_store_views.xml",
         "views/portal_templates.xml",

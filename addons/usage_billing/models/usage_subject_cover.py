@@ -49,3 +49,20 @@ class UsageSubject(models.Model):
                 "valid_to": after.valid_from,
             }
         )
+
+    # ------------------------------------------------------------------
+    # actions
+    # ------------------------------------------------------------------
+    def action_move(self):
+        """Ask to whom the subject goes, and show what goes with it."""
+        self.ensure_one()
+        self.check_access("write")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Move %(subject)s", subject=self.subject),
+            "res_model": "usage.subject.move",
+            "view_mode": "form",
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_subject_id": self.id},
+        }

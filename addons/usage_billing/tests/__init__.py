@@ -14,6 +14,7 @@ from . import test_usage_inbox
 from . import test_usage_shipment
 from . import test_usage_store_clickhouse
 from . import test_usage_report
+from . import test_usage_subject_move
 from . import test_usage_event_story
 from . import test_usage_store_two_connections
 from . import test_billing_tour
