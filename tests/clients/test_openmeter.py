@@ -1,5 +1,6 @@
 """``openmeter``, unchanged, with the server as its OpenMeter."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from corehttp.exceptions import (
     ResourceNotFoundError,
 )
 from openmeter import Client
+from openmeter.aio import Client as AsyncClient
 from openmeter.models import Event
 
 
@@ -65,6 +67,18 @@ def test_plain_json_is_taken_as_one_or_as_a_list(platform, client, now):
     client.events.ingest_events_json([event("plain-2", now), event("plain-3", now)])
     stored = platform.events("openmeter").keys()
     assert {f"gateway plain-{number}" for number in (1, 2, 3)} <= stored
+
+
+def test_the_asynchronous_client_works_too(platform, now):
+    async def send():
+        async with AsyncClient(
+            endpoint=f"{platform.url}/usage/openmeter",
+            token=platform.tokens["openmeter"],
+        ) as client:
+            await client.events.ingest_event(event("later", now))
+
+    asyncio.run(send())
+    assert "gateway later" in platform.events("openmeter")
 
 
 def test_the_same_id_of_two_sources_is_two_events(platform, client, now):

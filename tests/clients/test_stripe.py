@@ -51,6 +51,13 @@ def test_an_event_is_stored_matched_and_added_up(platform, client, now):
     assert platform.quantity("cus_1", "calls") - before == Decimal("25.5")
 
 
+def test_the_style_of_the_module_works_too(platform, now, monkeypatch):
+    monkeypatch.setattr(stripe, "api_key", platform.tokens["stripe"])
+    monkeypatch.setattr(stripe, "api_base", f"{platform.url}/usage/stripe")
+    assert stripe.billing.MeterEvent.create(**event("module", now)).identifier
+    assert "module" in platform.events("stripe")
+
+
 def test_both_versions_store_one_event_once(platform, client, now):
     before = platform.quantity("cus_1", "calls")
     client.v1.billing.meter_events.create(event("both", now))

@@ -38,7 +38,7 @@ def platform(odoo, tmp_path_factory):
     """A served database on a durable PostgreSQL, which tests may kill."""
     found = Platform(odoo, tmp_path_factory.mktemp("platform"))
     try:
-        found.served.start().wait()
+        found.start()
         yield found
     finally:
         found.close()

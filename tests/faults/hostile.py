@@ -109,6 +109,7 @@ BODIES = {
     "deep": (b"[" * 200_000 + b"]" * 200_000, {}),
     "deep objects": (b'{"a":' * 200_000, {}),
     "100,001 events": (b'{"events": [' + b"{}," * 100_000 + b"{}]}", {}),
+    "millions of lists": (b"[" + b"[]," * 3_000_000 + b"[]]", {}),
     "truncated gzip": (
         gzip.compress(b'{"events": []}' * 1000)[:-20],
         {"Content-Encoding": "gzip"},

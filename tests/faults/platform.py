@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from decimal import Decimal
 
 from tests.serving import Served
@@ -94,7 +95,7 @@ class Platform:
 
     def kill_server(self, _random):
         self.served.kill()
-        self.served.start().wait()
+        self.start()
 
     def kill_worker(self, random):
         """Kill one of the two processes that answer requests; the master goes on."""
@@ -123,9 +124,21 @@ class Platform:
         database is away.
         """
         if self.served.process.poll() is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.served.kill()  # what it left behind
-            self.served.start().wait()
+            self.start()
+
+    def start(self, tries=10):
+        """Start the server; it ends by itself while the database recovers."""
+        for number in range(1, tries + 1):
+            if self.served.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.served.kill()  # what an ended one left behind
+            try:
+                self.served.start().wait()
+                return
+            except AssertionError:
+                if number == tries:
+                    raise
+                time.sleep(1)
 
     # -- what came out -----------------------------------------------------------------
 

@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 UNREADABLE = (BodyProblem, EventProblems, FieldProblem)
 
 
-def route(face, path, method, limit=8 << 20, **facts):
+def route(face, path, method, limit=2 << 20, **facts):
     """A route of a face.
 
     :param face: module of ``faces`` that writes the errors

@@ -20,7 +20,7 @@ AHEAD = timedelta(days=1)
 
 
 class OpenMeterFace(http.Controller):
-    @route(openmeter, f"{PREFIX}/events", "POST", limit=64 << 20)
+    @route(openmeter, f"{PREFIX}/events", "POST", limit=16 << 20)
     def ingest_events(self, **_parameters):
         """Store one CloudEvent or up to 10,000; the same ones again are dropped."""
         facts = facts_of_key("ingest")
