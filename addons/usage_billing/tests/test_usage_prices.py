@@ -1,6 +1,10 @@
 """Every price model through the real records: quote, billing run, invoice."""
 
+import json
+import time
 from decimal import Decimal
+from random import Random
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import ValidationError
@@ -366,3 +370,72 @@ class TestUsagePrices(UsageCase):
         self._add_usage(subscription, "gb", 100)
         run = self._bill(subscription_ids=subscription)
         self.assertEqual(run.rated_line_ids.amount, D(70))
+
+    # -- the same bytes ---------------------------------------------------------
+
+    def test_results_do_not_depend_on_batches_order_or_slices(self):
+        """Same usage in other batches and order, other slices, another server zone."""
+        charges = [
+            self._charge(
+                model="graduated",
+                group_by_dimensions=True,
+                tier_ids=tiers(("100", "0.0123456789"), (None, "0.001", "3")),
+            ),
+            {
+                "name": "p",
+                "key": "p",
+                "meter_id": self.meter.id,
+                "model": "percentage",
+                "rate_percent": "1.37",
+                "fixed_fee_per_event": "0.011",
+                "included_amount": 90,
+            },
+        ]
+        plan = self._create_plan(charges)
+        usage = [
+            (D(n * 37 % 101) / 8, f"2026-09-{n % 28 + 1:02} {n % 24:02}:00:00", n % 3)
+            for n in range(60)
+        ]
+        prints = []
+        for seed, size, limit, zone in ((0, 60, 200, "UTC"), (5, 7, 1, "Asia/Tokyo")):
+            subscriptions = self.env["usage.subscription"].union(
+                *(self._create_subscription(plan) for _copy in range(3))
+            )
+            rows = list(usage)
+            Random(seed).shuffle(rows)
+            for subscription in subscriptions:
+                for first in range(0, len(rows), size):
+                    for value, at, region in rows[first : first + size]:
+                        self._add_usage(
+                            subscription,
+                            "gb",
+                            value,
+                            at=at,
+                            dimensions={"region": f"r{region}"},
+                        )
+            prints.append(self._fingerprints(subscriptions, limit, zone))
+        self.assertEqual(prints[0], prints[1])
+        self.assertEqual(len(set(prints[0])), 1)
+
+    def _fingerprints(self, subscriptions, limit, zone):
+        """What a run says of each subscription, without the ids."""
+        run = self._create_run(subscription_ids=[Command.set(subscriptions.ids)])
+        with patch.dict("os.environ", {"TZ": zone}):
+            time.tzset()
+            run._start_computing()
+            while run._compute_slice(limit):
+                pass
+        time.tzset()
+        return [
+            json.dumps(
+                [
+                    [line.evidence, line.dimension_key, str(line.exact_amount)]
+                    + [[part.key, str(part.amount)] for part in line.component_ids]
+                    for line in run.rated_line_ids.filtered(
+                        lambda line, sub=sub: line.subscription_id == sub
+                    ).sorted(lambda line: (line.charge_id.key, line.dimension_key))
+                ],
+                sort_keys=True,
+            )
+            for sub in subscriptions
+        ]
