@@ -23,6 +23,7 @@ from . import usage_billing_run
 from . import usage_billing_run_line
 from . import usage_billing_run_compute
 from . import usage_billing_run_post
+from . import usage_tax_change
 from . import usage_billing_run_late
 from . import usage_billing_run_interim
 from . import usage_billing_run_job

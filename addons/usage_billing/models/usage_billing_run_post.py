@@ -179,9 +179,17 @@ class UsageBillingRun(models.Model):
                 yield Command.create(
                     {"display_type": "line_section", "name": current.name}
                 )
-            yield Command.create(
-                self._prepare_move_line_vals(env, rated, component, sign)
-            )
+            for vals in self._prepare_component_lines(env, rated, component, sign):
+                yield Command.create(vals)
+
+    def _prepare_component_lines(self, env, rated, component, sign):
+        """Lines of one component, one as a rule.
+
+        Extension point: an override may split it, its lines add up to the amount.
+
+        :rtype: list[dict]
+        """
+        return [self._prepare_move_line_vals(env, rated, component, sign)]
 
     def _prepare_move_line_vals(self, env, rated, component, sign):
         """Values of one invoice line; account and taxes are left to Odoo.
@@ -226,10 +234,12 @@ class UsageBillingRun(models.Model):
 
         :raise UserError: a line's subtotal is not the rated amount
         """
-        for line in moves.invoice_line_ids.filtered("usage_component_id"):
+        found = moves.invoice_line_ids.filtered("usage_component_id")
+        for lines in found.grouped("usage_component_id").values():
+            line = lines[0]
             sign = -1 if line.move_id.move_type == "out_refund" else 1
             rated = line.usage_component_id.sudo().amount * sign
-            if bridge.money(line.price_subtotal) != rated:
+            if sum(map(bridge.money, lines.mapped("price_subtotal")), ZERO) != rated:
                 raise UserError(
                     self.env._(
                         "Line %(line)s of the invoice would say %(invoiced)s instead "

@@ -23,6 +23,7 @@ from . import test_plan_templates
 from . import test_price_indexation
 from . import test_catalogue_tour
 from . import test_price_versions
+from . import test_tax_change
 from . import test_usage_quote
 from . import test_usage_catalogue
 from . import test_usage_api_key
