@@ -43,6 +43,17 @@ FARTHEST = timedelta(days=366)
 ROUTERS = RouterPool()
 
 
+class _Leases(dict):
+    """Routers in use by a transaction, by source; a copy of it begins with none.
+
+    What keeps the state of a transaction aside, to come back to it, must not bring
+    back routers that learned something in between.
+    """
+
+    def __deepcopy__(self, memo):
+        return _Leases()
+
+
 class Store:
     """The event store of one company, in terms of records.
 
@@ -173,7 +184,7 @@ class Store:
         yet be rolled back as far as a savepoint.
         """
         cr = self.env.cr
-        used = cr.postcommit.data.setdefault("usage_routers", {})
+        used = cr.postcommit.data.setdefault("usage_routers", _Leases())
         key = (cr.dbname, source.id)
         lease = refresh(store.cursor, used.pop(key, None) or ROUTERS.take(key))
         store.is_read_committed = lease.is_read_committed
