@@ -32,6 +32,7 @@
         "data/ir_cron_rating_data.xml",
         "data/usage_inbox_data.xml",
         "data/ir_cron_ship_data.xml",
+        "data/ir_cron_store_data.xml",
         "data/mail_template_data.xml",
         # menus first: the views below hang their own items under these
         "views/usage_billing_menus.xml",
@@ -59,6 +60,7 @@
         "views/usage_batch_views.xml",
         "views/usage_correction_views.xml",
         "views/usage_shipment_views.xml",
+        "views/usage_store_month_views.xml",
         "views/usage_quarantine_views.xml",
         "views/usage_quarantine_inbox_views.xml",
         "views/usage_quarantine_decision_views.xml",
@@ -73,6 +75,7 @@
         "wizards/usage_subject_move_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_config_settings_store_views.xml",
+        "views/res_config_settings_retention_views.xml",
         "views/portal_templates.xml",
         "views/api_templates.xml",
         "views/portal_report_templates.xml",

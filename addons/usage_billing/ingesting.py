@@ -7,7 +7,6 @@ says the same in two statements. What decides about events is the store's, as in
 """
 
 import time
-from datetime import timedelta
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -17,11 +16,13 @@ from .metering.connection import exact_cursor
 from .metering.postgres import PostgresStore
 from .metering.store import BatchSpec
 from .metering.values import RejectedRow
-from .metering_bridge import FARTHEST, OdooCatalogue, Store
+from .metering_bridge import OdooCatalogue, Store, time_rules
 
 _BEGIN = """
     SELECT nextval('usage_batch_id_seq')::int, s.company_id, s.code, s.identity_mode,
            s.id_format, s.id_tolerance_min, s.future_tolerance_min,
+           s.late_tolerance_days, s.future_policy, s.late_policy,
+           s.before_start_policy, s.after_end_policy,
            c.usage_store_engine = 'postgres' AND c.usage_store_target IS NULL
       FROM usage_source s JOIN res_company c ON c.id = s.company_id
      WHERE s.id = %s
@@ -53,6 +54,11 @@ class _Source(NamedTuple):
     id_format: str
     id_tolerance_min: int
     future_tolerance_min: int
+    late_tolerance_days: int
+    future_policy: str
+    late_policy: str
+    before_start_policy: str
+    after_end_policy: str
     is_here: bool
 
 
@@ -111,9 +117,6 @@ def _append(env, cursor, source, source_id, now, rows, hold):
         hold=hold,
         partition_cursor=door._partition_cursor,
     )
-    latest = now + FARTHEST
-    if source.future_tolerance_min >= 0:
-        latest = now + timedelta(minutes=source.future_tolerance_min)
     strict = source.identity_mode == "strict"
     spec = BatchSpec(
         id=source.batch_id,
@@ -122,8 +125,8 @@ def _append(env, cursor, source, source_id, now, rows, hold):
         received_at=now,
         mode="strict" if strict else source.id_format,
         id_tolerance=source.id_tolerance_min * 60_000_000,
-        latest=latest,
         report=True,
+        **time_rules(source._asdict(), now),
     )
     # What is asked of a source here are its id and its company's, nothing to read.
     record = SimpleNamespace(

@@ -39,6 +39,17 @@ from .metering_engine import store_of
 FARTHEST = timedelta(days=366)
 
 
+#: Fields of a source: how far from now events may lie, and what becomes of those that
+#: lie farther or outside of a subscription.
+TIME_RULES = (
+    "future_tolerance_min",
+    "late_tolerance_days",
+    "future_policy",
+    "late_policy",
+    "before_start_policy",
+    "after_end_policy",
+)
+
 #: Routes of the sources that this process stored events of.
 ROUTERS = RouterPool()
 
@@ -107,9 +118,6 @@ class Store:
     def _batch_spec(self, batch):
         """Value of a batch."""
         source = batch.source_id
-        latest = fields.Datetime.now() + FARTHEST
-        if source.future_tolerance_min >= 0:
-            latest = batch.received_at + timedelta(minutes=source.future_tolerance_min)
         return BatchSpec(
             id=batch.id,
             company_id=batch.company_id.id,
@@ -118,7 +126,9 @@ class Store:
             first_row=batch.rows_read,
             mode=source._get_key_mode(),
             id_tolerance=source.id_tolerance_min * 60_000_000,
-            latest=latest,
+            **time_rules(
+                {name: source[name] for name in TIME_RULES}, batch.received_at
+            ),
         )
 
     def void(self, batch, events, reason):
@@ -514,6 +524,26 @@ class OdooCatalogue:
             )
             for period_id, subscription_id, start, end, tz, currency in rows
         ]
+
+
+def time_rules(rules, received_at):
+    """What a source says of events that come late, early or for nobody's time.
+
+    :param dict rules: values of TIME_RULES of the source
+    :param datetime received_at: arrival of the batch (UTC)
+    :return: arguments of :class:`~.metering.store.BatchSpec`
+    """
+    latest, oldest = fields.Datetime.now() + FARTHEST, None
+    if rules["future_tolerance_min"] >= 0:
+        latest = received_at + timedelta(minutes=rules["future_tolerance_min"])
+    if rules["late_tolerance_days"] >= 0:
+        oldest = received_at - timedelta(days=rules["late_tolerance_days"])
+    ignored = frozenset(
+        name.removesuffix("_policy")
+        for name in TIME_RULES
+        if rules[name] == "ignore"
+    )
+    return {"latest": latest, "oldest": oldest, "ignored": ignored}
 
 
 def _keep_routers(used):

@@ -23,7 +23,7 @@ import psycopg2.errors
 
 from . import copybin, schema
 from .jsonform import event_to_json
-from .keys import identity_function, key_function
+from .keys import DECODERS, identity_function, key_function
 from .known import Known
 from .prepare import (
     fingerprint,
@@ -68,8 +68,11 @@ class Append:
         self.router = router or Router(
             store.catalogue, batch.company_id, batch.source_id
         )
+        margin = batch.id_tolerance if batch.mode in DECODERS else 0
         self.router.set_out(
-            OPEN_END if batch.latest is None else to_microseconds(batch.latest)
+            OPEN_END if batch.latest is None else to_microseconds(batch.latest),
+            -OPEN_END if batch.oldest is None else to_microseconds(batch.oldest),
+            schema.archived_until(self.cursor) + (margin or 0),
         )
         self.identity_of = identity_function(batch.company_id, batch.source_id)
         self.key_of = key_function(
@@ -285,6 +288,7 @@ class Append:
             amount=row.amount,
             identity=identity.hex(),
             payload_hash=content.hex(),
+            is_ignored=reason in self.batch.ignored,
         )
 
     def _hold(self, held):
@@ -298,7 +302,7 @@ class Append:
             self.result.outcomes += [
                 RowOutcome(
                     row.row_number,
-                    "duplicate" if position in repeated else _status(row.reason),
+                    "duplicate" if position in repeated else _status(row),
                     row.reason,
                     row.detail,
                 )
@@ -342,9 +346,11 @@ class Append:
         self.cursor.execute("RELEASE SAVEPOINT usage_store")
 
 
-def _status(reason):
-    """Status of a row that is held for a reason."""
-    return "conflict" if reason == "conflict" else "quarantined"
+def _status(row):
+    """Status of a row that is held."""
+    if row.reason == "conflict":
+        return "conflict"
+    return "ignored" if row.is_ignored else "quarantined"
 
 
 def _held_as_received(row):

@@ -266,13 +266,16 @@ class Route:
         router = self.router
         if microseconds > router.latest:
             return "future"
+        if microseconds < router.oldest:
+            return "archived" if microseconds < router.archived else "late"
         index, reason = self.places.find(microseconds)
         if reason:
             return reason
         segment = self.segments.get(index)
         if segment is None:
             segment = self.segments[index] = router.open_segment(self, index)
-        self.low, self.high = segment.start, min(segment.end, router.latest + 1)
+        self.low = max(segment.start, router.oldest)
+        self.high = min(segment.end, router.latest + 1)
         self.segment = segment
         return None
 
@@ -332,18 +335,25 @@ class Router:
         self.company_id = company_id
         self.source_id = source_id
         self.latest = OPEN_END
+        self.oldest = self.archived = -OPEN_END
         self.months = set()
         self.resends = False
         self.kind = "u"
         self._days = {}
         self.forget()
 
-    def set_out(self, latest):
-        """Begin an append. Places found earlier stay, unless time went back."""
-        if latest < self.latest:
+    def set_out(self, latest, oldest=-OPEN_END, archived=-OPEN_END):
+        """Begin an append. Places found earlier stay, unless the bounds narrow.
+
+        :param int latest: events after it are in the future
+        :param int oldest: events before it are late
+        :param int archived: events before it belong to months that left the store
+        """
+        oldest = max(oldest, archived)
+        if latest < self.latest or oldest > self.oldest:
             for route in self.routes.values():
                 route.forget()
-        self.latest = latest
+        self.latest, self.oldest, self.archived = latest, oldest, archived
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""

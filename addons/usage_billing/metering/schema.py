@@ -18,6 +18,8 @@
     a date one local day of it
 ``usage_store_correction``
     which row a void or an amendment is about, see :mod:`.corrections`
+``usage_store_month``
+    months that left the store for an archive, see :mod:`.archive`
 ``usage_store_change``
     transactions that changed what routes are made of, so that a process may keep them
     from one batch to the next, see :mod:`.pool`
@@ -108,6 +110,15 @@ CREATE INDEX IF NOT EXISTS usage_store_correction_period
 CREATE INDEX IF NOT EXISTS usage_store_correction_row_period
     ON usage_store_correction (row_period_id);
 
+CREATE TABLE IF NOT EXISTS usage_store_month (
+    month integer PRIMARY KEY,
+    path text NOT NULL,
+    sha256 text NOT NULL,
+    event_count bigint NOT NULL,
+    size bigint NOT NULL,
+    archived_at timestamp NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS usage_store_change (
     xid xid8 PRIMARY KEY,
     at timestamp NOT NULL DEFAULT now()
@@ -173,14 +184,15 @@ def watch(cursor):
 
 def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
-    cursor.execute("DROP VIEW IF EXISTS usage_event")
-    cursor.execute("DROP VIEW IF EXISTS usage_store_event")
+    for view in ("usage_event", "usage_store_event", "usage_store_months"):
+        cursor.execute(f"DROP VIEW IF EXISTS {view} CASCADE")
     for table in (
         "fact",
         "route",
         "identity",
         "dimset",
         "rollup",
+        "month",
         "change",
         "correction",
     ):
@@ -226,6 +238,27 @@ def month_of_key(key):
     milliseconds = int.from_bytes(key[:6], "big") - MS_BEFORE_2000
     moment = date(2000, 1, 1) + timedelta(milliseconds // 86_400_000)
     return moment.year * 100 + moment.month
+
+
+def archived_until(cursor):
+    """End of the months that left the store (microseconds since 2000-01-01)."""
+    cursor.execute("SELECT max(month) FROM usage_store_month")
+    ((month,),) = cursor.fetchall()
+    return -(2**62) if month is None else first_microsecond(month_after(month))
+
+
+def first_microsecond(month):
+    """First instant of a month, in microseconds since 2000-01-01."""
+    year, number = divmod(month, 100)
+    return (date(year, number, 1) - date(2000, 1, 1)).days * 86_400_000_000
+
+
+def note_change(cursor):
+    """Let no process rely on what it knows of months and routes."""
+    cursor.execute(
+        "INSERT INTO usage_store_change (xid) VALUES (pg_current_xact_id())"
+        " ON CONFLICT DO NOTHING"
+    )
 
 
 def missing_leaves(cursor, months):

@@ -36,6 +36,8 @@ class BatchSpec:
     id_tolerance: microseconds that an event's time and the time of its id may differ
     first_row: rows of the batch that earlier appends took
     latest: events after this instant are held as "future"; None for no limit
+    oldest: events before this instant are held as "late"; None for no limit
+    ignored: reasons for which a row is set aside for good instead of waiting
     report: tell the outcome of each row that is not plainly accepted
     rollups: add up; without, the caller rebuilds the rollups of the periods afterwards
     """
@@ -48,6 +50,8 @@ class BatchSpec:
     mode: str = "strict"
     id_tolerance: int | None = None
     latest: datetime | None = None
+    oldest: datetime | None = None
+    ignored: frozenset[str] = frozenset()
     report: bool = False
     rollups: bool = True
 
@@ -60,6 +64,7 @@ class HeldRow:
         tells a re-sent row from a new one
     raw: canonical JSON of the event, or the row as received
     is_event: raw is the canonical JSON
+    is_ignored: it waits for nobody: a rule of its source sets such rows aside
     """
 
     row_number: int
@@ -74,6 +79,7 @@ class HeldRow:
     amount: object = None
     identity: str = ""
     payload_hash: str = ""
+    is_ignored: bool = False
 
 
 class EventStore(Protocol):

@@ -78,3 +78,4 @@ from . import usage_report_file
 from . import usage_sample
 from . import res_config_settings
 from . import res_config_settings_store
+from . import usage_store_month

@@ -15,6 +15,8 @@ REASONS = [
     ("currency", "Other currency than the subscription"),
     ("invalid_value", "Invalid value"),
     ("invalid_time", "Invalid time"),
+    ("late", "Too late"),
+    ("archived", "Of a month that is archived"),
     ("id_time", "Time in the id is missing or another"),
     ("missing_field", "Missing field"),
     ("unknown_unit", "Unknown unit"),

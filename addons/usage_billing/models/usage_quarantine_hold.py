@@ -32,6 +32,7 @@ class UsageQuarantine(models.Model):
         :rtype: set[int]
         """
         reasons = dict(REASONS)
+        rule = self.env._("Rule of the source")
         codes = [row.reason if row.reason in reasons else "unreadable" for row in rows]
         whats = [
             what_of(code, _text(row.subject), _text(row.type), _text(row.detail))
@@ -65,7 +66,7 @@ class UsageQuarantine(models.Model):
                     key,
                     code,
                     _text(row.detail),
-                    *causes[code, what],
+                    *_decision(row, causes[code, what], rule),
                     self.env.uid,
                     self.env.uid,
                 )
@@ -87,6 +88,14 @@ class UsageQuarantine(models.Model):
             else:
                 repeated.add(position)
         return repeated
+
+
+def _decision(row, found, rule):
+    """(cause, state, reason): as its cause says, unless its source has a rule.
+
+    :param str rule: reason of rows that a rule of the source sets aside
+    """
+    return (found[0], "ignored", rule) if row.is_ignored else found
 
 
 def _text(value, longest=None):

@@ -2,6 +2,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+#: What becomes of an event outside of the time it may have. It is never lost: what is
+#: set aside stays in the quarantine too, decided already.
+POLICIES = [("hold", "Wait for a decision"), ("ignore", "Set aside")]
 #: What an event's identity depends on.
 IDENTITY = {"identity_mode", "id_format", "company_id"}
 
@@ -85,6 +88,25 @@ class UsageSource(models.Model):
         help="Events later than their arrival by more than this wait in the "
         "quarantine. -1: not checked.",
     )
+    late_tolerance_days = fields.Integer(
+        string="Late Tolerance (days)",
+        required=True,
+        default=-1,
+        help="Events older than this on arrival are too late. -1: not checked, late "
+        "usage is billed as the contract says.",
+    )
+    future_policy = fields.Selection(
+        POLICIES, string="In the Future", required=True, default="hold"
+    )
+    late_policy = fields.Selection(
+        POLICIES, string="Too Late", required=True, default="hold"
+    )
+    before_start_policy = fields.Selection(
+        POLICIES, string="Before the Subscription", required=True, default="hold"
+    )
+    after_end_policy = fields.Selection(
+        POLICIES, string="After the Subscription", required=True, default="hold"
+    )
     batch_ids = fields.One2many("usage.batch", "source_id")
     batch_count = fields.Integer(compute="_compute_batch_count")
 
@@ -95,6 +117,10 @@ class UsageSource(models.Model):
     _future_tolerance_range = models.Constraint(
         "CHECK(future_tolerance_min >= -1)",
         "The future tolerance is a number of minutes, or -1.",
+    )
+    _late_tolerance_range = models.Constraint(
+        "CHECK(late_tolerance_days >= -1)",
+        "The late tolerance is a number of days, or -1.",
     )
     _id_tolerance_range = models.Constraint(
         "CHECK(id_tolerance_min >= 0)",

@@ -726,7 +726,7 @@ class TestUsageStore(StoreCase):
         cr.execute(
             f"CREATE TABLE old AS SELECT {columns} FROM usage_store_event;"
             "DROP VIEW usage_event; DROP VIEW usage_store_event;"
-            "DROP TABLE usage_store_fact, usage_store_route;"
+            "DROP TABLE usage_store_fact, usage_store_route CASCADE;"
             "CREATE TABLE usage_store_event (LIKE old) PARTITION BY RANGE (time);"
             "CREATE TABLE usage_store_event_202609 PARTITION OF usage_store_event"
             " FOR VALUES FROM ('2026-09-01') TO ('2026-10-01');"
