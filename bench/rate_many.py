@@ -1,12 +1,12 @@
 """Many prices at once: from ready aggregates to rated lines with their evidence.
 
-Product: a dry billing run computes its slices: what is due, aggregates of the store, four
-graduated charges with five tiers and a minimum each, written as rated lines with
+Product: a dry billing run computes its slices: what is due, aggregates of the store,
+four graduated charges with five tiers and a minimum each, written as rated lines with
 components, evidence and results. Floor: the same slices without rating anything: the
 same aggregates read, and the very same rows written by the same creation of records.
 Slice by slice in turns, in the same database; processor time of Python and PostgreSQL.
-The ratio is the floor's time to the product's. ``sql_floor`` writes the rows by bare
-COPY, for the reader.
+The ratio is the floor's time to the product's. ``sql_floor`` is what bare COPY of the
+same rows does, for the reader.
 """
 
 import io

@@ -107,7 +107,7 @@ def plan_change(session, case):
     bill = story.bill(change.date - timedelta(days=1))
     bill.rated = bill.rated.filtered(lambda line: line.period_id.local_start < end)
     names = {"old": ("c1", "credit"), "new": ("c1", "charge")}
-    amounts = bill.amounts(names)
+    amounts = labelled(bill, names)["amounts"]
     return {
         "amounts": amounts,
         "total": sum((line["amount"] for line in amounts), ZERO),
@@ -190,13 +190,18 @@ def anchors(session, case):
     story.charge("c1", None, model="flat", unit_price=Decimal(1))
     first, end = local_dates(case)
     zone = bounds(case)[2]
-    begin = min(first, anchor)
-    vals = {} if begin == anchor else {"anchor_day": anchor.day}
+    begin, vals = anchor, {}
+    if first > anchor and interval == "month":
+        # the first period is cut: the contract begins after the anchor
+        begin, vals = first, {"anchor_day": anchor.day}
     subscription = story.subscribe(begin, end, zone, period_unit=interval, **vals)
     found = subscription.period_ids.sorted("start_at")
     return {
         "periods": [
-            [str(period.local_start), str(period.local_end - timedelta(days=1))]
+            [
+                str(max(period.local_start, first)),
+                str(period.local_end - timedelta(days=1)),
+            ]
             for period in found
             if period.local_end > first
         ]
