@@ -11,6 +11,7 @@ from . import test_usage_explain
 from . import test_usage_store
 from . import test_usage_quarantine
 from . import test_usage_inbox
+from . import test_usage_inbox_tour
 from . import test_usage_shipment
 from . import test_usage_store_clickhouse
 from . import test_usage_report

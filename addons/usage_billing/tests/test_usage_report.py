@@ -248,6 +248,12 @@ class TestUsageReport(UsageCase, HttpCase):
         self.assertEqual(sum(x["line"] == "rated" for x in lines), 2)
         self.assertEqual(self.url_open("/usage/report.csv?meter_id=0").status_code, 400)
 
+    def test_the_page_in_a_browser(self):
+        self.start_tour(
+            "/odoo/usage-report", "usage_report_tour", login=self.users["user"].login
+        )
+        self.start_tour("/my/usage", "usage_report_portal_tour", login="report-owner")
+
     def test_questions_without_sense_are_refused(self):
         for bad in (
             {"meter_id": 0},
