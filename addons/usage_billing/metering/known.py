@@ -22,7 +22,6 @@ class Known:
     def __init__(self, cursor, strict):
         self.cursor = cursor
         self.strict = strict
-        self._is_staged = False
 
     def among(self, prepared):
         """Rows stored before.
@@ -84,9 +83,8 @@ class Known:
             " payload_hash bigint NOT NULL, number integer NOT NULL)"
             " ON COMMIT DELETE ROWS"
         )
-        if self._is_staged:
-            cursor.execute("TRUNCATE usage_stage_key")
-        self._is_staged = True
+        # an append before this one, in the same transaction, may have left its rows
+        cursor.execute("TRUNCATE usage_stage_key")
         cursor.copy_expert(
             "COPY usage_stage_key FROM STDIN (FORMAT binary)",
             BytesIO(

@@ -128,6 +128,16 @@ class TestUsageStore(StoreCase):
         )
         self.assertRollupsEqualEvents()
 
+    def test_two_large_deliveries_sent_again_in_one_transaction(self):
+        self._create_meter("cpu")
+        first = [event(number) for number in range(700)]
+        second = [event(number) for number in range(700, 1500)]
+        self._send([*first, *second])
+        for rows in (first, second):
+            again = self._send(rows)
+            self.assertEqual(self._counts(again), (0, len(rows), 0, 0))
+        self.assertRollupsEqualEvents()
+
     def test_repetition_inside_one_delivery_counts_once(self):
         meter = self._create_meter("cpu")
         rows = [event(1), event(2), event(1), event(1, "1.00"), event(2, "9")]
