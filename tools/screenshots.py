@@ -2,7 +2,8 @@
 
 Start the demo (``make demo``), then ``python tools/screenshots.py`` with the suite's
 interpreter. Pictures: the billing run, the invoice with its usage, the Factur-X page,
-the customer's usage page and the partner's statement, in English and in French.
+the inbox, the story of an event, the usage report, the customer's usage page and the
+partner's statement, in English and in French.
 """
 
 import argparse
@@ -115,6 +116,37 @@ def _back_office(camera, code, language):
     return pdf
 
 
+def _inbox(camera, code, language):
+    """Usage that waits, the story of an event, and the usage report."""
+    page = camera.log_in("admin", language)
+    camera.call(page, "usage.quarantine.inbox", "action_open")
+    page.goto(f"{camera.url}/odoo/usage-inbox")
+    page.wait_for_selector(".o_data_row")
+    camera.shoot(page, f"inbox_{code}")
+    [event] = camera.call(
+        page,
+        "usage.event",
+        "search",
+        [("type", "=", "compute.vcpu_hours"), ("time", "<", "2026-10-20 00:00:00")],
+        limit=1,
+    )
+    page.goto(f"{camera.url}/odoo/usage.event/{event}")
+    page.wait_for_selector(".o_usage_story")
+    camera.shoot(page, f"story_{code}")
+    page.goto(f"{camera.url}/odoo/usage-report")
+    for field, day in (("#report_start", "2026-10-01"), ("#report_end", "2026-10-31")):
+        page.wait_for_selector(field)
+        page.fill(field, day)
+        page.dispatch_event(field, "change")
+        page.wait_for_timeout(1500)
+    page.click("button[data-bucket=hour]")
+    page.wait_for_timeout(2500)
+    page.select_option("#report_group", "region")
+    page.wait_for_selector(".o_usage_report_table thead th:has-text('fr-par')")
+    camera.shoot(page, f"report_{code}")
+    page.context.close()
+
+
 def _portal(camera, code, language):
     page = camera.log_in("customer", language)
     page.goto(f"{camera.url}/my/usage")
@@ -168,6 +200,7 @@ def main():
         for code, language in LANGUAGES.items():
             _set_languages(camera, language)
             pdf = _back_office(camera, code, language)
+            _inbox(camera, code, language)
             if code == "fr":
                 camera.save(_draw_first_page(pdf), "facturx")
             _portal(camera, code, language)
