@@ -9,7 +9,10 @@ from decimal import Decimal
 
 from tests.serving import Served
 from tools.releve import cli, databases, environment, odoo_source, postgres
+from tools.releve.ui import Failure
 
+#: in PostgreSQL's words when it will answer in a moment
+AWAY = ("recovery", "starting up", "shutting down", "terminat", "Connection ref")
 SUBJECTS = ("s0", "s1", "s2")
 
 SETUP = """
@@ -89,7 +92,16 @@ class Platform:
         self.odoo.script_in(self.database, path, *arguments)
 
     def query(self, sql):
-        return self.odoo.server.query(sql, self.database)
+        """Rows as texts; waits while the database recovers."""
+        end = time.monotonic() + 90
+        while True:
+            try:
+                return self.odoo.server.query(sql, self.database)
+            except Failure as failure:
+                away = any(word in str(failure) for word in AWAY)
+                if not away or time.monotonic() > end:
+                    raise
+                time.sleep(0.5)
 
     # -- faults ------------------------------------------------------------------------
 
@@ -116,6 +128,8 @@ class Platform:
         )
         if rows:
             kill(int(random.choice(rows)[0]))
+            time.sleep(0.5)  # until PostgreSQL has noticed
+            self.query("SELECT 1")
 
     def revive(self):
         """Start the server again if it ended, as a supervisor does.
@@ -185,6 +199,7 @@ class Platform:
 
     def close(self):
         self.served.stop()
+        self.query("SELECT 1")
         databases.drop(self.odoo, self.database)
         postgres.stop(environment.suite(odoo_source.obtain()), "faults")
 

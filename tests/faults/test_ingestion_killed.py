@@ -118,9 +118,9 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(platform):
     for sender in senders:
         sender.start()
     for fault in itertools.islice(itertools.cycle(faults), rounds):
-        done = [len(sender.acknowledged) for sender in senders]
         time.sleep(moments.uniform(0.2, 1.5))
         fault(moments)
+        done = [len(sender.acknowledged) for sender in senders]
         wait_for_progress(platform, senders, done)
     for sender in senders:
         sender.end()
