@@ -62,6 +62,7 @@ from . import usage_meter
 from . import usage_meter_trial
 from . import usage_meter_words
 from . import usage_ingest
+from . import ir_http
 from . import usage_event
 from . import usage_event_list
 from . import usage_event_story

@@ -278,6 +278,16 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(held[7], "no_period")
         self.assertEqual(self._counts(self._post(text))[0], 0)
 
+    def test_what_the_framework_refuses_is_a_problem_too(self):
+        body = b"[" + b" " * (33 << 20) + b"]"
+        problem = self._problem(self._post(body), 413, "body_too_large")
+        self.assertTrue(problem["action"])
+        unknown = self.url_open("/usage/v1/unknown")
+        self._problem(unknown, 404, "not_found")
+        wrong = self.opener.delete(self.base_url() + URL)
+        self._problem(wrong, 405, "method_not_allowed")
+        self.assertIn("POST", wrong.headers["Allow"])
+
     def test_unknown_parameter_is_refused(self):
         response = self._post([], query="?result=all")
         self.assertEqual(

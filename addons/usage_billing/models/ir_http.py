@@ -1,0 +1,65 @@
+import werkzeug.exceptions
+
+from odoo import models
+from odoo.http import request
+
+from ..api import body
+from ..api.problem import ApiProblem
+
+PREFIX = "/usage/v1/"
+
+
+class IrHttp(models.AbstractModel):
+    _inherit = "ir.http"
+
+    @classmethod
+    def _match(cls, path_info):
+        try:
+            return super()._match(path_info)
+        except werkzeug.exceptions.MethodNotAllowed as error:
+            if path_info.startswith(PREFIX):
+                error.error_response = _respond(_problem(error))
+            raise
+
+    @classmethod
+    def _handle_error(cls, exception):
+        """What the framework refuses under the API's address is a problem too.
+
+        A body that is too large, an address or a method that does not exist: none of
+        them reaches a route, and a program that expects JSON would get a page.
+        """
+        path = request.httprequest.path
+        if path.startswith(PREFIX) and (found := _problem(exception)):
+            return _respond(found)
+        return super()._handle_error(exception)
+
+
+def _respond(found):
+    from ..controllers.api import respond_problem  # not before the models
+
+    return respond_problem(found)
+
+
+def _problem(exception):
+    """The problem that an exception of the framework is, None for any other."""
+    if isinstance(exception, werkzeug.exceptions.RequestEntityTooLarge):
+        return body.too_large()
+    if isinstance(exception, werkzeug.exceptions.NotFound):
+        return ApiProblem(
+            404,
+            "not_found",
+            "Not found",
+            "There is no such address in the API.",
+            action="See /usage/v1/docs for what there is.",
+        )
+    if isinstance(exception, werkzeug.exceptions.MethodNotAllowed):
+        methods = ", ".join(sorted(exception.valid_methods or ()))
+        return ApiProblem(
+            405,
+            "method_not_allowed",
+            "The method is not allowed",
+            "This address does not take this method.",
+            action=f"Use one of: {methods}." if methods else None,
+            headers={"Allow": methods},
+        )
+    return None
