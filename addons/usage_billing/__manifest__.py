@@ -59,6 +59,7 @@
         "views/usage_event_views.xml",
         "views/usage_batch_views.xml",
         "views/usage_correction_views.xml",
+        "views/usage_verification_views.xml",
         "views/usage_shipment_views.xml",
         "views/usage_store_month_views.xml",
         "views/usage_quarantine_views.xml",

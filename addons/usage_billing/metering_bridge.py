@@ -6,7 +6,7 @@
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
@@ -16,7 +16,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from . import bridge
-from .metering import finding
+from .metering import closing, finding
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
@@ -417,12 +417,45 @@ class Store:
             )
         return exact_cursor(self.env.cr)
 
+    def close(self, periods):
+        """Write down the totals of periods, with a watermark; a period may be closed
+        again, and the last time counts.
+
+        :rtype: list[metering.closing.Closing]
+        """
+        self.env.flush_all()
+        spans, specs = self._specs(periods, None)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return closing.close(self._postgres(), spans, specs, now)
+
+    def closings(self, periods):
+        """The last closing of these periods, those never closed left out.
+
+        :rtype: list[metering.closing.Closing]
+        """
+        return closing.closings(self._postgres(), periods.ids)
+
+    def late(self, periods, since=None):
+        """What moved in periods since they were closed, or since an instant.
+
+        :param datetime since: naive UTC; None for the last closing of each period
+        :rtype: list[metering.closing.Late]
+        """
+        self.env.flush_all()
+        return closing.late(self._postgres(), *self._specs(periods, None), since)
+
     def verify(self, periods, meters=None):
         """Differences between rollups and events; an empty list is well.
 
+        :param usage.meter meters: default those in use: nothing is added up for an
+            archived one
         :rtype: list[metering.Difference]
         """
         self.env.flush_all()
+        if meters is None:
+            meters = self.env["usage.meter"].search(
+                [("company_id", "=", self.company.id)]
+            )
         return self._postgres().verify(*self._specs(periods, meters))
 
     # -- what the store is made of -----------------------------------------------------

@@ -20,6 +20,8 @@
     which row a void or an amendment is about, see :mod:`.corrections`
 ``usage_store_month``
     months that left the store for an archive, see :mod:`.archive`
+``usage_store_closing``
+    totals of periods as they were when these were closed, see :mod:`.closing`
 ``usage_store_change``
     transactions that changed what routes are made of, so that a process may keep them
     from one batch to the next, see :mod:`.pool`
@@ -119,6 +121,17 @@ CREATE TABLE IF NOT EXISTS usage_store_month (
     archived_at timestamp NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS usage_store_closing (
+    period_id integer NOT NULL,
+    closed_at timestamp(6) NOT NULL,
+    meter_id integer NOT NULL,
+    dimset_id integer NOT NULL,
+    watermark timestamp(6),
+    quantity numeric NOT NULL,
+    event_count bigint NOT NULL,
+    PRIMARY KEY (period_id, closed_at, meter_id, dimset_id)
+);
+
 CREATE TABLE IF NOT EXISTS usage_store_change (
     xid xid8 PRIMARY KEY,
     at timestamp NOT NULL DEFAULT now()
@@ -195,6 +208,7 @@ def drop(cursor):
         "month",
         "change",
         "correction",
+        "closing",
     ):
         cursor.execute(f"DROP TABLE IF EXISTS usage_store_{table} CASCADE")
     cursor.execute("DROP FUNCTION IF EXISTS usage_store_note_change CASCADE")

@@ -55,6 +55,7 @@ from . import usage_alias
 from . import usage_subject
 from . import usage_subject_cover
 from . import usage_subscription_cover
+from . import usage_verification
 from . import usage_correction
 from . import usage_correction_orders
 from . import usage_correction_backfill

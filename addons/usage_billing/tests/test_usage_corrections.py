@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import Form, tagged
+from odoo.tools import mute_logger
 
 from .common import UsageCase
 from .test_usage_store import SEPTEMBER, StoreCase, event
@@ -501,3 +502,97 @@ class TestUsageCorrectionOrders(UsageCase):
         correction = self.Correction.with_user(self.users["manager"])
         answer = correction.void_events("test", [self.events[0].event_id], "Why")
         self.assertEqual(answer["voided"], 1)
+
+
+@tagged("post_install", "-at_install")
+class TestUsageClosing(CorrectionCase):
+    def test_close_writes_down_totals_and_late_says_what_moved(self):
+        total = self._create_meter("cpu", dimension_keys="region")
+        last = self._create_meter("cpu", aggregation="latest")
+        self._send(
+            [
+                event(1, "3", dimensions={"region": "fr"}),
+                event(2, "9", dimensions={"region": "de"}),
+            ],
+            received_at=datetime(2026, 10, 1, 8),
+        )
+        september = self._period("2026-09-01")
+        october = self._period("2026-10-01")
+        self.assertFalse(self.store.closings(september))
+        closings = self.store.close(september | october)
+        (closing,) = [one for one in closings if one.period_id == september.id]
+        self.assertEqual(closing.watermark, datetime(2026, 10, 1, 8))
+        self.assertEqual(
+            {(t.meter_id, t.dimensions.get("region"), t.quantity, t.count)
+             for t in closing.totals},
+            {(total.id, "fr", Decimal(3), 1), (total.id, "de", Decimal(9), 1),
+             (last.id, None, Decimal(9), 2)},
+        )  # fmt: skip
+        # read again it is the same, and the watermark leads to the same totals
+        (kept,) = self.store.closings(september)
+        self.assertEqual(kept.watermark, closing.watermark)
+        self.assertCountEqual(kept.totals, closing.totals)
+        self.assertFalse(self.store.late(september | october))
+        # late, corrected, and in a period that was empty
+        self._send(
+            [
+                event(3, "1", dimensions={"region": "fr"}),
+                event(4, "5", at=datetime(2026, 10, 3), dimensions={"region": "fr"}),
+            ],
+            received_at=datetime(2026, 10, 5),
+        )
+        self._void("e2", received_at=datetime(2026, 10, 6))
+        moved = {
+            (row.period_id, row.meter_id, row.dimensions.get("region")): row.quantity
+            for row in self.store.late(september | october)
+        }
+        self.assertEqual(
+            moved,
+            {
+                (september.id, total.id, "fr"): Decimal(1),
+                (september.id, total.id, "de"): Decimal(-9),
+                (september.id, last.id, None): Decimal(-8),
+                (october.id, total.id, "fr"): Decimal(5),
+                (october.id, last.id, None): Decimal(5),
+            },
+        )
+        since = self.store.late(september, since=datetime(2026, 10, 5, 12))
+        self.assertEqual(
+            {(row.meter_id, row.quantity) for row in since},
+            # the latest value is that of event 3, but one event less is behind it
+            {(total.id, Decimal(-9)), (last.id, Decimal(0))},
+        )
+        self.store.close(september)
+        self.assertFalse(self.store.late(september))
+
+    def test_verification_counts_differences_and_repairs(self):
+        meter = self._create_meter("cpu")
+        self._send([event(1, "3"), event(2, "9")])
+        self._void("e2")
+        Verification = self.env["usage.verification"]
+        company = self.env.company
+        said = []
+        well = Verification._run(company, say=said.append)
+        self.assertEqual((well.difference_count, said), (0, []))
+        self.assertGreaterEqual(well.period_count, 1)
+        self.env.cr.execute(
+            "UPDATE usage_store_rollup SET value_sum = 4 WHERE meter_id = %s",
+            [meter.id],
+        )
+        with mute_logger("odoo.addons.usage_billing.models.usage_verification"):
+            bad = Verification._run(company, say=said.append)
+        self.assertEqual(bad.difference_count, 2)  # the period and its day
+        self.assertEqual(bad.details.splitlines(), said)
+        self.assertIn("rollup 1 4 3 3, events 1 3 3 3", said[0])
+        bad.action_repair()
+        self.assertTrue(bad.is_repaired)
+        self.assertEqual(Verification._run(company).difference_count, 0)
+        self.assertEqual(Verification._run(company, since="2100-01-01").period_count, 0)
+
+    def test_archived_meter_is_no_difference(self):
+        old = self._create_meter("cpu")
+        self._create_meter("cpu", aggregation="count")
+        self._send([event(1, "3")])
+        old.active = False
+        self._send([event(2, "9")])
+        self.assertRollupsEqualEvents()

@@ -79,6 +79,11 @@ class TestTwoConnections(BaseCase):
                     sources,
                 ),
                 ("DELETE FROM usage_store_rollup WHERE meter_id IN %s", meters),
+                (
+                    "DELETE FROM usage_store_correction c USING usage_batch b"
+                    " WHERE b.id = c.batch_id AND b.source_id IN %s",
+                    sources,
+                ),
                 ("DELETE FROM usage_quarantine WHERE source_id IN %s", sources),
                 ("DELETE FROM usage_batch WHERE source_id IN %s", sources),
                 ("DELETE FROM usage_source WHERE id IN %s", sources),
@@ -266,9 +271,9 @@ class TestTwoConnections(BaseCase):
         self.assertEqual(self._sent(ROWS[:50]), (50, {}, True))
         self.assertEqual(self._sent(ROWS[50:100]), (50, {}, False))
         with self._transaction() as env:
-            env["usage.subject"].search([("subject", "=", "race-1")]).valid_to = (
-                "2026-09-15 02:00:00"
-            )
+            env["usage.subject"].search(
+                [("subject", "=", "race-1")]
+            ).valid_to = "2026-09-15 02:00:00"
         # of rows 101 to 150, one a minute from 01:41, the first 19 still belong
         self.assertEqual(self._sent(ROWS[100:150]), (19, {"after_end": 31}, True))
         self.assertEqual(self._sent(ROWS[150:]), (0, {"after_end": 50}, False))
@@ -300,3 +305,94 @@ class TestTwoConnections(BaseCase):
                 result = self._append(import_env)
         self.assertEqual(result.accepted, 200)
         self.assertEqual(self._total(), (200, TOTAL))
+
+    # ------------------------------------------------------------------
+    # corrections
+    # ------------------------------------------------------------------
+    def _void(self, env, *numbers):
+        batch = env["usage.batch"].create(
+            {"name": "Race", "source_id": self.sources["strict"]}
+        )
+        return (
+            env["usage.batch"]
+            ._store()
+            .void(batch, [(f"race-{number}", None) for number in numbers], "Race")
+        )
+
+    def _meet(self, first, others, isolation="READ COMMITTED"):
+        """Do something, and others in transactions of their own before it commits.
+
+        :return: what the others gave back, or their errors
+        """
+        outcomes = []
+
+        def other(act):
+            try:
+                with self._transaction(isolation) as env:
+                    env.cr.execute("SELECT 1 FROM usage_store_rollup LIMIT 1")
+                    outcomes.append(act(env))
+            except psycopg2.Error as error:
+                outcomes.append(error)
+
+        with self._transaction("READ COMMITTED") as env:
+            first(env)
+            threads = [Thread(target=other, args=[act]) for act in others]
+            for thread in threads:
+                thread.start()
+            self._wait_for_lock(env.cr)
+        for thread in threads:
+            thread.join(30)
+            self.assertFalse(thread.is_alive())
+        return outcomes
+
+    def test_event_voided_twice_at_once_is_voided_once(self):
+        with self._transaction() as env:
+            self._append(env)
+        results = self._meet(
+            lambda env: self._void(env, 7),
+            [lambda env: self._void(env, 7, 8), lambda env: self._void(env, 8, 7)],
+        )
+        told = sorted(
+            (outcome.event_id, outcome.status)
+            for result in results
+            for outcome in result.outcomes
+        )
+        self.assertEqual(
+            told,
+            [
+                ("race-7", "already"),
+                ("race-7", "already"),
+                ("race-8", "already"),
+                ("race-8", "voided"),
+            ],
+        )
+        # 200 events and two rows that void two of them
+        self.assertEqual(self._total(), (202, TOTAL - 7 - 8))
+
+    def test_void_and_delivery_at_once_both_count(self):
+        with self._transaction() as env:
+            self._append(env, ROWS[:100])
+        # the delivery is first: the void waits for its rollups
+        (result,) = self._meet(
+            lambda env: self._append(env, ROWS[100:150]),
+            [lambda env: self._void(env, 7)],
+        )
+        self.assertEqual(result.count("voided"), 1)
+        # the void is first: the delivery adds to the new sums
+        (result,) = self._meet(
+            lambda env: self._void(env, 8), [lambda env: self._append(env, ROWS[150:])]
+        )
+        self.assertEqual(result.accepted, 50)
+        self.assertEqual(self._total(), (202, TOTAL - 7 - 8))
+
+    @mute_logger("odoo.sql_db")
+    def test_void_in_a_request_fails_so_that_odoo_tries_again(self):
+        with self._transaction() as env:
+            self._append(env)
+        (error,) = self._meet(
+            lambda env: self._void(env, 7),
+            [lambda env: self._void(env, 9)],
+            isolation="REPEATABLE READ",
+        )
+        self.assertIsInstance(error, psycopg2.errors.SerializationFailure)
+        self.assertEqual(self._total(), (201, TOTAL - 7))
