@@ -122,6 +122,12 @@ def shell(options):
         odoo.shell(options.name, log_level=options.log_level)
 
 
+def verify(options):
+    odoo = prepare(options.cluster, packages=False)
+    if not odoo.verify(options.name, *options.rest):
+        raise Failure("Some rollups do not equal their events")
+
+
 def test(options):
     return testing.run_all(prepare("test"))
 
@@ -258,6 +264,9 @@ def _parser():
     command.add_argument("--script")
     command.add_argument("--log-level", default="warn")
     command.add_argument("rest", nargs="*")
+    command = add("verify", verify, "compare the rollups of a database with its events")
+    command.add_argument("name")
+    command.add_argument("rest", nargs="*", help="options of odoo usage_verify")
     command = add(
         "odoo-test",
         odoo_test,

@@ -2,6 +2,7 @@
 
 import os
 import string
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +113,29 @@ class Odoo:
             env=self.variables(),
             cwd=paths.ROOT,
         )
+
+    def verify(self, database, *arguments):
+        """Run ``odoo usage_verify`` on a database.
+
+        :return: whether it found no difference
+        """
+        command = [
+            self.script,
+            f"--addons-path={paths.ADDONS}",
+            "usage_verify",
+            "-c",
+            self.configuration(database),
+            "-d",
+            database,
+            *arguments,
+        ]
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=self.variables(),
+            cwd=paths.ROOT,
+            check=False,
+        )
+        return done.returncode == 0
 
     def script_in(self, database, script, *arguments, **options):
         """Run a Python file inside an Odoo environment, committing at its end.
