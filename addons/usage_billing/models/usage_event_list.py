@@ -81,9 +81,20 @@ class UsageEvent(models.Model):
                 if value
                 for event_id in Story._find_stored(sources, value).ids
             ]
-            return Domain("id", "in", ids)
+            return Domain("id", "in", ids + self._get_correction_ids(ids))
 
         return domain.map_conditions(use)
+
+    def _get_correction_ids(self, ids):
+        """Rows that void or amend these events, or their amendments."""
+        if not ids:
+            return []
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT row_id FROM usage_store_correction WHERE root_id = ANY(%s)", ids
+            )
+        )
+        return [row_id for [row_id] in rows]
 
     def _find_since(self, domain, wanted):
         """An instant after which there are enough events, None to look at all.
