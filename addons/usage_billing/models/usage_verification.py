@@ -104,27 +104,35 @@ class UsageVerification(models.Model):
         return verification
 
     def _find_periods(self, company, since):
-        """Ids of the periods to look at, in order."""
+        """Ids of the periods to look at, in order; archived ones cannot be."""
         self.env.flush_all()
+        # of months in the archive the rollups are all that is left
+        stored = SQL(
+            """NOT EXISTS (SELECT FROM usage_store_month m
+                WHERE m.month BETWEEN to_char(p.start_at, 'YYYYMM')::int
+                  AND to_char(p.end_at - interval '1 second', 'YYYYMM')::int)"""
+        )
         if since:
             query = SQL(
                 """SELECT DISTINCT r.period_id FROM usage_store_rollup r
                      JOIN usage_period p ON p.id = r.period_id
-                    WHERE p.company_id = %s AND r.watermark >= %s
+                    WHERE p.company_id = %s AND r.watermark >= %s AND %s
                  ORDER BY r.period_id""",
                 company.id,
                 since,
+                stored,
             )
         else:
             query = SQL(
-                """SELECT period_id FROM usage_store_route WHERE company_id = %s
-                    UNION
-                   SELECT r.period_id FROM usage_store_rollup r
-                     JOIN usage_period p ON p.id = r.period_id
-                    WHERE p.company_id = %s
-                 ORDER BY period_id""",
+                """SELECT p.id FROM usage_period p
+                    WHERE p.company_id = %s AND %s
+                      AND (EXISTS (SELECT FROM usage_store_route o
+                                    WHERE o.period_id = p.id)
+                        OR EXISTS (SELECT FROM usage_store_rollup r
+                                    WHERE r.period_id = p.id))
+                 ORDER BY p.id""",
                 company.id,
-                company.id,
+                stored,
             )
         return [period_id for [period_id] in self.env.execute_query(query)]
 
