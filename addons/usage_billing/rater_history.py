@@ -72,9 +72,37 @@ class History:
         self._periods = None
         self._lefts = None
         self._amounts = None
+        self._rare = self._find_rare()
         self.live = {} if ignore_billed else self._read_live()
         self.deductors = self._find_deductors()
         self.earlier = self._find_earlier()
+
+    def _find_rare(self):
+        """Which of the rare things there are at all, in one small query.
+
+        :return: {"coupon": subscription ids, "grant": the same, "opening": period ids}
+        :rtype: dict[str, set[int]]
+        """
+        for model in ("usage.coupon", "usage.grant", "usage.opening.amount"):
+            self.env[model].flush_model()
+        subscription_ids = list(
+            {job.due.period.subscription_id.id for job in self.jobs}
+        )
+        found = {"coupon": set(), "grant": set(), "opening": set()}
+        for kind, record_id in self.env.execute_query(
+            SQL(
+                """SELECT 'coupon', subscription_id FROM usage_coupon
+                    WHERE subscription_id = ANY(%(subs)s)
+                   UNION SELECT 'grant', subscription_id FROM usage_grant
+                    WHERE subscription_id = ANY(%(subs)s)
+                   UNION SELECT 'opening', period_id FROM usage_opening_amount
+                    WHERE period_id = ANY(%(periods)s)""",
+                subs=subscription_ids,
+                periods=list({job.due.period.id for job in self.jobs}),
+            )
+        ):
+            found[kind].add(record_id)
+        return found
 
     # -- what was billed -----------------------------------------------------------
 
@@ -114,6 +142,8 @@ class History:
 
     def _add_openings(self, live, period_ids):
         """What another system billed for these periods before we did."""
+        if not self._rare["opening"]:
+            return
         openings = (
             self.env["usage.opening.amount"]
             .sudo()  # it counts as billed, whoever asks what is due
@@ -145,8 +175,10 @@ class History:
 
         :return: {subscription id: (coupons, grants)}
         """
-        ids = list({job.due.period.subscription_id.id for job in self.jobs})
-        domain = [("subscription_id", "in", ids)]
+        ids = self._rare["coupon"] | self._rare["grant"]
+        if not ids:
+            return {}
+        domain = [("subscription_id", "in", list(ids))]
         coupons = self.env["usage.coupon"].sudo().search(domain)  # they are owed
         grants = self.env["usage.grant"].sudo().search(domain)  # to whoever asks
         by_coupon = coupons.grouped(lambda one: one.subscription_id.id)
