@@ -286,10 +286,11 @@ class UsagePlanVersion(models.Model):
     )
 
     def _publish(self):
-        super()._publish()
+        result = super()._publish()
         for version in self.filtered("indexation_id"):
             version.indexation_id._advance(version)
             version.indexation_id.activity_feedback(["mail.mail_activity_data_todo"])
+        return result
 
 
 class UsageSubscription(models.Model):

@@ -76,7 +76,6 @@ class UsageOverride(models.Model):
     )
     charge_id = fields.Many2one(
         "usage.charge",
-        string="Charge",
         compute="_compute_charge_id",
         inverse="_inverse_charge_id",
         domain="[('plan_id', '=?', plan_id), ('version_state', '!=', 'retired')]",

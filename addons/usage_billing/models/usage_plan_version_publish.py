@@ -165,7 +165,7 @@ class UsagePlanVersion(models.Model):
         }
 
     def _check_ready(self):
-        super()._check_ready()
+        result = super()._check_ready()
         if self.existing_policy == "date" and not self.move_date:
             raise UserError(
                 self.env._(
@@ -173,6 +173,7 @@ class UsagePlanVersion(models.Model):
                     version=self.display_name,
                 )
             )
+        return result
 
     def _publish(self):
         """Carry out what was decided: for all, a pilot group or some contracts."""

@@ -81,6 +81,7 @@ class UsagePriceChange(models.Model):
 
     def write(self, vals):
         self._refuse()
+        return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):

@@ -52,11 +52,12 @@ class UsagePlanVersion(models.Model):
         return super()._get_frozen_fields() | {"correction_policy"}
 
     def _publish(self):
-        super()._publish()
+        result = super()._publish()
         for version in self.filtered("is_correction"):
             # what follows asks which version is in force
             version.plan_id._update_version_states()
             version._put_right()
+        return result
 
     def _put_right(self):
         """Rate drafts again; have what is posted corrected as chosen."""
@@ -173,7 +174,7 @@ class UsageBillingRun(models.Model):
         return versions
 
     def _close_periods(self, lines):
-        super()._close_periods(lines)
+        result = super()._close_periods(lines)
         period_ids = [
             int(period_id) for line in lines for period_id in line.coverage or {}
         ]
@@ -184,6 +185,7 @@ class UsageBillingRun(models.Model):
                 period_ids,
             )
         )
+        return result
 
     # ------------------------------------------------------------------
     # a credit note and an invoice, not one document with both

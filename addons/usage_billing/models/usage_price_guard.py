@@ -128,9 +128,10 @@ class UsagePriceRow(models.AbstractModel):
     _description = "Usage Price Row"
 
     def init(self):
-        super().init()
+        result = super().init()
         if not self._abstract:
             _install_guard(self)
+        return result
 
     def _init_column(self, column_name):
         with _Unlocked(self.env.cr):
@@ -201,7 +202,7 @@ class UsagePlanVersion(models.Model):
     _inherit = "usage.plan.version"
 
     def init(self):
-        super().init()
+        result = super().init()
         self.env.cr.execute(VERSION_FUNCTION)
         self.env.cr.execute(
             """DROP TRIGGER IF EXISTS usage_version_guard ON usage_plan_version;
@@ -209,3 +210,4 @@ class UsagePlanVersion(models.Model):
                    ON usage_plan_version
                    FOR EACH ROW EXECUTE FUNCTION usage_version_guard()"""
         )
+        return result

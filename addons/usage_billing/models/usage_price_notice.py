@@ -191,10 +191,11 @@ class UsagePlanVersion(models.Model):
 
     def _unpublish(self):
         """Notices already written stay as they are; the others are not sent."""
-        super()._unpublish()
+        result = super()._unpublish()
         self.notice_ids.sudo().filtered(  # written by publications only
             lambda notice: notice.state == "new"
         ).state = "cancelled"
+        return result
 
     def action_view_notices(self):
         self.ensure_one()

@@ -43,7 +43,6 @@ class UsageSimulation(models.Model):
     )
     plan_id = fields.Many2one(
         "usage.plan",
-        string="Plan",
         required=True,
         check_company=True,
         ondelete="cascade",

@@ -82,23 +82,22 @@ class UsagePriceExport(models.TransientModel):
             for field in terms
             if any(charge[field.name] not in (None, False, "", 0) for charge in charges)
         ]
-        _ = self.env._
         header = [
-            _("Plan"),
-            _("Version"),
-            _("In force from"),
-            _("State"),
-            _("Approved by"),
-            _("Approved on"),
-            _("Currency"),
-            _("Charge"),
-            _("Key"),
-            _("Product"),
+            self.env._("Plan"),
+            self.env._("Version"),
+            self.env._("In force from"),
+            self.env._("State"),
+            self.env._("Approved by"),
+            self.env._("Approved on"),
+            self.env._("Currency"),
+            self.env._("Charge"),
+            self.env._("Key"),
+            self.env._("Product"),
             *(price_terms.label(self.env, field) for field in used),
-            _("Price for"),
-            _("Tier"),
+            self.env._("Price for"),
+            self.env._("Tier"),
             *(
-                _("Tier: %(term)s", term=price_terms.label(self.env, field))
+                self.env._("Tier: %(term)s", term=price_terms.label(self.env, field))
                 for field in tiers
             ),
         ]
