@@ -12,7 +12,6 @@ from functools import partial
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from odoo import fields, sql_db
-from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from . import bridge
@@ -407,14 +406,7 @@ class Store:
         )
 
     def _finding_cursor(self):
-        if self.company.usage_store_engine == "clickhouse":
-            raise UserError(
-                self.env._(
-                    "The events of %(company)s are in ClickHouse, where they are not "
-                    "read one by one. Ask for usage instead.",
-                    company=self.company.name,
-                )
-            )
+        """Single events are found in PostgreSQL, which keeps them in either engine."""
         return exact_cursor(self.env.cr)
 
     def close(self, periods):

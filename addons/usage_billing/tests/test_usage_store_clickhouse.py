@@ -16,9 +16,9 @@ from ..metering.clickhouse.driver import connect
 from ..metering.clickhouse.embedded import EmbeddedDriver
 from ..metering.clickhouse.store import ClickhouseStore
 from ..metering_engine import URL, driver_of
-from .test_usage_aggregation import TestUsageAggregation, TestUsageByBucket
-from .test_usage_corrections import TestUsageCorrections
-from .test_usage_store import TestUsageStore
+
+# modules, because a class that is imported would be played here a second time
+from . import test_usage_aggregation, test_usage_corrections, test_usage_store
 
 #: Address of a server to run these tests on instead; its tables are emptied.
 SERVER = os.environ.get("RELEVE_CLICKHOUSE_URL")
@@ -106,24 +106,30 @@ class ClickhouseCase:
 
 
 @tagged("post_install", "-at_install")
-class TestUsageStoreClickhouse(ClickhouseCase, TestUsageStore):
+class TestUsageStoreClickhouse(ClickhouseCase, test_usage_store.TestUsageStore):
     """Store tests, half of the deliveries shipped."""
 
 
 @tagged("post_install", "-at_install")
-class TestUsageAggregationClickhouse(ClickhouseCase, TestUsageAggregation):
+class TestUsageAggregationClickhouse(
+    ClickhouseCase, test_usage_aggregation.TestUsageAggregation
+):
     """Aggregations, every delivery shipped."""
 
     ship_every = 1
 
 
 @tagged("post_install", "-at_install")
-class TestUsageByBucketClickhouse(ClickhouseCase, TestUsageByBucket):
+class TestUsageByBucketClickhouse(
+    ClickhouseCase, test_usage_aggregation.TestUsageByBucket
+):
     """Hours, days and months, half of the deliveries shipped."""
 
 
 @tagged("post_install", "-at_install")
-class TestUsageCorrectionsClickhouse(ClickhouseCase, TestUsageCorrections):
+class TestUsageCorrectionsClickhouse(
+    ClickhouseCase, test_usage_corrections.TestUsageCorrections
+):
     """Voids and amendments, half of the deliveries shipped, the corrections too."""
 
     def _void(self, *events, **kw):

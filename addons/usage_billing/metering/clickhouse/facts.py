@@ -66,6 +66,11 @@ class ClickhouseFacts:
             self._snapshots[as_of] = Snapshot.load(self.cursor, self.company_id, as_of)
         return self._snapshots[as_of]
 
+    def is_corrected(self, windows):
+        """Whether some event of these windows was voided or amended."""
+        periods = sorted({window.period.id for window in windows})
+        return self._snapshot().corrected(periods).exists
+
     def sets(self, snapshot, windows, meter, as_of=None):
         """Dimension sets that the events in these windows have.
 

@@ -214,6 +214,13 @@ class ClickhouseStore(PostgresStore):
                     have = made.setdefault(key, (period.subscription_id, Part(), []))
                     have[1].add(Part(count, *figures))
                     have[2].append((first, last, known))
+            if source.is_corrected(windows):
+                # a day whose last event was voided is gone, the whole knows of it
+                for number, _start, dims, _count, *times in source.group(
+                    windows, plain, meter.dimension_keys, (), fallback=False
+                ):
+                    key = (periods[number].id, meter.id, canonical(dims), None)
+                    made[key][2].append(tuple(times))
         ids = self.dimset_ids(projections)
         return {
             (key[0], key[1], ids[key[2]], key[3]): (
