@@ -102,6 +102,7 @@ class Measuring:
         self._days = defaultdict(list)
         self._meters = {}
 
+    # no model, so no read() above: pylint: disable-next=method-required-super
     def read(self, expected=()):
         """Usage by (period id, charge id), then by dimension key; and what failed.
 

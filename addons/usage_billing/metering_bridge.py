@@ -564,9 +564,7 @@ def time_rules(rules, received_at):
     if rules["late_tolerance_days"] >= 0:
         oldest = received_at - timedelta(days=rules["late_tolerance_days"])
     ignored = frozenset(
-        name.removesuffix("_policy")
-        for name in TIME_RULES
-        if rules[name] == "ignore"
+        name.removesuffix("_policy") for name in TIME_RULES if rules[name] == "ignore"
     )
     return {"latest": latest, "oldest": oldest, "ignored": ignored}
 

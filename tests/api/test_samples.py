@@ -31,7 +31,7 @@ def test_samples_work_in_the_order_of_the_page(api):
 
 
 def test_rate_limit_holds_across_workers(api):
-    """A key of two requests a second and a burst of four, sixty requests, eight at a time."""
+    """Sixty requests, eight at a time, by a key of two a second, a burst of four."""
     program = (
         "import sys, urllib.request, urllib.error\n"
         "url, key, n = sys.argv[1:]\n"

@@ -84,6 +84,7 @@ class EventReader:
         self._rejected = rejected_row
         self._dimension_keys = frozenset(dimension_keys)
 
+    # no model, so no read() above: pylint: disable-next=method-required-super
     def read(self, body, content_type, headers=_EMPTY):
         """Read a request.
 

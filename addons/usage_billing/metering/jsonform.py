@@ -1,6 +1,7 @@
 """Events as JSON texts: how the quarantine keeps them."""
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,11 +13,9 @@ _quote = json.encoder.encode_basestring
 def properties_to_json(properties):
     """Canonical text of the further properties; missing values are left out."""
     # Every event comes by: the same text without an encoder made for each.
-    try:
+    with suppress(TypeError):  # some are no texts, or missing
         members = [f"{_quote(k)}: {_quote(v)}" for k, v in sorted(properties.items())]
         return f"{{{', '.join(members)}}}"
-    except TypeError:
-        pass  # some are no texts, or missing
     return json.dumps(
         {str(k): str(v) for k, v in properties.items() if v is not None},
         sort_keys=True,

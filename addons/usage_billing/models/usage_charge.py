@@ -250,9 +250,7 @@ class UsageCharge(models.Model):
         help="Months of the subscription before this charge begins; with charges that "
         "follow one another a price rises or falls in steps.",
     )
-    lasts_months = fields.Integer(
-        string="Lasts Months", help="0: to the end of the subscription."
-    )
+    lasts_months = fields.Integer(help="0: to the end of the subscription.")
     date_from = fields.Date(string="Counts from", help="First day. Empty: always.")
     date_to = fields.Date(string="Counts to", help="Last day. Empty: for ever.")
     group_keys = fields.Char(

@@ -85,6 +85,7 @@ class UsageQuarantineCause(models.Model):
     def _cron_assess(self):
         """Send again what has become clear by itself, then look at what changed."""
         cron = self.env["ir.cron"]
+        # all of them: pylint: disable-next=no-search-all
         companies = self.env["res.company"].search([])
         causes = self.with_context(allowed_company_ids=companies.ids)
         causes._replay_cleared()

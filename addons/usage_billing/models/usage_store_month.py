@@ -208,6 +208,7 @@ class UsageStoreMonth(models.Model):
         """Erase details of events that companies keep for a shorter time."""
         self.env.flush_all()
         # sudo: the privacy settings of every company in the store
+        # pylint: disable-next=no-search-all
         for company in self.env["res.company"].sudo().search([]):
             if not company.usage_property_months:
                 continue

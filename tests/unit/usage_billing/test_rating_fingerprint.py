@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-"""The same usage gives the same bytes, whatever order, hash seed or zone of the server."""
+"""The same usage gives the same bytes: any order, hash seed or zone of the server."""
 
 import os
 import subprocess

@@ -68,7 +68,12 @@ class Worker:
     def converse(self, connection):
         connection.settimeout(None)
         try:
-            with connection, connection.makefile("rb") as incoming:
+            # an OSError: the other side is gone
+            with (
+                contextlib.suppress(OSError),
+                connection,
+                connection.makefile("rb") as incoming,
+            ):
                 while head := incoming.read(4):
                     request = json.loads(incoming.read(int.from_bytes(head, "big")))
                     sizes = [entry[-1] for entry in request["tables"]]
@@ -76,8 +81,6 @@ class Worker:
                         sizes.append(request["insert"][1])
                     parts = [incoming.read(size) for size in sizes]
                     connection.sendall(self.answer(request, parts))
-        except OSError:
-            pass  # the other side is gone
         finally:
             self.connected -= 1
             self.last = time.monotonic()
@@ -129,7 +132,7 @@ class Worker:
 def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is meant for the server
     worker = Worker(os.path.abspath(sys.argv[1]))
-    print("ready", flush=True)
+    print("ready", flush=True)  # pylint: disable=print-used
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     worker.serve()
     with contextlib.suppress(FileNotFoundError):

@@ -81,6 +81,7 @@ class Snapshot:
         leftovers, replaced, wide = cursor.fetchone()
         return cls(cursor, company_id, pending, newest, leftovers, replaced, wide)
 
+    # no model, so no read() above: pylint: disable-next=method-required-super
     def read(self, driver, columns, where, periods, types):
         """SQL of a subquery that gives these columns of the events that can be seen.
 
