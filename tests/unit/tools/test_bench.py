@@ -32,7 +32,7 @@ def test_line_is_one_line_of_json_with_every_key(run):
     text = result(run, extra={"events": 7}).line("x", "small")
     facts = json.loads(text)
     assert "\n" not in text
-    assert {*KEYS, "size", "meets", "events"} == facts.keys()
+    assert {*KEYS, "size", "meets", "parts", "events"} == facts.keys()
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,14 @@ def test_the_benchmarks_of_the_suite_are_found():
 def test_helper_modules_are_no_benchmarks():
     assert "run" not in bench.names()
     assert "scene" not in bench.names()
+
+
+def test_a_part_that_misses_its_bar_fails_the_line(run):
+    good = run.Part(value=0.5, goal=0.6, minimum=0.4)
+    bad = run.Part(value=0.5, goal=0.1, minimum=0.4, higher_is_better=False)
+    fits = result(run, minimum=20.0, higher_is_better=True, parts={"a": good})
+    fails = result(run, minimum=20.0, higher_is_better=True, parts={"a": bad})
+    assert json.loads(fits.line("x", "small"))["meets"] is True
+    facts = json.loads(fails.line("x", "small"))
+    assert facts["meets"] is False
+    assert facts["parts"]["a"]["meets"] is False
