@@ -10,17 +10,37 @@ from .values import EventRow
 _quote = json.encoder.encode_basestring
 
 
-def properties_to_json(properties):
-    """Canonical text of the further properties; missing values are left out."""
+def members_of(mapping):
+    """Members of a JSON object as texts, in order; missing values are left out.
+
+    >>> members_of({"b": "2", "a": 1, "c": None})
+    ['"a": "1"', '"b": "2"']
+    """
     # Every event comes by: the same text without an encoder made for each.
     with suppress(TypeError):  # some are no texts, or missing
-        members = [f"{_quote(k)}: {_quote(v)}" for k, v in sorted(properties.items())]
-        return f"{{{', '.join(members)}}}"
-    return json.dumps(
-        {str(k): str(v) for k, v in properties.items() if v is not None},
-        sort_keys=True,
-        ensure_ascii=False,
-    )
+        return sorted([f"{_quote(k)}: {_quote(v)}" for k, v in mapping.items()])
+    texts = {str(k): str(v) for k, v in mapping.items() if v is not None}
+    return sorted([f"{_quote(k)}: {_quote(v)}" for k, v in texts.items()])
+
+
+def said_by(members, others):
+    """What members of two mappings say together, however they were split.
+
+    An empty text says nothing: a dimension that is empty is left out.
+
+    :param list members: from :func:`members_of`
+    :param list others: from :func:`members_of`, none of them empty
+    :return: one text for all splits of the same members
+
+    >>> said_by(['"b": "2"', '"c": ""'], ['"a": "1"'])
+    '"a": "1", "b": "2"'
+    """
+    together = others + members
+    together.sort()
+    text = ", ".join(together)
+    if ': ""' in text:  # perhaps an empty one
+        text = ", ".join([text for text in together if not text.endswith(': ""')])
+    return text
 
 
 def event_to_json(row):

@@ -13,7 +13,8 @@ key
     the rest of the identity; in time order for the same reason.
 payload hash
     8 bytes over everything the event says besides its identity. Same identity and
-    another payload hash is a conflict.
+    another payload hash is a conflict. What is a dimension and what a property is
+    decided by the meters of the day, so the hash does not tell them apart.
 """
 
 from datetime import datetime, timedelta
@@ -194,7 +195,7 @@ def payload_hasher(text):
     Copied, completed and digested, it gives the eight bytes of the payload hash.
     """
     hasher = _EMPTY_PAYLOAD()
-    hasher.update(text.encode())
+    hasher.update(text.encode("utf-8", "surrogatepass"))
     return hasher
 
 

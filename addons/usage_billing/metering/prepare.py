@@ -10,8 +10,8 @@ from decimal import Decimal
 from operator import itemgetter
 
 from . import copybin
-from .jsonform import properties_to_json
-from .keys import IdTimeError
+from .jsonform import members_of, said_by
+from .keys import IdTimeError, payload_hasher
 from .routing import EPOCH, from_microseconds, to_microseconds
 from .values import EventRow
 
@@ -78,15 +78,17 @@ def prepare(rows, routes, key_of):
             value_text, value_bytes = number_of(value)
             if value is None and segment.needs_value:
                 raise Held("missing_field", "value")
-            hasher = route.hasher.copy()
             if amount is None and currency is None and not properties:
                 rest = _NOTHING_OPTIONAL
                 slot = segment.slot or segment.slot_of(None)
-                hasher.update(f"{microseconds}|{value_text}|".encode())
+                hasher = route.hasher.copy()
+                hasher.update(f"{microseconds}|{value_text}||".encode())
             else:
-                text, rest = optional_fields(amount, currency, properties)
+                said, text, rest = optional_fields(route, amount, currency, properties)
                 slot = segment.slot_of(currency or None)
-                hasher.update(f"{microseconds}|{value_text}|{text}".encode())
+                hasher = payload_hasher(
+                    f"{route.head}{said}|{microseconds}|{value_text}|{text}"
+                )
             if segment.is_strict or currency is not None:
                 _check_meters(segment, row)
         except Held as error:
@@ -154,14 +156,22 @@ def many_objects():
             gc.enable()
 
 
-def optional_fields(amount, currency, properties):
-    """Canonical text and encoded fields of what most events do not have."""
+def optional_fields(route, amount, currency, properties):
+    """What most events do not have.
+
+    :return: text of dimensions and properties, the same whichever is which; text of
+        amount and currency; encoded fields
+    """
     amount_text, amount_bytes = copybin.number(amount)
-    document = properties_to_json(properties) if properties else None
+    members, document = [], None
+    if properties:
+        members = members_of(properties)
+        document = f"{{{', '.join(members)}}}"
     if currency:
         copybin.text(currency)  # refuses what cannot be stored
     return (
-        f"{amount_text}|{currency or ''}|{document or ''}",
+        said_by(members, route.members),
+        f"{amount_text}|{currency or ''}",
         amount_bytes + copybin.jsonb(document),
     )
 
@@ -211,15 +221,14 @@ def fingerprint(row, route, identity_of):
     try:
         _raw, identity = identity_of(row.event_id)
         value_text, _bytes = copybin.number(row.value)
-        rest = ""
-        if row.amount is not None or row.currency is not None or row.properties:
-            rest, _bytes = optional_fields(row.amount, row.currency, row.properties)
+        said, rest, _bytes = optional_fields(
+            route, row.amount, row.currency, row.properties
+        )
         moment = to_microseconds(row.time)
     except (ValueError, ArithmeticError, TypeError, AttributeError):
         return None
-    hasher = route.hasher.copy()
-    hasher.update(f"{moment}|{value_text}|{rest}".encode())
-    return identity, hasher.digest()
+    text = f"{route.head}{said}|{moment}|{value_text}|{rest}"
+    return identity, payload_hasher(text).digest()
 
 
 def values_of(meter, rows):

@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from .jsonform import members_of
 from .keys import payload_hasher
 from .meters import EXACT as EXACT
 from .meters import MeterSpec
@@ -222,7 +223,10 @@ class Route:
     error: reason code when no event can pass
     places: where events of the subject may go, shared with its other routes
     meters: what counts the events, see :class:`Segment`
-    hasher: payload hash of what the events share, to be copied and completed
+    head, members: what of the payload the events share: beginning of the hashed text,
+        and their dimensions (see :func:`.jsonform.members_of`)
+    hasher: payload hash of both, to be copied and completed by events that have no
+        properties
     low, high: where the last event was led to; ``segment`` is right for times inside
     """
 
@@ -230,9 +234,11 @@ class Route:
         "dimset_id",
         "error",
         "hasher",
+        "head",
         "high",
         "key",
         "low",
+        "members",
         "meters",
         "places",
         "router",
@@ -240,11 +246,13 @@ class Route:
         "segments",
     )
 
-    def __init__(self, router, key, text):
+    def __init__(self, router, key, head, members):
         self.router = router
         self.key = key
         self.error = None
-        self.hasher = payload_hasher(text)
+        self.head = head
+        self.members = members
+        self.hasher = payload_hasher(f"{head}{', '.join(members)}|")
         self.dimset_id = 0
         self.meters = ()
         self.places = None
@@ -365,7 +373,7 @@ class Router:
         wanted = {}
         self._read_dimensions()
         for etype, number in dict.fromkeys((key[0], key[2]) for key in keys):
-            dimensions, text = self._dimensions[number]
+            dimensions, text, _members = self._dimensions[number]
             if not storable(*dimensions, *dimensions.values()):
                 continue
             wanted[text] = dimensions
@@ -418,9 +426,9 @@ class Router:
         :param dimset_id: function canonical text -> id of a dimension set
         """
         etype, subject, number = key
-        dimensions, text = self._dimensions[number]
+        dimensions, text, members = self._dimensions[number]
         route = self.routes[key] = Route(
-            self, key, _digest(json.dumps([etype, subject, text]))
+            self, key, _digest(json.dumps([etype, subject])), members
         )
         if not etype or not subject:
             route.error = "missing_field"
@@ -492,10 +500,12 @@ class Router:
         self._until = None
 
     def _read_dimensions(self):
-        """(dimensions, canonical text) of each number of dimension items."""
+        """(dimensions, canonical text, members) of each number of dimension items."""
         for items in islice(self.dimension_numbers, len(self._dimensions), None):
             dimensions = clean(items)
-            self._dimensions.append((dimensions, canonical(dimensions)))
+            self._dimensions.append(
+                (dimensions, canonical(dimensions), members_of(dimensions))
+            )
 
 
 def _disjoint(spans):

@@ -167,6 +167,37 @@ class TestUsageStore(StoreCase):
         found = self.env["usage.event"].search([("source_id", "=", self.source.id)])
         self.assertEqual(found.value, Decimal(5))
 
+    def test_content_is_the_same_however_it_is_split(self):
+        """Dimensions are what meters keep apart, which may change any day."""
+        self._create_meter("cpu")
+        members = {"b": "2", "a": 'x: ""', "a!": "é", "c": "4"}
+        empty = {"nothing": ""}
+        splits = [
+            (members, {}),
+            ({}, members),
+            ({"a": members["a"]}, {"c": "4", "b": "2", "a!": "é"}),
+            ({"c": "4", "b": "2"}, {"a!": "é", "a": members["a"], "gone": None}),
+            (members | empty, {}),
+            ({}, members | empty),
+        ]
+        for mode in ("strict", "time_keyed"):
+            for kw in ({}, {"amount": Decimal("1.50"), "currency": "EUR"}):
+                source = self._create_source(
+                    f"split-{mode}-{len(kw)}", identity_mode=mode
+                )
+                rows = [
+                    event(1, dimensions=dimensions, properties=properties, **kw)
+                    for dimensions, properties in splits
+                ]
+                with self.subTest(mode=mode, kw=kw):
+                    counts = [self._counts(self._send([row], source)) for row in rows]
+                    self.assertEqual(counts, [(1, 0, 0, 0)] + [(0, 1, 0, 0)] * 5)
+                    again = self._send(rows, source)
+                    self.assertEqual(self._counts(again), (0, 6, 0, 0))
+                    other = rows[2]._replace(properties={"c": "5", "b": "2"})
+                    batch = self._send([other], source)
+                    self.assertEqual(batch.quarantine_ids.reason_code, "conflict")
+
     def test_other_time_of_another_month_is_the_same_event(self):
         """Strict identity reaches across the tables of the months."""
         self._create_meter("cpu")
