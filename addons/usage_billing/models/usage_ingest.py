@@ -25,7 +25,9 @@ class IngestResult(NamedTuple):
     """What became of the rows of one request.
 
     accepted + duplicate + conflict + quarantined = rows sent; ``quarantined`` leaves
-    the conflicts out, though both wait in the quarantine.
+    the conflicts out, though both wait in the quarantine. A conflict sent again is held
+    once only, and told as a conflict every time: the sender must not take it for
+    stored.
 
     outcomes: tuple of RowOutcome, rows not plainly accepted, by row number
     """
@@ -101,14 +103,21 @@ class UsageSource(models.Model):
                 env, rows, name
             )
         batch_id, result = done
-        conflict = result.quarantined.get("conflict", 0)
+        held = result.quarantined.get("conflict", 0)
+        outcomes = tuple(
+            outcome._replace(status="conflict")
+            if outcome.code == "conflict"
+            else outcome
+            for outcome in result.outcomes
+        )
+        conflict = sum(outcome.status == "conflict" for outcome in outcomes)
         return IngestResult(
             batch_id=batch_id,
             accepted=result.accepted,
-            duplicate=result.duplicate,
+            duplicate=result.duplicate - (conflict - held),
             conflict=conflict,
-            quarantined=result.quarantined_count - conflict,
-            outcomes=tuple(result.outcomes),
+            quarantined=result.quarantined_count - held,
+            outcomes=outcomes,
         )
 
     def _ingest_by_record(self, env, rows, name):

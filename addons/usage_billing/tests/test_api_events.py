@@ -182,6 +182,32 @@ class TestApiEvents(ApiCase, HttpCase):
         held = self.env["usage.quarantine"].search([("event_id", "=", "e-1")])
         self.assertEqual(held.reason_code, "conflict")
 
+    def test_conflict_is_told_however_often_it_is_sent(self):
+        self._post(self._event(1))
+        other = self._event(1, value="2")
+        for _attempt in range(3):
+            self._problem(self._post(other), 409, "conflict")
+            response = self._post({"events": [other, self._event(1)]})
+            self.assertEqual(self._counts(response), (0, 1, 1, 0))
+            first, second = response.json()["results"]
+            self.assertEqual((first["status"], first["code"]), ("conflict", "conflict"))
+            self.assertTrue(first["action"])
+            self.assertEqual(second["status"], "duplicate")
+        held = self.env["usage.quarantine"].search([("event_id", "=", "e-1")])
+        self.assertEqual(len(held), 1)
+
+    def test_event_is_the_same_whatever_meters_keep_apart_meanwhile(self):
+        data = {"value": 2, "region": "fr", "host": "vm-1", "zone": "", "n": 1.50}
+        event, kind = self._cloud(1, data=data), "application/cloudevents+json"
+        self.assertEqual(self._counts(self._post(event, kind)), (1, 0, 0, 0))
+        for keys in ("host,region", "zone", False, "n"):
+            with self.subTest(keys=keys):
+                self.meter.dimension_keys = keys
+                response = self._post(event, kind)
+                self.assertEqual(self._counts(response), (0, 1, 0, 0))
+        changed = self._cloud(1, data={**data, "host": "vm-2"})
+        self._problem(self._post(changed, kind), 409, "conflict")
+
     def test_single_event_that_cannot_be_read_is_refused(self):
         for change, code, field in (
             ({"time": "yesterday"}, "invalid_time", "time"),
