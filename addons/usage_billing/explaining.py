@@ -76,23 +76,28 @@ def sentence(env, line, rows):
         f"{row.text} {row.detail}".strip() for row in rows if row.kind == "quantity"
     ]
     amounts = [
-        f"{row.text}: {row.detail} = {_figure(env, row.value)}"
+        _term(env, row.text, f"{row.detail} = {_figure(env, row.value)}")
         if row.detail
-        else f"{row.text}: {_figure(env, row.value)}"
+        else _term(env, row.text, _figure(env, row.value))
         for row in rows
         if row.kind == "amount"
     ]
     due = next(row for row in rows if row.code == "due")
     rounding = next(row for row in rows if row.code == "rounding")
     if rounding.value:
-        amounts.append(f"{rounding.text}: {_figure(env, rounding.value)}")
+        amounts.append(_term(env, rounding.text, _figure(env, rounding.value)))
+    apart = env._("; ")  # French has a space before it
     text = env._(
         "%(steps)s. %(amount)s = %(terms)s.",
-        steps="; ".join(steps) or line.charge_id.with_env(env).name,
+        steps=apart.join(steps) or line.charge_id.with_env(env).name,
         amount=messages.amounts(env, [(line.currency_id, due.value)]),
-        terms="; ".join(amounts) or "0",
+        terms=apart.join(amounts) or "0",
     )
     return text[:1].upper() + text[1:]
+
+
+def _term(env, name, value):
+    return env._("%(name)s: %(value)s", name=name, value=value)
 
 
 def _figure(env, value):

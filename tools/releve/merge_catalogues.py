@@ -4,12 +4,18 @@ Arguments: folder of the add-ons, report file, "write" or "check", add-on names.
 """
 
 import io
+import re
 from pathlib import Path
 
 import polib
 
 VOLATILE = {"POT-Creation-Date", "PO-Revision-Date", "X-Generator"}
 SHOWN = 5
+NO_BREAK = "\N{NO-BREAK SPACE}"
+# A plain space before high punctuation or a percent sign, or inside guillemets.
+FRENCH_SPACES = re.compile(
+    r"(?<=\S) (?=[;:?!»](?:[\s<).,…]|$))|(?<=«) |(?<=[\ds]) (?=%(?:%|[\s).,;]|$))"
+)
 
 
 def export(env, addon):
@@ -22,6 +28,16 @@ def export(env, addon):
     for field in VOLATILE:
         catalogue.metadata.pop(field, None)
     return catalogue
+
+
+def typography(text, source):
+    """French punctuation as printers write it: never alone at the start of a line.
+
+    :param str source: the English; a text that is not translated stays
+    """
+    if text == source:
+        return text
+    return FRENCH_SPACES.sub(NO_BREAK, text).replace("’", "'")
 
 
 def merge(template, present):
@@ -42,7 +58,7 @@ def merge(template, present):
             polib.POEntry(
                 msgctxt=entry.msgctxt,
                 msgid=entry.msgid,
-                msgstr=old.msgstr if old else "",
+                msgstr=typography(old.msgstr, entry.msgid) if old else "",
                 comment=entry.comment,
                 occurrences=entry.occurrences,
                 flags=entry.flags,

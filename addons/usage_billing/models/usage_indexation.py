@@ -118,9 +118,8 @@ class UsageIndexation(models.Model):
     @api.depends("subscription_id.name", "index_id.code")
     def _compute_display_name(self):
         for clause in self:
-            clause.display_name = (
-                f"{clause.subscription_id.name} – {clause.index_id.code}"
-            )
+            names = (clause.subscription_id.name, clause.index_id.code)
+            clause.display_name = " – ".join(filter(None, names))
 
     @api.depends(
         "index_id.value_ids.value",

@@ -136,6 +136,9 @@ class UsageSimulation(models.Model):
     @api.depends_context("lang")
     def _compute_display_name(self):
         for simulation in self:
+            if not simulation.version_id:
+                simulation.display_name = self.env._("What-if")
+                continue
             simulation.display_name = self.env._(
                 "%(version)s on usage from %(start)s to %(end)s",
                 version=simulation.version_id.display_name,
