@@ -10,6 +10,7 @@ stored when the line was rated, so an explanation never changes.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import reduce
 
 from . import messages
 from .fields_exact import to_text
@@ -86,18 +87,25 @@ def sentence(env, line, rows):
     rounding = next(row for row in rows if row.code == "rounding")
     if rounding.value:
         amounts.append(_term(env, rounding.text, _figure(env, rounding.value)))
-    apart = env._("; ")  # French has a space before it
     text = env._(
         "%(steps)s. %(amount)s = %(terms)s.",
-        steps=apart.join(steps) or line.charge_id.with_env(env).name,
+        steps=_listed(env, steps) or line.charge_id.with_env(env).name,
         amount=messages.amounts(env, [(line.currency_id, due.value)]),
-        terms=apart.join(amounts) or "0",
+        terms=_listed(env, amounts) or "0",
     )
     return text[:1].upper() + text[1:]
 
 
 def _term(env, name, value):
     return env._("%(name)s: %(value)s", name=name, value=value)
+
+
+def _listed(env, terms):
+    """Terms in a row; French has a space before the semicolon."""
+    return reduce(
+        lambda first, then: env._("%(first)s; %(then)s", first=first, then=then),
+        terms or [""],
+    )
 
 
 def _figure(env, value):

@@ -159,11 +159,19 @@ class UsageCharge(models.Model):
         for name in ("unit_price", "package_price", "rate_percent", "multiplier"):
             value = self[name] if name in self._fields else None
             if value:
-                unit = f" / {self.unit_label}" if self.unit_label else ""
-                return (
-                    price_terms.words(
-                        self.env, self._fields[name], value, self.currency_id
-                    )
-                    + unit
+                words = price_terms.words(
+                    self.env, self._fields[name], value, self.currency_id
                 )
+                unit = self._get_price_unit(name)
+                return f"{words} / {unit}" if unit else words
         return dict(self._fields["model"]._description_selection(self.env))[self.model]
+
+    def _get_price_unit(self, name):
+        """What one price of the charge buys: "call", "100,000 call" for a package.
+
+        :param str name: the field that holds the price
+        """
+        if name == "package_price" and self.package_size:
+            size = messages.number(self.env, self.package_size)
+            return f"{size} {self.unit_label or ''}".strip()
+        return self.unit_label if name == "unit_price" else ""

@@ -27,9 +27,11 @@ class UsageQuarantineInbox(models.Model):
     company_id = fields.Many2one("res.company", readonly=True)
     source_id = fields.Many2one("usage.source", readonly=True)
     reason_code = fields.Selection(
-        lambda self: self.env["usage.quarantine"]
-        ._fields["reason_code"]
-        ._description_selection(self.env),
+        lambda self: (
+            self.env["usage.quarantine"]
+            ._fields["reason_code"]
+            ._description_selection(self.env)
+        ),
         string="Reason",
         readonly=True,
     )
