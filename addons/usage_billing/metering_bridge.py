@@ -12,10 +12,11 @@ from functools import partial
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from odoo import fields, sql_db
+from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from . import bridge
-from .metering import closing, finding
+from .metering import archive, closing, finding
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
@@ -209,8 +210,32 @@ class Store:
         used[key] = lease
 
     def rebuild(self, periods, meters=None):
-        """Make the rollups of these periods again from the events."""
+        """Make the rollups of these periods again from the events.
+
+        :raise UserError: events of a period are in an archived month
+        """
+        self.env.flush_all()
+        self._refuse_archived(archive.periods(self._finding_cursor(), periods.ids))
         self._postgres().rebuild(*self._specs(periods, meters))
+
+    def _refuse_archived(self, found):
+        """What is in the archive cannot be added up: it would be lost from the sums.
+
+        :param dict found: period id -> month, see :func:`.metering.archive.periods`
+        :raise UserError: there is one
+        """
+        for period_id, month in found.items():
+            period = self.env["usage.period"].browse(period_id)
+            raise UserError(
+                self.env._(
+                    "Usage of %(subscription)s from %(day)s cannot be added up again: "
+                    "events of it are in the archive. Bring month %(month)s back to "
+                    "the store first.",
+                    subscription=period.subscription_id.display_name,
+                    day=period.local_start,
+                    month=f"{month // 100:04d}-{month % 100:02d}",
+                )
+            )
 
     def rebuild_meters(self, meters):
         """Count again what is stored, for meters that are new or changed.
@@ -226,8 +251,18 @@ class Store:
         self.rebuild(periods.filtered(lambda period: period.state == "open"), meters)
 
     def supersede(self, batches):
-        """Take the events of batches out of all quantities; they stay stored."""
+        """Take the events of batches out of all quantities; they stay stored.
+
+        :raise UserError: some of the events are in an archived month
+        """
         self.env.flush_all()
+        if archive.holds_rows_of(self._finding_cursor(), batches.ids):
+            raise UserError(
+                self.env._(
+                    "A delivery with events in an archived month cannot be replaced. "
+                    "Bring its months back to the store first."
+                )
+            )
         period_ids = self._postgres().periods_of_batches(batches.ids)
         self.rebuild(self.env["usage.period"].browse(period_ids))
 

@@ -6,7 +6,9 @@ much, and the SHA-256 of the file. Dictionaries, rollups and the registry of ids
 amounts do not change, and a re-sent event is still known for a duplicate.
 
 A month leaves only when no open period needs it, oldest first, so that "archived" is
-everything before one instant. When a company wants that is the caller's to say.
+everything before one instant, and not while events of it are on their way to
+ClickHouse. When a company wants that is the caller's to say. Periods with events in the
+archive cannot be added up again until the month is back: see :func:`periods`.
 """
 
 import gzip
@@ -50,6 +52,46 @@ def companies(cursor, month):
     return {company_id: bool(is_open) for company_id, is_open in cursor.fetchall()}
 
 
+def is_unshipped(cursor, month):
+    """Whether ClickHouse is to have events of a month that did not arrive and agree."""
+    cursor.execute(
+        f"SELECT EXISTS (SELECT FROM {schema.leaf(month)} f"
+        " JOIN usage_store_route r ON r.id = f.route_id"
+        " JOIN res_company c ON c.id = r.company_id"
+        " WHERE c.usage_store_target IS NOT NULL"
+        "  OR (c.usage_store_engine = 'clickhouse' AND NOT EXISTS ("
+        "   SELECT FROM usage_shipment s"
+        "    WHERE s.batch_id = f.id >> 31 AND s.state = 'done'"
+        "      AND f.id & 2147483647 BETWEEN s.first_row + 1 AND s.last_row)))"
+    )
+    return cursor.fetchone()[0]
+
+
+def periods(cursor, period_ids):
+    """Those of these periods that have events in archived months.
+
+    :return: {period id: oldest such month}
+    """
+    cursor.execute(
+        "SELECT period_id, min(month) FROM usage_store_month_period"
+        " WHERE period_id = ANY(%s) GROUP BY period_id",
+        [list(period_ids)],
+    )
+    return dict(cursor.fetchall())
+
+
+def holds_rows_of(cursor, batch_ids):
+    """Whether rows of batches left the store with a month."""
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM usage_store_month) AND EXISTS ("
+        " SELECT FROM usage_batch b WHERE b.id = ANY(%s) AND b.accepted_count > ("
+        "  SELECT count(*) FROM usage_store_fact f"
+        "   WHERE f.id > b.id::bigint << 31 AND f.id < (b.id::bigint + 1) << 31))",
+        [list(batch_ids)],
+    )
+    return cursor.fetchone()[0]
+
+
 def archive(cursor, month, folder):
     """Write a month to a folder and take it out of the store, in this transaction.
 
@@ -59,8 +101,8 @@ def archive(cursor, month, folder):
     :param Path folder: made here; what a broken attempt left is replaced
     :return: manifest
     :raise StoreError: "archive_order": an older month is still there;
-        "archive_open": an open period needs it; "archive_broken": the file is not what
-        was written
+        "archive_open": an open period needs it; "archive_unshipped": ClickHouse does
+        not have all of it yet; "archive_broken": the file is not what was written
     """
     if months(cursor)[:1] != [month]:
         raise StoreError("archive_order", month=month)
@@ -68,6 +110,8 @@ def archive(cursor, month, folder):
     cursor.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
     if any(companies(cursor, month).values()):
         raise StoreError("archive_open", month=month)
+    if is_unshipped(cursor, month):
+        raise StoreError("archive_unshipped", month=month)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / FILE, lambda out: _export(cursor, name, out))
@@ -90,6 +134,12 @@ def archive(cursor, month, folder):
     }
     text = json.dumps(manifest, indent=1)
     _write(folder / MANIFEST, lambda out: out.write(text.encode()), compress=False)
+    cursor.execute(
+        "INSERT INTO usage_store_month_period (period_id, month)"
+        " SELECT DISTINCT r.period_id, %s FROM usage_store_route r"
+        f" WHERE EXISTS (SELECT FROM {name} f WHERE f.route_id = r.id)",
+        [month],
+    )
     cursor.execute(f"ALTER TABLE usage_store_fact DETACH PARTITION {name}")
     cursor.execute(f"DROP TABLE {name}")
     cursor.execute(
@@ -134,6 +184,7 @@ def restore(cursor, month):
     cursor.execute(schema.index_leaf(name))
     schema.attach(cursor, month)
     cursor.execute("DELETE FROM usage_store_month WHERE month = %s", [month])
+    cursor.execute("DELETE FROM usage_store_month_period WHERE month = %s", [month])
     schema.note_change(cursor)
     return json.loads((folder / MANIFEST).read_text())
 

@@ -14,6 +14,7 @@ rollup rows concerned, so that deliveries of others go on.
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from . import archive, schema
 from .append import Append
 from .facts import select_from_events
 from .keys import DECODERS, MS_BEFORE_2000, key_function
@@ -64,6 +65,7 @@ class Corrections:
         self.specs = specs
         self.outcomes = {}
         self.periods = set()
+        self.away = set()
 
     # -- orders ------------------------------------------------------------------------
 
@@ -145,10 +147,15 @@ class Corrections:
             names = {number: event_id for number, (event_id, _t) in enumerate(events)}
             found = self._by_event_id(events)
         for number, name in names.items():
-            if number not in found:
+            if number in found:
+                continue
+            if number in self.away:
+                self._tell(number, name, "refused", "archived")
+            else:
                 self._tell(number, name, "unknown")
         self._follow(found, by_row=isinstance(events[0], int))
         self._leave_replaced(found)
+        self._leave_archived(found)
         seen = set()
         for number, target in list(found.items()):
             if target.id in seen:
@@ -199,6 +206,11 @@ class Corrections:
                     key = milliseconds.to_bytes(6, "big") + unique[6:]
                     keys.setdefault(key.hex(), []).append(number)
         rows = self._rows("e.key = ANY(%s::uuid[])", list(keys))
+        if strict:  # the registry knows them; of others nobody does
+            until = schema.archived_until(self.cursor) // 1000 + MS_BEFORE_2000
+            for key, same in keys.items():
+                if int(key[:12], 16) < until:
+                    self.away.update(same)
         return {
             number: target
             for target in rows.values()
@@ -257,6 +269,15 @@ class Corrections:
         for number, target in list(found.items()):
             if target.origin_batch_id in replaced:
                 self._tell(number, target.event_id, "replaced")
+                del found[number]
+
+    def _leave_archived(self, found):
+        """Quantities that archived events are part of cannot be added up again."""
+        period_ids = {target.period_id for target in found.values()}
+        archived = period_ids and archive.periods(self.cursor, period_ids)
+        for number, target in list(found.items()):
+            if target.period_id in archived:
+                self._tell(number, target.event_id, "refused", "archived")
                 del found[number]
 
     # -- writing -----------------------------------------------------------------------

@@ -20,6 +20,8 @@
     which row a void or an amendment is about, see :mod:`.corrections`
 ``usage_store_month``
     months that left the store for an archive, see :mod:`.archive`
+``usage_store_month_period``
+    periods with events in those months: they cannot be added up again
 ``usage_store_closing``
     totals of periods as they were when these were closed, see :mod:`.closing`
 ``usage_store_change``
@@ -121,6 +123,12 @@ CREATE TABLE IF NOT EXISTS usage_store_month (
     archived_at timestamp NOT NULL
 );
 
+CREATE TABLE IF NOT EXISTS usage_store_month_period (
+    period_id integer NOT NULL,
+    month integer NOT NULL,
+    PRIMARY KEY (period_id, month)
+);
+
 CREATE TABLE IF NOT EXISTS usage_store_closing (
     period_id integer NOT NULL,
     closed_at timestamp(6) NOT NULL,
@@ -206,6 +214,7 @@ def drop(cursor):
         "dimset",
         "rollup",
         "month",
+        "month_period",
         "change",
         "correction",
         "closing",

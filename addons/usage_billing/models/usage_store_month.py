@@ -132,6 +132,10 @@ class UsageStoreMonth(models.Model):
                 "Month %(month)s cannot leave: a period that is not billed yet has "
                 "events in it."
             ),
+            "archive_unshipped": self.env._(
+                "Month %(month)s cannot leave yet: events of it have not arrived in "
+                "ClickHouse."
+            ),
             "archive_broken": self.env._(
                 "The archive of month %(month)s is not what was written. The store was "
                 "left as it was; look at the folder %(folder)s."

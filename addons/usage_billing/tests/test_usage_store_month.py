@@ -130,6 +130,66 @@ class TestUsageStoreMonth(StoreCase):
         self.months._restore(MONTH)
         self.assertEqual(len(self._content()), 2)
 
+    def test_month_on_its_way_to_clickhouse_stays(self):
+        self._create_meter("cpu")
+        batch = self._send_old(1, 2)
+        self._bill()
+        self.env.company.sudo().usage_store_engine = "clickhouse"
+        shipment = self.env["usage.shipment"].create(
+            {
+                "company_id": self.env.company.id,
+                "batch_id": batch.id,
+                "first_row": 0,
+                "last_row": 2,
+                "row_count": 2,
+                "state": "sending",
+                "attempt_count": 1,
+                "has_wide": False,
+                "is_pruned": False,
+            }
+        )
+        with self.assertRaisesRegex(UserError, "have not arrived"):
+            self.months._archive(MONTH)
+        shipment.write({"state": "done", "last_row": 1})
+        with self.assertRaisesRegex(UserError, "have not arrived"):
+            self.months._archive(MONTH)
+        self.assertEqual(len(self._content()), 2)
+        shipment.last_row = 2
+        self.months._archive(MONTH)
+
+    def test_archived_events_are_not_lost_from_the_sums(self):
+        meter = self._create_meter("cpu")
+        batch = self._send_old(1, 2, 3)
+        self._bill()
+        self.months._archive(MONTH)
+        period = self._period("1999-03-01", self.old)
+        verification = self.env["usage.verification"].create(
+            {
+                "company_id": self.env.company.id,
+                "started_at": datetime(2026, 9, 1),
+                "period_ids": period.ids,
+            }
+        )
+        with self.assertRaisesRegex(UserError, "1999-03 back"):
+            self.store.rebuild(period)
+        with self.assertRaisesRegex(UserError, "1999-03 back"):
+            verification._repair()
+        with self.assertRaisesRegex(UserError, "archived month"):
+            self.store.supersede(batch)
+        order = self.env["usage.batch"].create(
+            {"name": "Void", "source_id": self.source.id}
+        )
+        result = self.store.void(order, [("e1", None)], "mistake")
+        self.assertEqual(
+            [(o.status, o.code) for o in result.outcomes], [("refused", "archived")]
+        )
+        self.assertEqual(self._quantities(period, meter), {("1999-03-01",): Decimal(6)})
+        self.months._restore(MONTH)
+        self.store.rebuild(period)
+        result = self.store.void(order, [("e1", None)], "mistake")
+        self.assertEqual([o.status for o in result.outcomes], ["voided"])
+        self.assertEqual(self._quantities(period, meter), {("1999-03-01",): Decimal(5)})
+
     def test_only_administrators_move_months(self):
         user = self.env["res.users"].create(
             {
