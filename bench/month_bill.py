@@ -25,10 +25,6 @@ def priced(quantity):
     return exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
 
 
-def by_group(aggregates):
-    return {(row.period_id, row.meter_id): row.quantity for row in aggregates}
-
-
 def measure(env, size):
     month = Month(ROWS[size])
     subscriptions = create_customers(env, month.customers)
@@ -53,11 +49,15 @@ def measure(env, size):
     env.cr.execute("SET max_parallel_workers_per_gather = 0")
     spent, found = {}, {}
     for way, options in ways.items():
-        store.aggregate(periods[:1], meters, dimensions=False, **options)
+        store.quantities(periods[:1], meters, **options)
         with watch_all(env) as watch:
-            aggregates = store.aggregate(periods, meters, dimensions=False, **options)
-        spent[way], found[way] = watch, by_group(aggregates)
+            found[way] = store.quantities(periods, meters, **options)
+        spent[way] = watch
         env.cr.commit()
+    with watch_all(env) as evidence:
+        aggregates = store.aggregate(periods, meters, dimensions=False)
+    if len(aggregates) != len(found["rollups"]):
+        raise RuntimeError("aggregates and quantities are of other periods")
     with watch_all(env) as floor:
         env.cr.execute(
             "SELECT subscription_id, type, sum(value) FROM bench_bare GROUP BY 1, 2"
@@ -94,7 +94,9 @@ def measure(env, size):
             "bare_groups": len(bare),
             "rollups_cpu_s": rollups.cpu,
             "events_cpu_s": events.cpu,
+            "aggregates_cpu_s": evidence.cpu,
             "floor_cpu_s": floor.cpu,
+            "share_of_events": rollups.cpu / events.cpu,
             "amount": str(amounts["events"]),
         },
     )

@@ -153,8 +153,8 @@ class CompanyStore(ClickhouseStore):
 
 
 for _name in (
-    "aggregate", "daily", "usage", "explain", "stream", "verify", "rebuild",
-    "periods_of_batches", "periods_of_types",
+    "aggregate", "quantities", "daily", "usage", "explain", "stream", "verify",
+    "rebuild", "periods_of_batches", "periods_of_types",
 ):  # fmt: skip
     setattr(CompanyStore, _name, _telling(_name))
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import psycopg2
 
-from . import exact
+from . import exact, quantities
 from .facts import (
     EventRoute,
     Window,
@@ -55,6 +55,29 @@ class Reading:
             key=lambda row: (row.period_id, row.meter_id, canonical(row.dimensions))
         )
         return rows
+
+    def quantities(self, period_ids, spans, meters, as_of=None):
+        """See :meth:`.store.EventStore.quantities`."""
+        if not period_ids or not meters:
+            return {}
+        if as_of is not None:
+            found = quantities.from_events(self.cursor, period_ids, meters, as_of)
+            return self._summed(spans, meters, as_of) if found is None else found
+        additive = [meter for meter in meters if meter.is_additive]
+        found = {}
+        if additive:
+            found = quantities.from_rollups(self.cursor, period_ids, additive)
+        if len(additive) < len(meters):
+            others = [meter for meter in meters if not meter.is_additive]
+            found |= self._summed(spans, others)
+        return found
+
+    def _summed(self, spans, meters, as_of=None):
+        """Quantities without dimensions, by way of aggregates."""
+        return {
+            (row.period_id, row.meter_id): row.quantity
+            for row in self.aggregate(spans(), meters, dimensions=False, as_of=as_of)
+        }
 
     def _aggregate_rollups(self, periods, meters, dimensions, as_of):
         source, parameters = "usage_store_rollup", _ids(periods, meters)

@@ -94,6 +94,8 @@ CREATE TABLE IF NOT EXISTS usage_store_rollup (
     value_max numeric,
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
 ) WITH (fillfactor = 85);
+CREATE INDEX IF NOT EXISTS usage_store_rollup_period
+    ON usage_store_rollup (period_id, meter_id) WHERE bucket = '-infinity';
 
 CREATE TABLE IF NOT EXISTS usage_store_correction (
     target_id bigint PRIMARY KEY,

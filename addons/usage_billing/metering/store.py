@@ -5,9 +5,10 @@ add-on puts records in front of them; here everything is a value, so that anothe
 can stand behind the same interface.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from .meters import MeterSpec
@@ -102,6 +103,18 @@ class EventStore(Protocol):
         as_of: datetime | None = None,
     ) -> list[Aggregate]:
         """Quantities by period, meter and dimension set; nothing for no events."""
+
+    def quantities(
+        self,
+        period_ids: Sequence[int],
+        spans: Callable[[], Sequence[PeriodSpan]],
+        meters: Sequence[MeterSpec],
+        as_of: datetime | None = None,
+    ) -> dict[tuple[int, int], Decimal]:
+        """Quantities of ``aggregate`` without dimensions, by (period id, meter id).
+
+        :param spans: gives the periods, for what needs to know more than their ids
+        """
 
     def fingerprints(
         self, period_ids: Sequence[int], carrying: Sequence[int] = ()

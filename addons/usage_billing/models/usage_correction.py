@@ -331,8 +331,8 @@ class UsageCorrection(models.Model):
         :return: {(period id, meter id): [quantity, amount or None]}
         """
         found = {
-            (row.period_id, row.meter_id): [row.quantity, None]
-            for row in self._get_store().aggregate(periods, dimensions=False)
+            key: [quantity, None]
+            for key, quantity in self._get_store().quantities(periods).items()
         }
         dues, now = [], datetime.now()
         for period in periods:

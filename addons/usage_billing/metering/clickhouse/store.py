@@ -119,6 +119,11 @@ class ClickhouseStore(PostgresStore):
         )
         return found
 
+    def quantities(self, period_ids, spans, meters, as_of=None):
+        if not period_ids or not meters:
+            return {}
+        return self._summed(spans, meters, as_of)
+
     def daily(self, periods, meters):
         if not periods or not meters:
             return []
