@@ -15,6 +15,8 @@ from run import Part, Result
 from odoo import fields
 
 ROWS = {"small": 300_000, "full": 5_000_000}
+#: The server's processor time comes in hundredths of a second: short ways are repeated.
+TIMES = {"rollups": 10, "events": 1}
 TIER, CHEAP, DEAR = Decimal(1000), Decimal("0.0017"), Decimal("0.0029")
 
 
@@ -51,7 +53,9 @@ def measure(env, size):
     for way, options in ways.items():
         store.quantities(periods[:1], meters, **options)
         with watch_all(env) as watch:
-            found[way] = store.quantities(periods, meters, **options)
+            for _time in range(TIMES[way]):
+                found[way] = store.quantities(periods, meters, **options)
+        watch.cpu, watch.wall = watch.cpu / TIMES[way], watch.wall / TIMES[way]
         spent[way] = watch
         env.cr.commit()
     with watch_all(env) as evidence:
