@@ -23,6 +23,25 @@ from .rating.values import LevelChange, Stream
 
 ZERO = Decimal(0)
 
+#: columns of a meter that say how its usage is added up
+SPEC_FIELDS = (
+    "company_id",
+    "event_type",
+    "aggregation",
+    "value_source",
+    "value_property",
+    "dimension_keys",
+    "rounding_mode",
+    "rounding_decimals",
+    "unit_divisor",
+    "percentile",
+    "unique_property",
+    "unique_within",
+    "carries_over",
+    "weighting",
+    "level_base",
+)
+
 
 @dataclass(slots=True)
 class Measured:
@@ -144,6 +163,7 @@ class Measuring:
         for split, wanted in pairs.items():
             if wanted:
                 meters = Meter.browse(set().union(*wanted.values()))
+                bridge.warm(meters, SPEC_FIELDS)
                 rows = self._store(meters).aggregate(
                     Period.browse(wanted), meters, dimensions=split
                 )

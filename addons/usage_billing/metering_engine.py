@@ -14,6 +14,7 @@ from inspect import isgenerator
 from odoo.exceptions import UserError
 from odoo.tools import config
 
+from .bridge import warm
 from .metering.clickhouse import tables
 from .metering.clickhouse.driver import StoreUnavailable, connect
 from .metering.clickhouse.store import ClickhouseStore
@@ -31,6 +32,7 @@ def store_of(env, company, **options):
 
     :param options: of :class:`~.metering.postgres.PostgresStore`
     """
+    warm(company, ["usage_store_engine"])
     if company.usage_store_engine == "clickhouse":
         return clickhouse_of(env, company, **options)
     return PostgresStore(exact_cursor(env.cr), **options)

@@ -187,6 +187,7 @@ class _Context:
         self.env = env
         self.ignore_billed = ignore_billed
         self.currencies = {}
+        self.charge_ids = []  # of all periods, read together
         self.lefts = {}  # free units left, of periods rated in this call
         self.amounts = defaultdict(Decimal)  # by (period id, charge id), this call
 
@@ -203,6 +204,9 @@ class _Context:
             except isolation.EXPECTED as error:
                 subscription_id = due.period.subscription_id.id
                 outcome.problems[subscription_id] = isolation.reason_of(self.env, error)
+        self.charge_ids = list(
+            {priced.id for job in jobs for priced, _first, _end in job.charges}
+        )
         self.history = rater_history.History(self.env, jobs, self.ignore_billed)
         wanted = [
             (job.due.period, priced, first, end)
@@ -242,6 +246,11 @@ class _Context:
                 job.charges.append((priced, *dates))
         return job
 
+    def charge(self, priced):
+        """Record of a charge; reading one reads those of all periods."""
+        charge = self.env["usage.charge"].browse(priced.id)
+        return charge.with_prefetch(self.charge_ids)
+
     def currency(self, version):
         currency = version.currency_id
         if currency.id not in self.currencies:
@@ -278,7 +287,7 @@ class _Context:
         keys = sorted(sets.keys() | billed_sets.keys())
         if not keys and not rater_steps.is_divided(priced):
             keys = [""]
-        charge = self.env["usage.charge"].browse(priced.id)
+        charge = self.charge(priced)
         for key in keys:
             found = sets.get(key) or rater_steps.forgotten(priced, key)
             billed = billed_sets.get(key)
@@ -324,7 +333,7 @@ class _Context:
                 continue
             spent = rater_steps.spent_on(priced, due, rated, self.history, self.amounts)
             billed = self.history.live.get((due.period.id, priced.id), {}).get("")
-            charge = self.env["usage.charge"].browse(priced.id)
+            charge = self.charge(priced)
             with pricebook.naming_charge(charge):
                 line = rater_steps.rate_commitment(
                     priced,

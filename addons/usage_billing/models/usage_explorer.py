@@ -11,9 +11,10 @@ from odoo.fields import Domain
 from odoo.tools import format_amount, format_date
 from odoo.tools.misc import get_lang
 
-from .. import rater
+from .. import bridge, rater
 from ..annex import usage_csv
 from ..rating import rounding
+from .usage_subscription_current import CHARGE_FIELDS, PERIOD_FIELDS
 
 ZERO = Decimal(0)
 PERIODS_SHOWN = 24
@@ -68,7 +69,9 @@ class UsageExplorer(models.AbstractModel):
     @api.model
     def _get_own_domain(self, partner):
         """Subscriptions a contact may see: its company is the customer or the payer."""
-        commercial = partner.sudo().commercial_partner_id  # the visitor's own
+        visitor = partner.sudo()  # only for the own company
+        bridge.warm(visitor, ["commercial_partner_id"])
+        commercial = visitor.commercial_partner_id
         return Domain("state", "!=", "draft") & (
             Domain("partner_id.commercial_partner_id", "=", commercial.id)
             | Domain("payer_id.commercial_partner_id", "=", commercial.id)
@@ -102,8 +105,8 @@ class UsageExplorer(models.AbstractModel):
         )
         if period_id is not None:
             domain &= Domain("id", "=", period_id)
-        return self.env["usage.period"].search(
-            domain, order="start_at desc", limit=PERIODS_SHOWN
+        return self.env["usage.period"].search_fetch(
+            domain, PERIOD_FIELDS, order="start_at desc", limit=PERIODS_SHOWN
         )
 
     def _prepare_period(self, period):
@@ -148,9 +151,11 @@ class UsageExplorer(models.AbstractModel):
         :rtype: dict[usage.period, list[ExplorerLine]]
         """
         billed = periods.filtered(lambda period: period.state == "billed")
-        rated = self.env["usage.rated.line"].search(
-            [("period_id", "in", billed.ids), ("state", "=", "posted")]
-        )
+        rated = self.env["usage.rated.line"]
+        if billed:
+            rated = rated.search(
+                [("period_id", "in", billed.ids), ("state", "=", "posted")]
+            )
         by_period = rated.grouped("period_id")
         lines = {
             period: self._merge_rated_lines(
@@ -202,6 +207,7 @@ class UsageExplorer(models.AbstractModel):
         :rtype: dict[usage.period, list[ExplorerLine]]
         """
         now = fields.Datetime.now()
+        bridge.warm(periods.subscription_id, bridge.SUBSCRIPTION_FIELDS)
         dues = []
         for period in periods:
             version = period.subscription_id._get_version_at(period.local_start)
@@ -210,7 +216,10 @@ class UsageExplorer(models.AbstractModel):
                 dues.append(rater.Due(period, reason, version))
         outcome = rater.rate_periods(self.env, dues, keep_zero=True)
         lines = {period: [] for period in periods}
-        for rated in chain.from_iterable(outcome.rated.values()):
+        found = list(chain.from_iterable(outcome.rated.values()))
+        charges = self.env["usage.charge"].union(*(rated.charge for rated in found))
+        bridge.warm(charges, CHARGE_FIELDS)
+        for rated in found:
             lines[rated.period].append(self._prepare_running_line(rated, amounts))
         return lines
 

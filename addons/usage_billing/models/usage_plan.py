@@ -1,6 +1,10 @@
 from odoo import api, fields, models
 
+from .. import bridge
 from .usage_plan_version import RELEASED
+
+#: columns of a version that decide whether it is the one in force
+VERSION_FIELDS = ("state", "valid_from", "number", "plan_id", "currency_id")
 
 
 class UsagePlan(models.Model):
@@ -138,6 +142,9 @@ class UsagePlan(models.Model):
         :return: a ``usage.plan.version``, empty when the plan has none yet
         """
         self.ensure_one()
+        if not self.env.su:
+            bridge.warm(self, ["company_id"])  # the access rule reads it
+        bridge.warm(self.version_ids, VERSION_FIELDS)
         candidates = self.version_ids.filtered(
             lambda version: version.state in RELEASED and version.valid_from <= date
         )

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 
-from .. import messages, rater
+from .. import bridge, messages, rater
 
 ZERO = Decimal(0)
 
@@ -15,7 +15,11 @@ PERIOD_FIELDS = (
     "start_at",
     "end_at",
     "tz",
+    "full_end",
+    "state",
 )
+#: columns of a charge that a row shows
+CHARGE_FIELDS = ("name", "meter_id", "unit_label")
 
 
 class UsageSubscription(models.Model):
@@ -38,10 +42,13 @@ class UsageSubscription(models.Model):
     # ------------------------------------------------------------------
     # compute
     # ------------------------------------------------------------------
+    @api.depends("company_id")
     @api.depends_context("lang")
     def _compute_current_usage(self):
         for subscription in self:
             rated, problem = subscription._get_current_usage()
+            charges = self.env["usage.charge"].union(*(item.charge for item in rated))
+            bridge.warm(charges, CHARGE_FIELDS)
             amounts = [item.line.cumulative_amount for item in rated]
             subscription.current_amount = float(sum(amounts, ZERO))
             subscription.current_usage_html = self.env["ir.qweb"]._render(
@@ -73,7 +80,10 @@ class UsageSubscription(models.Model):
                 limit=1,
             )
         )
-        version = period and self._get_version_at(period.local_start)
+        if not period:
+            return [], None
+        bridge.warm(self, bridge.SUBSCRIPTION_FIELDS)
+        version = self._get_version_at(period.local_start)
         if not version:
             return [], None
         outcome = rater.rate_periods(
