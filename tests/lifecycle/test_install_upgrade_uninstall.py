@@ -105,6 +105,12 @@ def test_installs_alone_and_uninstalls_leaving_the_ledger(
         database,
     )
     assert left == [], "tables of ours stayed behind"
+    left = odoo.server.query(
+        "select proname from pg_proc where pronamespace = 'public'::regnamespace"
+        f" and starts_with(proname, '{TABLE_PREFIX[addon]}')",
+        database,
+    )
+    assert left == [], "functions of ours stayed behind"
 
 
 def test_full_database_upgrades_and_loses_the_suite_without_moving_a_figure(

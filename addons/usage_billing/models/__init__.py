@@ -1,4 +1,5 @@
 from . import base
+from . import ir_module
 from . import usage_plan
 from . import usage_plan_version
 from . import usage_price_mixin

@@ -213,6 +213,11 @@ class UsageApiKey(models.Model):
             )
         )
 
+    @api.model
+    def _drop_allowances(self):
+        """Drop the table that :meth:`init` made (uninstall of the add-on)."""
+        self.env.cr.execute("DROP TABLE IF EXISTS usage_api_allowance")
+
     def write(self, vals):
         result = super().write(vals)
         self.env.registry.clear_cache()

@@ -114,7 +114,7 @@ class UsageChargeTierLimit(models.Model):
     )
 
     @api.constrains("meter_id")
-    def _check_company(self):
+    def _check_limit_companies(self):
         for limit in self:
             if limit.meter_id.company_id != limit.company_id:
                 raise ValidationError(

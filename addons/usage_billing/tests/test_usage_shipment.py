@@ -7,6 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -235,7 +236,7 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
         shipment = self._shipments()
         for count in (0, 3, 500):
             shipment.attempt_count = count
-            before = self.env.cr.now()
+            before = fields.Datetime.now()
             shipment._fail(shipment, StoreUnavailable("x"), lambda: None)
             self.assertLess(before, shipment.next_try_at + timedelta(seconds=1))
             self.assertLessEqual(
