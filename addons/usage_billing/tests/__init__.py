@@ -9,6 +9,7 @@ from . import test_usage_prices
 from . import test_usage_late
 from . import test_usage_explain
 from . import test_usage_store
+from . import test_usage_quantities
 from . import test_usage_quarantine
 from . import test_usage_inbox
 from . import test_usage_inbox_tour
