@@ -116,6 +116,8 @@ class Reading:
             return {}
         self.cursor.execute(
             "SELECT period_id, sum(event_count)::text || '/' || max(watermark)::text"
+            # the clock counts seconds: an amendment within one keeps the rest equal
+            " || '/' || COALESCE(trim_scale(sum(value_sum))::text, '')"
             "  FROM usage_store_rollup"
             " WHERE period_id = ANY(%s) AND bucket = '-infinity' AND event_count > 0"
             " GROUP BY period_id",

@@ -179,7 +179,9 @@ class UsageBillingRun(models.Model):
                      JOIN usage_subscription s ON s.id = p.subscription_id
                      LEFT JOIN LATERAL (
                           SELECT sum(r.event_count)::text || '/'
-                                 || max(r.watermark)::text AS print
+                                 || max(r.watermark)::text || '/'
+                                 || COALESCE(trim_scale(sum(r.value_sum))::text, '')
+                                 AS print
                             FROM usage_store_rollup r
                            WHERE r.period_id = p.id AND r.bucket = '-infinity'
                              AND r.event_count > 0) f ON TRUE
