@@ -104,6 +104,23 @@ def dimension_key(dimensions):
     )
 
 
+def price_of(priced, dimensions):
+    """The special price of a dimension set: the first that fits, None for the base."""
+    return next((one for one in priced.prices if one.fits(dimensions)), None)
+
+
+def place_at(priced, dimensions, price):
+    """Key, shown dimensions and special price of the line a dimension set goes to."""
+    names = price.group_keys if price else priced.group_keys
+    if priced.split:
+        names = tuple(dimensions)
+    group = {name: dimensions.get(name) for name in names}
+    shown = {name: value for name, value in group.items() if value is not None}
+    if price:
+        group["@price"] = price.key
+    return dimension_key(group), shown, price
+
+
 class Measuring:
     """Reads the usage of charges in periods.
 
@@ -250,18 +267,7 @@ class Measuring:
         if priced.reading == pricebook.QUANTITY:
             shown = dimensions if priced.split else {}
             return dimension_key(shown), shown, None
-        price = next((one for one in priced.prices if one.fits(dimensions)), None)
-        return self._group(priced, dimensions, price)
-
-    def _group(self, priced, dimensions, price):
-        names = price.group_keys if price else priced.group_keys
-        if priced.split:
-            names = tuple(dimensions)
-        group = {name: dimensions.get(name) for name in names}
-        shown = {name: value for name, value in group.items() if value is not None}
-        if price:
-            group["@price"] = price.key
-        return dimension_key(group), shown, price
+        return place_at(priced, dimensions, price_of(priced, dimensions))
 
     def _add(self, found, row, meter_id):
         """Add a row; the first one is taken as it is."""
@@ -309,7 +315,7 @@ class Measuring:
             dimensions = dict(row.dimensions)
             if priced.prices or priced.split:
                 price = next((p for p in priced.prices if p.fits(dimensions)), None)
-                key, shown, price = self._group(priced, dimensions, price)
+                key, shown, price = place_at(priced, dimensions, price)
             else:
                 key, shown, price = "", {}, None
             found = sets.setdefault(key, Measured(shown, price))
@@ -430,7 +436,7 @@ class Measuring:
                 ),
                 None,
             )
-            key, shown, price = self._group(priced, dimensions, price)
+            key, shown, price = place_at(priced, dimensions, price)
             found = sets.setdefault(key, Measured(shown, price))
             self._add(found, row, priced.meter_id)
 

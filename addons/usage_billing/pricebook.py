@@ -278,6 +278,7 @@ def charge_of(record, special=None):
     )
 
 
+#: models that price one quantity, so that it can be priced window by window
 WINDOWED = (
     "per_unit",
     "package",

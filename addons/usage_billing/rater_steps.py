@@ -10,7 +10,7 @@ from decimal import Decimal
 from odoo.exceptions import ValidationError
 
 from . import bridge, pricebook, rater_deductions
-from .measuring import Measured, dimension_key
+from .measuring import Measured, place_at, price_of
 from .rating import Billed, Charge, Usage, UsagePart, rate
 from .rating import overrides as rules
 from .rating.allowances import Allowance, share_out
@@ -487,22 +487,11 @@ def measure_basket(env, prices, by_key, basket):
                     charges=", ".join(by_charge),
                 )
             )
-        key, shown, price = _place(priced, dict(item.dimensions or {}))
+        dimensions = dict(item.dimensions or {})
+        key, shown, price = place_at(priced, dimensions, price_of(priced, dimensions))
         one = found.setdefault(priced.key, {}).setdefault(key, Measured(shown, price))
         _add_item(priced, one, item, by_key[priced.key])
     return found
-
-
-def _place(priced, dimensions):
-    price = next((one for one in priced.prices if one.fits(dimensions)), None)
-    names = price.group_keys if price else priced.group_keys
-    if priced.split:
-        names = tuple(dimensions)
-    group = {name: dimensions.get(name) for name in names}
-    shown = {name: value for name, value in group.items() if value is not None}
-    if price:
-        group["@price"] = price.key
-    return dimension_key(group), shown, price
 
 
 def _add_item(priced, one, item, charge):

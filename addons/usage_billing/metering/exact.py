@@ -37,7 +37,7 @@ def aggregate(source, periods, meter, dimensions=True, as_of=None):
         return _weighted(source, periods, meter, group, as_of)
     names = [FIGURES[meter.aggregation]]
     return [
-        _row(periods[number], meter, grp, figure, count, first, last, known_at)
+        aggregate_of(periods[number], meter, grp, figure, count, first, last, known_at)
         for number, _start, grp, count, first, last, known_at, figure in source.group(
             whole(periods), meter, group, names, as_of
         )
@@ -68,12 +68,15 @@ def _weighted(source, periods, meter, group, as_of):
         )
         known_at = max(known_at, carried_at)
         rows.append(
-            _row(periods[number], meter, grp, figure, count, first, last, known_at)
+            aggregate_of(
+                periods[number], meter, grp, figure, count, first, last, known_at
+            )
         )
     return rows
 
 
-def _row(period, meter, dims, figure, count, first, last, known_at):
+def aggregate_of(period, meter, dims, figure, count, first, last, known_at):
+    """The Aggregate of a figure that is not yet in the meter's unit."""
     return Aggregate(
         subscription_id=period.subscription_id,
         period_id=period.id,

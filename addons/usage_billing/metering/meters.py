@@ -12,6 +12,8 @@ from decimal import (
     Decimal,
 )
 
+from .errors import StoreError
+
 #: Room for every digit of sums of 100-digit numbers.
 EXACT = Context(prec=999, Emax=MAX_EMAX, Emin=MIN_EMIN, rounding=ROUND_HALF_UP)
 
@@ -37,6 +39,25 @@ def divide(dividend, divisor):
     if -quotient.as_tuple().exponent <= QUOTIENT_DECIMALS:
         return quotient
     return quotient.quantize(_QUOTIENT_STEP, context=EXACT)
+
+
+def figure_of(sums, aggregation):
+    """The figure of sums that add up: an object with count, total, low and high.
+
+    :raise StoreError: the aggregation is none that sums tell
+    """
+    match aggregation:
+        case "count":
+            return Decimal(sums.count)
+        case "sum":
+            return sums.total
+        case "max":
+            return sums.high
+        case "min":
+            return sums.low
+        case "average":
+            return divide(sums.total, Decimal(sums.count))
+    raise StoreError("aggregation", aggregation=aggregation)
 
 
 @dataclass(frozen=True, slots=True)

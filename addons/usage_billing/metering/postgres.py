@@ -60,10 +60,16 @@ class PostgresStore(Reading):
             " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
             _ids(periods, meters),
         )
+        self._fill_rollups(periods, meters)
+
+    def _fill_rollups(self, periods, meters):
+        """Write the rollups of these periods and meters, which have none."""
         routes = self._event_routes(periods, meters)
         if routes:
-            selection = select_from_events(cursor, periods, routes)
-            cursor.execute(f"INSERT INTO usage_store_rollup ({COLUMNS}) {selection}")
+            selection = select_from_events(self.cursor, periods, routes)
+            self.cursor.execute(
+                f"INSERT INTO usage_store_rollup ({COLUMNS}) {selection}"
+            )
 
     def erase(self, company_id, source_id):
         """Forget a source: its events and their identities, as if never received.

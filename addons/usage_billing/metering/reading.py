@@ -27,6 +27,14 @@ from .values import Aggregate, DayAggregate, Difference, StoredEvent
 _FIGURES = (
     "event_count, value_sum, value_min, value_max, first_time, last_time, watermark"
 )
+#: What a period's quantities were made from, of its rollups ``r``. Arrivals are kept to
+#: the second: an amendment within one changes neither the count nor the watermark.
+FINGERPRINT = (
+    "sum(r.event_count)::text || '/' || max(r.watermark)::text"
+    " || '/' || COALESCE(trim_scale(sum(r.value_sum))::text, '')"
+)
+#: The same of rollups of earlier periods that levels are carried over from.
+CARRIED_FINGERPRINT = "sum(r.event_count)::text || '/' || max(r.watermark)::text"
 _streams = count(1)
 
 
@@ -115,12 +123,10 @@ class Reading:
         if not period_ids:
             return {}
         self.cursor.execute(
-            "SELECT period_id, sum(event_count)::text || '/' || max(watermark)::text"
-            # the clock counts seconds: an amendment within one keeps the rest equal
-            " || '/' || COALESCE(trim_scale(sum(value_sum))::text, '')"
-            "  FROM usage_store_rollup"
-            " WHERE period_id = ANY(%s) AND bucket = '-infinity' AND event_count > 0"
-            " GROUP BY period_id",
+            f"SELECT r.period_id, {FINGERPRINT}"
+            "  FROM usage_store_rollup r"
+            " WHERE r.period_id = ANY(%s) AND r.bucket = '-infinity'"
+            "   AND r.event_count > 0 GROUP BY r.period_id",
             [list(period_ids)],
         )
         found = dict(self.cursor.fetchall())
@@ -132,7 +138,7 @@ class Reading:
     def _carried_fingerprints(self, period_ids, carrying):
         """Events of earlier periods that levels are carried over from."""
         self.cursor.execute(
-            "SELECT p.id, sum(r.event_count)::text || '/' || max(r.watermark)::text"
+            f"SELECT p.id, {CARRIED_FINGERPRINT}"
             "  FROM usage_period p"
             "  JOIN usage_period b ON b.subscription_id = p.subscription_id"
             "   AND b.start_at < p.start_at"

@@ -5,14 +5,13 @@ The SQL here and the addition in :mod:`.append` are two ways to the same figures
 """
 
 from datetime import timedelta
-from decimal import Decimal, localcontext
+from decimal import localcontext
 from io import BytesIO
 from itertools import compress
 from struct import Struct
 
 from . import copybin
-from .errors import StoreError
-from .meters import EXACT, divide
+from .meters import EXACT, figure_of
 from .prepare import shows, values_of
 from .routing import EPOCH, from_microseconds, to_microseconds
 
@@ -53,18 +52,7 @@ class Rollup:
 
     def quantity(self, meter):
         """The meter's quantity, before its rounding."""
-        match meter.aggregation:
-            case "count":
-                return Decimal(self.count)
-            case "sum":
-                return self.total
-            case "max":
-                return self.high
-            case "min":
-                return self.low
-            case "average":
-                return divide(self.total, Decimal(self.count))
-        raise StoreError("aggregation", aggregation=meter.aggregation)
+        return figure_of(self, meter.aggregation)
 
     def add(self, other):
         """Add another dimension set's row."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from . import exact, levels
 from .facts import Window, whole
-from .meters import EXACT, divide
+from .meters import EXACT, divide, figure_of
 from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
 from .values import DayAggregate, UsageRow
 
@@ -40,18 +40,7 @@ class Part:
 
     def figure(self, aggregation):
         """The aggregated figure."""
-        match aggregation:
-            case "count":
-                return Decimal(self.count)
-            case "sum":
-                return self.total
-            case "max":
-                return self.high
-            case "min":
-                return self.low
-            case "average":
-                return divide(self.total, Decimal(self.count))
-        raise ValueError(aggregation)
+        return figure_of(self, aggregation)
 
 
 class Clock:

@@ -87,6 +87,16 @@ class UsageBillingRun(models.Model):
         late = self._query_late_periods(scope)
         return unbilled + self._choose_late_periods(late, unbilled)
 
+    def _sql_unclaimed(self):
+        """Condition on ``usage_period p``: no other run is about to bill it."""
+        return SQL(
+            """NOT EXISTS (
+                SELECT FROM usage_rated_line l
+                 WHERE l.period_id = p.id AND l.run_id != %s
+                   AND l.state IN ('rated', 'approved'))""",
+            self.id,
+        )
+
     def _query_unbilled_periods(self, scope):
         """Open periods to close or to bill in advance, one statement."""
         after = self.cutoff_date + timedelta(days=1)
@@ -101,10 +111,7 @@ class UsageBillingRun(models.Model):
                  WHERE %(scope)s
                    AND s.state IN ('active', 'closed')
                    AND p.state = 'open'
-                   AND NOT EXISTS (
-                       SELECT FROM usage_rated_line l
-                        WHERE l.period_id = p.id AND l.run_id != %(run)s
-                          AND l.state IN ('rated', 'approved'))
+                   AND %(unclaimed)s
                    AND (p.local_end + s.grace_days <= %(after)s
                         OR p.local_start <= %(after)s
                            AND EXISTS (
@@ -120,7 +127,7 @@ class UsageBillingRun(models.Model):
                 """,
                 after=after,
                 scope=scope,
-                run=self.id,
+                unclaimed=self._sql_unclaimed(),
             )
         )
 

@@ -23,14 +23,11 @@ class UsageBillingRun(models.Model):
                          JOIN usage_subscription s ON s.id = p.subscription_id
                         WHERE %s AND s.state IN ('active', 'closed')
                           AND p.state = 'open' AND p.local_start <= %s
-                          AND NOT EXISTS (
-                              SELECT FROM usage_rated_line l
-                               WHERE l.period_id = p.id AND l.run_id != %s
-                                 AND l.state IN ('rated', 'approved'))
+                          AND %s
                      ORDER BY s.id, p.start_at""",
                     scope,
                     self.cutoff_date,
-                    self.id,
+                    self._sql_unclaimed(),
                 )
             )
         ]

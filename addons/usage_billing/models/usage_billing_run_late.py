@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from .. import messages, rater
+from ..metering.reading import CARRIED_FINGERPRINT, FINGERPRINT
 
 LATE_POLICIES = [
     ("open", "On the open invoice: the first run bills it"),
@@ -163,13 +164,13 @@ class UsageBillingRun(models.Model):
         carried = SQL("NULL::text")
         if carrying:
             carried = SQL(
-                """(SELECT '+' || sum(r.event_count)::text || '/'
-                           || max(r.watermark)::text
+                """(SELECT '+' || %s
                       FROM usage_period b
                       JOIN usage_store_rollup r ON r.period_id = b.id
                        AND r.meter_id = ANY(%s) AND r.bucket = '-infinity'
                      WHERE b.subscription_id = p.subscription_id
                        AND b.start_at < p.start_at AND r.event_count > 0)""",
+                SQL(CARRIED_FINGERPRINT),
                 carrying.ids,
             )
         return self.env.execute_query(
@@ -178,24 +179,19 @@ class UsageBillingRun(models.Model):
                      FROM usage_period p
                      JOIN usage_subscription s ON s.id = p.subscription_id
                      LEFT JOIN LATERAL (
-                          SELECT sum(r.event_count)::text || '/'
-                                 || max(r.watermark)::text || '/'
-                                 || COALESCE(trim_scale(sum(r.value_sum))::text, '')
-                                 AS print
+                          SELECT %s AS print
                             FROM usage_store_rollup r
                            WHERE r.period_id = p.id AND r.bucket = '-infinity'
                              AND r.event_count > 0) f ON TRUE
                     WHERE %s AND p.state = 'billed'
                       AND COALESCE(f.print, '') || COALESCE(%s, '')
                           != COALESCE(p.billed_fingerprint, '')
-                      AND NOT EXISTS (
-                          SELECT FROM usage_rated_line l
-                           WHERE l.period_id = p.id AND l.run_id != %s
-                             AND l.state IN ('rated', 'approved'))
+                      AND %s
                  ORDER BY s.id, p.start_at""",
+                SQL(FINGERPRINT),
                 scope,
                 carried,
-                self.id,
+                self._sql_unclaimed(),
             )
         )
 
@@ -207,13 +203,10 @@ class UsageBillingRun(models.Model):
                      FROM usage_period p
                      JOIN usage_subscription s ON s.id = p.subscription_id
                     WHERE %s AND p.state = 'billed'
-                      AND NOT EXISTS (
-                          SELECT FROM usage_rated_line l
-                           WHERE l.period_id = p.id AND l.run_id != %s
-                             AND l.state IN ('rated', 'approved'))
+                      AND %s
                  ORDER BY s.id, p.start_at""",
                 scope,
-                self.id,
+                self._sql_unclaimed(),
             )
         )
         now = self._get_fingerprints([period_id for _sub, period_id, _then in billed])
@@ -244,14 +237,11 @@ class UsageBillingRun(models.Model):
                                WHERE l.period_id = p.id
                                  AND (c.accumulate != 'period'
                                       OR c.model = 'graduated_level'))
-                          AND NOT EXISTS (
-                              SELECT FROM usage_rated_line l
-                               WHERE l.period_id = p.id AND l.run_id != %s
-                                 AND l.state IN ('rated', 'approved'))
+                          AND %s
                      ORDER BY s.id, p.id""",
                     list(known),
                     scope,
-                    self.id,
+                    self._sql_unclaimed(),
                 )
             )
             if period_id not in known

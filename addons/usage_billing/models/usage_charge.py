@@ -26,17 +26,6 @@ CHARGE_MODELS = [
 ]
 UNMETERED_MODELS = ("flat", "one_time", "instalments", "commitment")
 
-#: models that price one quantity, so that it can be converted, included and split
-QUANTITY_MODELS = (
-    "per_unit",
-    "package",
-    "graduated",
-    "volume",
-    "graduated_blocks",
-    "volume_blocks",
-    "graduated_percentage",
-    "cost_plus",
-)
 #: models whose amount may be asked for before the period
 ADVANCE_MODELS = ("flat", "one_time", "instalments")
 

@@ -153,13 +153,10 @@ class UsageBillingRun(models.Model):
                          FROM usage_period p
                          JOIN usage_subscription s ON s.id = p.subscription_id
                         WHERE %s AND p.is_correction_due
-                          AND NOT EXISTS (
-                              SELECT FROM usage_rated_line l
-                               WHERE l.period_id = p.id AND l.run_id != %s
-                                 AND l.state IN ('rated', 'approved'))
+                          AND %s
                      ORDER BY s.id, p.start_at""",
                     scope,
-                    self.id,
+                    self._sql_unclaimed(),
                 )
             )
         ]

@@ -17,7 +17,7 @@ from ..postgres import PostgresStore
 from ..rollups import COLUMNS
 from ..routing import canonical
 from ..usage import Clock, Part
-from ..values import Aggregate, Difference, EventRow, RejectedRow
+from ..values import Difference, EventRow, RejectedRow
 from . import rows, ship
 from .driver import numbers, texts
 from .facts import ClickhouseFacts
@@ -70,19 +70,10 @@ class ClickhouseStore(PostgresStore):
         ship.enqueue(self.cursor, batch, result)
         return result
 
-    def rebuild(self, periods, meters):
-        if not periods or not meters:
-            return
-        cursor = self.cursor
-        cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute(
-            "DELETE FROM usage_store_rollup"
-            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
-            [[period.id for period in periods], [meter.id for meter in meters]],
-        )
+    def _fill_rollups(self, periods, meters):
         made = self._rollups_of_events(periods, meters)
         execute_values(
-            cursor,
+            self.cursor,
             f"INSERT INTO usage_store_rollup ({COLUMNS}) VALUES %s",
             [
                 (subscription_id, *key[:3], key[3] or "-infinity", *figures)
@@ -296,16 +287,8 @@ def _additive(source, periods, meter, dimensions, as_of):
             figure = Part(count, figure).figure("average")
         period = periods[number]
         found.append(
-            Aggregate(
-                subscription_id=period.subscription_id,
-                period_id=period.id,
-                meter_id=meter.id,
-                dimensions=dims,
-                quantity=meter.quantity(figure),
-                count=count,
-                first=first,
-                last=last,
-                watermark=known_at,
+            exact.aggregate_of(
+                period, meter, dims, figure, count, first, last, known_at
             )
         )
     return found
