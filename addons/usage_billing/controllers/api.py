@@ -75,6 +75,19 @@ class ApiCall:
         request.env = env
         env.transaction.default_env = env
 
+    def find(self, model, number):
+        """The record with this number in the key's company, else an empty one.
+
+        :param str number: as it stands in the path
+        :raise ApiProblem: it is no number
+        """
+        return self.env[model].search(
+            [
+                ("id", "=", queries.read_int({"number": number}, "number", low=1)),
+                ("company_id", "=", self.key.company_id),
+            ]
+        )
+
     def read_body(self):
         """Bytes of the body, decompressed; bounded by ``api.body.MAX_BODY``.
 

@@ -5,7 +5,6 @@ from odoo.tools import LazyTranslate
 
 from ..api import problem
 from ..api.operations import Operation, Parameter, register_schema
-from ..api.query import read_int
 from .api import api_route
 from .api_schemas import EXACT, MODULE
 
@@ -78,12 +77,7 @@ class ExplainApi(http.Controller):
     )
     def explain_rated_line(self, call, number):
         call.refuse_unknown_parameters()
-        line = call.env["usage.rated.line"].search(
-            [
-                ("id", "=", read_int({"number": number}, "number", low=1)),
-                ("company_id", "=", call.key.company_id),
-            ]
-        )
+        line = call.find("usage.rated.line", number)
         payer = line.subscription_id.payer_id.commercial_partner_id
         if call.key.partner_id and payer.id != call.key.partner_id:
             line = line.browse()  # prices are the payer's business

@@ -414,12 +414,7 @@ class ReadApi(http.Controller):
     def get_batch(self, call, number):
         call.refuse_unknown_parameters()
         _refuse_customer_key(call)
-        batch = call.env["usage.batch"].search(
-            [
-                ("id", "=", read_int({"number": number}, "number", low=1)),
-                ("company_id", "=", call.key.company_id),
-            ]
-        )
+        batch = call.find("usage.batch", number)
         if not batch:
             raise problem.not_found(f"There is no delivery {number[:20]}.")
         return 200, _write_batch(batch)

@@ -10,12 +10,11 @@ from ..fields_exact import Exact
 ZERO = Decimal(0)
 
 
-class UsageSimulationResult(models.Model):
-    """What a simulation means for one subscription."""
+class UsageSimulationFigures(models.AbstractModel):
+    """What something costs before and after, in a simulation of a subscription."""
 
-    _name = "usage.simulation.result"
-    _description = "Usage Price Simulation Result"
-    _order = "simulation_id, id"
+    _name = "usage.simulation.figures"
+    _description = "Usage Price Simulation Figures"
 
     simulation_id = fields.Many2one(
         "usage.simulation", required=True, readonly=True, index=True, ondelete="cascade"
@@ -34,14 +33,6 @@ class UsageSimulationResult(models.Model):
     partner_id = fields.Many2one(
         related="subscription_id.partner_id", store=True, index=True
     )
-    state = fields.Selection(
-        [("pending", "Pending"), ("done", "Done"), ("held", "Not rated")],
-        required=True,
-        default="pending",
-        readonly=True,
-        index=True,
-    )
-    reason = fields.Text(readonly=True)
     before_amount = Exact(readonly=True, string="Exact Before")
     after_amount = Exact(readonly=True, string="Exact After")
     delta_amount = Exact(readonly=True, string="Exact Impact")
@@ -55,17 +46,35 @@ class UsageSimulationResult(models.Model):
         string="Impact", compute="_compute_shown", store=True
     )
 
+    @api.depends("before_amount", "after_amount", "delta_amount")
+    def _compute_shown(self):
+        for record in self:
+            record.before_currency = float(record.before_amount or 0)
+            record.after_currency = float(record.after_amount or 0)
+            record.delta_currency = float(record.delta_amount or 0)
+
+
+class UsageSimulationResult(models.Model):
+    """What a simulation means for one subscription."""
+
+    _name = "usage.simulation.result"
+    _inherit = ["usage.simulation.figures"]
+    _description = "Usage Price Simulation Result"
+    _order = "simulation_id, id"
+
+    state = fields.Selection(
+        [("pending", "Pending"), ("done", "Done"), ("held", "Not rated")],
+        required=True,
+        default="pending",
+        readonly=True,
+        index=True,
+    )
+    reason = fields.Text(readonly=True)
+
     _once = models.Constraint(
         "UNIQUE(simulation_id, subscription_id)",
         "A subscription appears once in a simulation.",
     )
-
-    @api.depends("before_amount", "after_amount", "delta_amount")
-    def _compute_shown(self):
-        for result in self:
-            result.before_currency = float(result.before_amount or 0)
-            result.after_currency = float(result.after_amount or 0)
-            result.delta_currency = float(result.delta_amount or 0)
 
     def _rate(self, simulation):
         """Rate these subscriptions under both prices and keep the figures."""
@@ -147,26 +156,10 @@ class UsageSimulationLine(models.Model):
     """What a simulation means for one charge of one period."""
 
     _name = "usage.simulation.line"
+    _inherit = ["usage.simulation.figures"]
     _description = "Usage Price Simulation Line"
     _order = "simulation_id, id"
 
-    simulation_id = fields.Many2one(
-        "usage.simulation", required=True, readonly=True, index=True, ondelete="cascade"
-    )
-    company_id = fields.Many2one(
-        related="simulation_id.company_id", store=True, index=True
-    )
-    currency_id = fields.Many2one(related="simulation_id.currency_id")
-    subscription_id = fields.Many2one(
-        "usage.subscription",
-        required=True,
-        readonly=True,
-        index=True,
-        ondelete="cascade",
-    )
-    partner_id = fields.Many2one(
-        related="subscription_id.partner_id", store=True, index=True
-    )
     period_id = fields.Many2one(
         "usage.period", required=True, readonly=True, index=True, ondelete="cascade"
     )
@@ -175,22 +168,3 @@ class UsageSimulationLine(models.Model):
     product_id = fields.Many2one(
         "product.product", readonly=True, index=True, ondelete="cascade"
     )
-    before_amount = Exact(readonly=True, string="Exact Before")
-    after_amount = Exact(readonly=True, string="Exact After")
-    delta_amount = Exact(readonly=True, string="Exact Impact")
-    before_currency = fields.Monetary(
-        string="Before", compute="_compute_shown", store=True
-    )
-    after_currency = fields.Monetary(
-        string="After", compute="_compute_shown", store=True
-    )
-    delta_currency = fields.Monetary(
-        string="Impact", compute="_compute_shown", store=True
-    )
-
-    @api.depends("before_amount", "after_amount", "delta_amount")
-    def _compute_shown(self):
-        for line in self:
-            line.before_currency = float(line.before_amount or 0)
-            line.after_currency = float(line.after_amount or 0)
-            line.delta_currency = float(line.delta_amount or 0)
