@@ -1,12 +1,15 @@
 """Odoo served by real processes, for tests that talk to it over HTTP."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 
+from tools.releve import cli, databases
 from tools.releve.postgres import free_port
 
 
@@ -92,3 +95,25 @@ class Served:
 
     def tail(self):
         return self.log.read_text(errors="replace")[-3000:]
+
+
+@contextmanager
+def served_database(name, addon, setup, folder, workers=0):
+    """A new database with an add-on, set up by a script and served; dropped after.
+
+    :param str setup: script that writes its answer as JSON to the path in ``arguments``
+    :param Path folder: for the script, its answer and the log
+    :return: the server and the script's answer
+    """
+    odoo = cli.prepare("test", packages=False)
+    database = databases.temporary(name)
+    databases.copy(odoo, databases.suite_template(odoo, [addon]), database)
+    served = Served(odoo, database, folder / "log", workers)
+    try:
+        (folder / "setup.py").write_text(setup)
+        odoo.script_in(database, folder / "setup.py", folder / "answer")
+        served.start().wait()
+        yield served, json.loads((folder / "answer").read_text())
+    finally:
+        served.stop()
+        databases.drop(odoo, database)

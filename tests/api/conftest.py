@@ -1,12 +1,8 @@
 """The native API against a served Odoo: what only shows over real HTTP."""
 
-import json
-from pathlib import Path
-
 import pytest
 
-from tests.serving import Served
-from tools.releve import cli, databases
+from tests.serving import served_database
 
 SETUP = """
 import json
@@ -54,16 +50,6 @@ class Api:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    odoo = cli.prepare("test", packages=False)
-    folder = Path(tmp_path_factory.mktemp("api"))
-    database = databases.temporary("api")
-    databases.copy(odoo, databases.suite_template(odoo, ["usage_billing"]), database)
-    served = Served(odoo, database, folder / "log", workers=2)
-    try:
-        (folder / "setup.py").write_text(SETUP)
-        odoo.script_in(database, folder / "setup.py", folder / "tokens")
-        served.start().wait()
-        yield Api(served, json.loads((folder / "tokens").read_text()))
-    finally:
-        served.stop()
-        databases.drop(odoo, database)
+    folder = tmp_path_factory.mktemp("api")
+    with served_database("api", "usage_billing", SETUP, folder, 2) as (served, tokens):
+        yield Api(served, tokens)

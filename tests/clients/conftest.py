@@ -10,8 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.serving import Served
-from tools.releve import cli, databases
+from tests.serving import served_database
 
 SETUP = """
 import json
@@ -124,20 +123,9 @@ class Platform:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory):
-    odoo = cli.prepare("test", packages=False)
     folder = tmp_path_factory.mktemp("clients")
-    database = databases.temporary("clients")
-    template = databases.suite_template(odoo, ["billing_connectors"])
-    databases.copy(odoo, template, database)
-    served = Served(odoo, database, folder / "log")
-    try:
-        (folder / "setup.py").write_text(SETUP)
-        odoo.script_in(database, folder / "setup.py", folder / "tokens")
-        served.start().wait()
-        yield Platform(served, json.loads((folder / "tokens").read_text()))
-    finally:
-        served.stop()
-        databases.drop(odoo, database)
+    with served_database("clients", "billing_connectors", SETUP, folder) as found:
+        yield Platform(*found)
 
 
 @pytest.fixture
