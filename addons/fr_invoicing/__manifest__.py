@@ -17,13 +17,13 @@
         "data/fr_tax_profile_data.xml",
         "data/ir_cron_data.xml",
         "report/fr_invoice_page_templates.xml",
+        # the skeleton of menus first: views hang their items on it
+        "views/fr_invoicing_menus.xml",
         "views/fr_legal_text_views.xml",
         "views/fr_tax_profile_views.xml",
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
         "views/account_move_views.xml",
-        # menus last: they open the actions above
-        "views/fr_invoicing_menus.xml",
     ],
     "assets": {
         "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],
