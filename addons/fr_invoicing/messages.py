@@ -114,6 +114,12 @@ MESSAGES = {
         "The currency %(value)s has more than two decimals: French electronic invoices "
         "cannot be written in it."
     ),
+    "negative_allowance": _lt("An allowance is negative (%(amount)s)."),
+    "attachment_type": _lt(
+        "The attachment %(name)s is of type %(value)s: an electronic invoice carries "
+        "PDF, PNG, JPEG, CSV, XLSX and ODS files only."
+    ),
+    "profile": _lt("%(value)s is not a profile of French electronic invoices."),
     # making and checking the file
     "writer_refused": _lt("The XML of %(number)s could not be written: %(reason)s"),
     "pdf_failed": _lt("The PDF could not be made: %(reason)s"),

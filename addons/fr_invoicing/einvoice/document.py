@@ -18,6 +18,19 @@ PRICE_DECIMALS = 6
 
 # UNTDID 1001, the subset of BR-FR-04 whose amounts are a credit to the customer
 CREDIT_TYPE_CODES = frozenset({"261", "262", "381", "396", "502", "503"})
+DIRECT_DEBIT_CODES = frozenset({"49", "59"})
+PROFILES = ("EN16931", "EXTENDED-CTC-FR")
+# EN 16931 BT-125-1
+ATTACHMENT_TYPES = frozenset(
+    {
+        "application/pdf",
+        "image/png",
+        "image/jpeg",
+        "text/csv",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.oasis.opendocument.spreadsheet",
+    }
+)
 SELF_BILLED_TYPE_CODES = frozenset({"261", "389", "471", "473", "500", "501", "502"})
 
 
@@ -163,16 +176,35 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """BG-27: reduction of one line, positive, in invoice currency."""
+    """Reduction or extra charge of a line (BG-27/28) or of the document (BG-20/21).
+
+    amount: positive, in invoice currency, without VAT
+    is_charge: added instead of deducted (BG-21, BG-28)
+    reason_code: UNTDID 5189 for allowances (95 discount), 7161 for charges
+    category, rate: VAT of a document level allowance (BT-95/96, BT-102/103); ""
+        and None on a line, whose own VAT holds
+    """
 
     amount: Decimal
     base_amount: Decimal | None = None
     percent: Decimal | None = None
     reason: str = ""
-    reason_code: str = "95"  # UNTDID 5189, discount
+    reason_code: str = "95"
+    is_charge: bool = False
+    category: str = ""
+    rate: Decimal | None = None
 
     def __post_init__(self):
-        _require_decimal("allowance", amount=self.amount, base=self.base_amount)
+        _require_decimal(
+            "allowance", amount=self.amount, base=self.base_amount, rate=self.rate
+        )
+        if self.amount < 0:
+            raise DocumentError("negative_allowance", amount=self.amount)
+
+    @property
+    def signed(self):
+        """Give what it adds to the total: negative for an allowance."""
+        return self.amount if self.is_charge else -self.amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,21 +267,80 @@ class TaxSubtotal:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """BG-3: number and date of an earlier invoice."""
+    """BG-3: number and date of an earlier invoice.
+
+    type_code: its BT-3 (386 for a deposit); written in profile EXTENDED-CTC-FR only
+    """
 
     number: str
     issue_date: date | None = None
+    type_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepayment:
+    """A deposit invoice this final invoice settles.
+
+    reference: the deposit invoice, also one of `Document.preceding`
+    untaxed, tax: what it bore, positive, in invoice currency
+    is_deducted: True when negative lines deduct it (the usual way, the ledger's own),
+        False when it is part of `Document.prepaid`
+    """
+
+    reference: Reference
+    untaxed: Decimal
+    tax: Decimal
+    is_deducted: bool = True
+
+    def __post_init__(self):
+        _require_decimal("prepayment", untaxed=self.untaxed, tax=self.tax)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """BG-24: a supporting document carried inside the XML.
+
+    name: file name (BT-125-2); mime: one of ATTACHMENT_TYPES (BT-125-1)
+    reference: BT-122, what the parties call it; description: BT-123, in France a code
+        of BR-FR-17 (FEUILLE_DE_STYLE, LISIBLE, RIB, BORDEREAU_SUIVI, ...)
+    """
+
+    name: str
+    mime: str
+    content: bytes
+    reference: str = ""
+    description: str = ""
+
+    def __post_init__(self):
+        if self.mime not in ATTACHMENT_TYPES:
+            raise DocumentError("attachment_type", name=self.name, value=self.mime)
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """BG-16: how to pay. means_code from UNTDID 4461 (30 transfer, 58 SEPA)."""
+    """BG-16: how to pay.
+
+    means_code: UNTDID 4461 (30 transfer, 58 SEPA transfer, 59 SEPA direct debit,
+        49 direct debit, 48 card, 20 cheque, 10 cash, 57 standing agreement)
+    account, account_name, bic: where to pay (BT-84 to 86); empty on direct debits
+    mandate: BT-89, unique mandate reference (RUM) of a direct debit
+    creditor_id: BT-90, SEPA creditor identifier (ICS)
+    debited_account: BT-91, the buyer's IBAN
+    """
 
     means_code: str
     account: str = ""
     account_name: str = ""
     bic: str = ""
     means_text: str = ""
+    mandate: str = ""
+    creditor_id: str = ""
+    debited_account: str = ""
+
+    @property
+    def is_direct_debit(self):
+        """Say whether the seller collects the amount."""
+        return self.means_code in DIRECT_DEBIT_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +350,18 @@ class Document:
     The totals are given, not computed: they are those of the ledger, and
     `arithmetic.check` says whether they add up.
 
-    rounding (BT-114) and prepaid (BT-113) are None when there is none.
+    allowances: document level allowances and charges (BG-20/21), one per VAT rate
+    rounding (BT-114) and prepaid (BT-113, amount already paid, with VAT) are None when
+        there is none; due_total = grand_total - prepaid + rounding
+    prepayments: deposit invoices settled by this final one (`Prepayment`)
+    payee: who is to be paid when it is not the seller (BG-10, a factor)
+    attachments: supporting documents written into the XML (BG-24)
+    buyer_reference: BT-10, for a French public buyer its service code
+    order_reference: BT-13, for a French public buyer the commitment number
+    contract_reference: BT-12, for a French public buyer the market number
+    sales_order: BT-14, our own order number
+    is_public_buyer: the three references above bear their French public names
+    profile: "EN16931", or "EXTENDED-CTC-FR" when something the former lacks is used
     tax_currency/tax_amount_accounting: BT-6/BT-111, required when currency is not EUR
     """
 
@@ -295,6 +397,13 @@ class Document:
     tax_currency: str = ""
     tax_amount_accounting: Decimal | None = None
     currency_decimals: int = 2
+    allowances: tuple = ()
+    prepayments: tuple = ()
+    payee: Party | None = None
+    attachments: tuple = ()
+    sales_order: str = ""
+    is_public_buyer: bool = False
+    profile: str = "EN16931"
 
     def __post_init__(self):
         _require_decimal(
@@ -315,6 +424,33 @@ class Document:
         if self.currency_decimals > 2:
             # BR-FR-DEC-01 allows two decimals in every amount
             raise DocumentError("currency_decimals", value=self.currency)
+        if self.profile not in PROFILES:
+            raise DocumentError("profile", value=self.profile)
+
+    @property
+    def allowance_total(self):
+        """BT-107: sum of document level allowances, positive."""
+        return sum((a.amount for a in self.allowances if not a.is_charge), Decimal(0))
+
+    @property
+    def charge_total(self):
+        """BT-108: sum of document level charges."""
+        return sum((a.amount for a in self.allowances if a.is_charge), Decimal(0))
+
+    @property
+    def buyer_service_code(self):
+        """Service code of a French public buyer (code service, BT-10), or ""."""
+        return self.buyer_reference if self.is_public_buyer else ""
+
+    @property
+    def commitment(self):
+        """Commitment number of a French public buyer (engagement, BT-13), or ""."""
+        return self.order_reference if self.is_public_buyer else ""
+
+    @property
+    def market_reference(self):
+        """Market number of a French public buyer (marché, BT-12), or ""."""
+        return self.contract_reference if self.is_public_buyer else ""
 
     @property
     def is_credit(self):

@@ -207,6 +207,19 @@ class FrFacturxMixin(models.AbstractModel):
         )
         self.message_main_attachment_id = attachment
         self._fr_set_outcome("valid", findings)
+        self._fr_after_issue(content, xml)
+
+    def _fr_after_issue(self, pdf_bytes, xml_bytes):
+        """Do what follows the issue of a document; nothing here.
+
+        Called once per document, in the transaction that attached it, as superuser.
+        An override calls super, raises nothing it can handle itself, and sends nothing
+        to the outside (it writes to an outbox instead).
+
+        :param bytes pdf_bytes: the Factur-X as attached
+        :param bytes xml_bytes: the XML inside it
+        """
+        self.ensure_one()
 
     def _fr_set_outcome(self, state, findings):
         """Write state and findings; the only place that does."""

@@ -1,138 +1,39 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-"""Posted invoice -> einvoice values. The only file that knows both sides.
-
-Odoo hands out floats: they become Decimal here, once. Amounts of lines and taxes are
-those of the ledger (amount_currency), so that document and accounts cannot differ.
-"""
+"""Builds the document of one posted invoice."""
 
 from collections import defaultdict
-from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
 from odoo.tools import html2plaintext
 
-from .const import EAS_EMAIL, NATURES
-from .einvoice import identifiers, mentions, tva
-from .einvoice.document import (
+from ..einvoice import mentions, tva
+from ..einvoice.document import (
     QUANTITY_DECIMALS,
-    Address,
     Allowance,
     Document,
-    Endpoint,
     Line,
     Note,
     Party,
-    Payment,
     Period,
-    Reference,
     TaxSubtotal,
     decimals,
     present_price,
     round_half_up,
 )
-from .messages import fatal
+from ..messages import fatal
+from .lines import (
+    exact,
+    line_period,
+    name_and_description,
+    product_lines,
+    unit_code,
+)
+from .parties import address, buyer, seller
+from .payment import payment
+from .references import order_reference, references
+from .taxes import facts, line_tax
 
-PRODUCT = "product"
 ROUNDING = "rounding"
-
-
-@dataclass(frozen=True)
-class LineTax:
-    """The TVA of one line: regime and rate, and the tax it comes from."""
-
-    category: str
-    rate: Decimal | None
-    vatex: str
-    mention: str
-    tax: object
-
-
-def exact(value):
-    """Turn what Odoo hands out into a Decimal.
-
-    >>> exact(0.1)
-    Decimal('0.1')
-    """
-    return value if isinstance(value, Decimal) else Decimal(str(value or 0))
-
-
-# === Reading the invoice === #
-
-
-def product_lines(move):
-    """Give the lines that are invoiced, in the order shown."""
-    return move.invoice_line_ids.filtered(
-        lambda line: line.display_type == PRODUCT
-    ).sorted(lambda line: (line.sequence, line.id))
-
-
-def references(move):
-    """Give the earlier invoices a document corrects (BG-3).
-
-    :rtype: tuple[Reference]
-    """
-    if origins := move._fr_get_corrected_moves():
-        return tuple(Reference(origin.name, origin.invoice_date) for origin in origins)
-    if move.fr_origin_number:
-        return (Reference(move.fr_origin_number, move.fr_origin_date or None),)
-    return ()
-
-
-def line_nature(line):
-    """Say whether a line is goods or services.
-
-    By its product, else by the scope of its tax, else by the company's setting.
-    """
-    if line.product_id:
-        return NATURES.get(line.product_id.type, tva.SERVICES)
-    scope = line.tax_ids[:1].tax_scope
-    return NATURES.get(scope) or line.company_id.fr_default_nature
-
-
-def line_tax(line):
-    """Give the TVA of a line.
-
-    :rtype: LineTax
-    """
-    tax = line.tax_ids.flatten_taxes_hierarchy()[:1]
-    if not tax:
-        regime = tva.regimes()["franchise"]
-        return LineTax(regime.category, Decimal(0), regime.vatex, regime.mention, tax)
-    category, vatex, mention = tax._fr_get_regime(
-        line_nature(line), line.move_id.commercial_partner_id
-    )
-    rate = None if category == "O" else exact(tax.amount)
-    return LineTax(category, rate, vatex, mention, tax)
-
-
-def nature(move):
-    """Give the nature of the whole document."""
-    return tva.nature(line_nature(line) for line in product_lines(move))
-
-
-def facts(move):
-    """Give what the choice of legal mentions depends on.
-
-    :rtype: mentions.Facts
-    """
-    company = move.company_id
-    found = [line_tax(line).mention for line in product_lines(move)]
-    return mentions.Facts(
-        buyer=move.commercial_partner_id._fr_get_buyer_kind(),
-        nature=nature(move),
-        vat_on_debits=company.fr_vat_on_debits,
-        penalty=company.fr_late_penalty,
-        has_discount=bool(
-            company.fr_discount_terms or move.invoice_payment_term_id.early_discount
-        ),
-        has_legal_form=bool(company.fr_legal_form),
-        has_registry=bool(company.fr_registry_city),
-        vat_mentions=tuple(dict.fromkeys(key for key in found if key)),
-    )
-
-
-# === Building the document === #
 
 
 class DocumentBuilder:
@@ -251,7 +152,7 @@ class DocumentBuilder:
                 # tax included in the price or discount: the net price follows
                 price = amount / quantity
             quantity, price, base = present_price(quantity, price, amount, self.places)
-        name, description = _name_and_description(line)
+        name, description = name_and_description(line)
         return Line(
             key=key,
             name=name,
@@ -337,7 +238,7 @@ class DocumentBuilder:
             return None
         return Party(
             name=place.name or place.commercial_partner_id.name,
-            address=_address(place),
+            address=address(place),
         )
 
     def _delivery_date(self, period):
@@ -401,130 +302,6 @@ class DocumentBuilder:
 
     def _amount(self, value):
         return round_half_up(exact(value), self.places)
-
-
-def seller(move):
-    """Give the seller (BG-4).
-
-    :rtype: Party
-    """
-    company = move.company_id
-    partner = company.partner_id
-    return Party(
-        name=company.name,
-        address=_address(partner),
-        siren=partner.fr_siren or "",
-        siret=partner.fr_siret or "",
-        vat=_vat(company.vat, partner.country_id.code),
-        endpoint=partner._fr_get_endpoint(),
-        email=company.email or "",
-        phone=company.phone or "",
-        contact_name=company.name if company.email or company.phone else "",
-    )
-
-
-def buyer(move):
-    """Give the buyer (BG-7): identity of the company, address of the invoice contact.
-
-    :rtype: Party
-    """
-    partner = move.partner_id
-    commercial = move.commercial_partner_id
-    endpoint = partner._fr_get_endpoint()
-    if not endpoint and move.company_id.email:
-        # BR-FR-12 wants an address on every document: the seller delivers on paper
-        endpoint = Endpoint(EAS_EMAIL, move.company_id.email)
-    siren = commercial.fr_siren if commercial.fr_is_french else ""
-    return Party(
-        name=commercial.name or partner.name or "",
-        address=_address(partner if partner.country_id else commercial),
-        siren=siren or "",
-        siret=(commercial.fr_siret or "") if siren else "",
-        vat=_vat(commercial.vat, commercial.country_id.code),
-        endpoint=endpoint,
-    )
-
-
-def payment(move):
-    """Give how to pay (BG-16); credit notes have none.
-
-    :rtype: Payment | None
-    """
-    bank = move.partner_bank_id
-    if move.move_type != "out_invoice" or not bank:
-        return None
-    account = (bank.sanitized_acc_number or "").upper()
-    return Payment(
-        means_code="58" if bank.acc_type == "iban" else "30",
-        account=account,
-        account_name=bank.acc_holder_name or bank.partner_id.name or "",
-        bic=bank.bank_bic or "",
-    )
-
-
-def order_reference(move):
-    """Give the customer's order number (BT-13), "" on credit notes."""
-    if move.move_type != "out_invoice":
-        return ""
-    return (move.ref or "").strip()
-
-
-def line_period(line):
-    """Give the service period of a line (BG-26), or None.
-
-    usage_period_end is the first day not billed; the document wants the last billed.
-    """
-    start = _optional(line, "usage_period_start")
-    end = _optional(line, "usage_period_end")
-    if not (start or end):
-        return None
-    return Period(start or None, end - timedelta(days=1) if end else None)
-
-
-def unit_code(line):
-    """Give the unit of measure (BT-130, UN/ECE recommendation 20); C62 is one."""
-    meter = _optional(line, "usage_rated_line_id") and line.usage_rated_line_id.meter_id
-    if meter and meter.unit_code:
-        return meter.unit_code
-    if not line.product_uom_id:
-        return "C62"
-    return line.env["account.edi.common"]._get_uom_unece_code(line.product_uom_id)
-
-
-def _optional(record, name):
-    """Give a field that another version of usage_billing may not have."""
-    return record[name] if name in record._fields else False
-
-
-def _name_and_description(line):
-    rows = [row.strip() for row in (line.name or "").splitlines() if row.strip()]
-    name = (
-        rows[0] if rows else line.product_id.display_name or line.account_id.name or "-"
-    )
-    return name, "\n".join(rows[1:])
-
-
-def line_label(line):
-    return _name_and_description(line)[0]
-
-
-def _address(partner):
-    lines = tuple(row.strip() for row in (partner.street, partner.street2) if row)
-    return Address(
-        lines=lines,
-        postcode=partner.zip or "",
-        city=partner.city or "",
-        country_code=partner.country_id.code or "",
-        subdivision=partner.state_id.name or "",
-    )
-
-
-def _vat(number, country_code):
-    """Give a VAT number with its country prefix (EN 16931 BR-CO-09)."""
-    number = identifiers.clean(number).upper()
-    if number and not number[:2].isalpha():
-        return f"{country_code or ''}{number}"
-    return number
 
 
 def _spaced(siren):
