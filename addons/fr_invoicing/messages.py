@@ -120,6 +120,9 @@ MESSAGES = {
         "PDF, PNG, JPEG, CSV, XLSX and ODS files only."
     ),
     "profile": _lt("%(value)s is not a profile of French electronic invoices."),
+    "collected_without_weight": _lt(
+        "A payment cannot be divided over the TVA rates of an invoice of zero."
+    ),
     # making and checking the file
     "writer_refused": _lt("The XML of %(number)s could not be written: %(reason)s"),
     "pdf_failed": _lt("The PDF could not be made: %(reason)s"),

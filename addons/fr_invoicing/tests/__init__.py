@@ -1,5 +1,6 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from . import test_access
+from . import test_collected
 from . import test_facturx
 from . import test_identities
 from . import test_legal_text

@@ -1,0 +1,298 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from collections import defaultdict
+from decimal import Decimal
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.usage_billing.fields_exact import Exact
+
+from ..bridge import exact, line_tax, product_lines
+from ..einvoice import collected as collecting
+from ..einvoice.document import round_half_up
+
+CASH_JOURNALS = ("bank", "cash", "credit")
+CASH_ACCOUNTS = ("asset_cash", "liability_credit_card")
+
+
+class FrCollected(models.Model):
+    """Money that came in for an invoice whose VAT falls due on payment, or went back.
+
+    Odoo deletes a reconciliation that is undone; status 212 and flux 10 must say that
+    the money went back (XP Z12-012). So each reconciliation with money leaves a row
+    here, and undoing it leaves a second one with the opposite amount. Rows are only
+    added.
+    """
+
+    _name = "fr.collected"
+    _description = "Collected Amount"
+    _order = "date, id"
+    _rec_name = "key"
+    _check_company_auto = True
+
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    move_id = fields.Many2one(
+        "account.move",
+        string="Invoice",
+        required=True,
+        readonly=True,
+        index=True,
+        check_company=True,
+        ondelete="restrict",
+    )
+    date = fields.Date(required=True, readonly=True)
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    amount = Exact(
+        required=True,
+        readonly=True,
+        help="VAT included, in the currency of the invoice; negative when money went "
+        "back (bounced debit, matched by mistake, credit note paid out).",
+    )
+    amount_company = Exact(
+        required=True,
+        readonly=True,
+        string="Amount in Company Currency",
+        help="The same at the rate of the ledger.",
+    )
+    key = fields.Char(required=True, readonly=True, copy=False)
+    reversed_id = fields.Many2one(
+        "fr.collected", string="Takes Back", readonly=True, index="btree_not_null"
+    )
+
+    _key_unique = models.Constraint(
+        "UNIQUE (company_id, key)", "A collected amount is recorded once."
+    )
+    _reversed_unique = models.UniqueIndex(
+        "(reversed_id) WHERE reversed_id IS NOT NULL",
+        "A collected amount is taken back once.",
+    )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_recorded(self):
+        raise UserError(
+            self.env._(
+                "Collected amounts are kept: they were, or will be, reported to the "
+                "tax office. Undo the reconciliation, which adds the opposite amount."
+            )
+        )
+
+    def write(self, vals):
+        if vals.keys() & {"move_id", "date", "amount", "amount_company", "key"}:
+            self._unlink_except_recorded()
+        return super().write(vals)
+
+    def _to_event(self):
+        """Give the row as a value.
+
+        :rtype: CollectedEvent
+        """
+        self.ensure_one()
+        return collecting.CollectedEvent(
+            date=self.date,
+            amount=self.amount,
+            key=self.key,
+            currency=self.currency_id.name,
+            amount_company=self.amount_company,
+        )
+
+    def _after_record(self):
+        """Do what newly recorded amounts call for; others extend it."""
+
+
+class AccountMove(models.Model):
+    _inherit = "account.move"
+
+    fr_collected_ids = fields.One2many("fr.collected", "move_id", readonly=True)
+
+    def _fr_collected(self):
+        """Give the money that came in for this invoice, and that went back.
+
+        Only of posted invoices whose VAT falls due on payment, wholly or in part; a
+        credit note or a write-off matched with the invoice is no money. Amounts of a
+        credit note paid out are negative. In the order of recording.
+
+        :rtype: list[CollectedEvent]
+        """
+        self.ensure_one()
+        self._fr_sync_collected()
+        rows = self.sudo().fr_collected_ids  # figures of an invoice the caller reads
+        return [row._to_event() for row in rows.sorted("id")]
+
+    def _fr_collected_parts(self):
+        """Give each event with its parts per VAT rate, in the order of recording.
+
+        :rtype: list[tuple[CollectedEvent, tuple[CollectedPart]]]
+        """
+        self.ensure_one()
+        self._fr_sync_collected()
+        shares = self._fr_tax_shares()
+        result, before = [], Decimal(0)
+        for row in self.sudo().fr_collected_ids.sorted("id"):
+            parts = collecting.split(
+                row.amount, shares, before, self.currency_id.decimal_places
+            )
+            before += row.amount
+            result.append((row._to_event(), parts))
+        return result
+
+    def _fr_tax_shares(self):
+        """Give what each VAT rate weighs, split by when VAT falls due.
+
+        :rtype: list[TaxShare]
+        """
+        self.ensure_one()
+        sign = Decimal(self.direction_sign)
+        places = self.currency_id.decimal_places
+        bases, amounts, keys = defaultdict(Decimal), defaultdict(Decimal), {}
+        for line in product_lines(self):
+            tax = line_tax(line)
+            key = (tax.category, tax.rate, tax.tax.tax_exigibility == "on_payment")
+            bases[key] += sign * exact(line.amount_currency)
+            keys[tax.tax.id] = key
+        for entry in self.line_ids.filtered("tax_line_id"):
+            if key := keys.get(entry.tax_line_id.id):
+                amounts[key] += sign * exact(entry.amount_currency)
+        return [
+            collecting.TaxShare(
+                category=category,
+                rate=rate,
+                basis=round_half_up(basis, places),
+                amount=round_half_up(amounts[category, rate, on_payment], places),
+                on_payment=on_payment,
+            )
+            for (category, rate, on_payment), basis in bases.items()
+        ]
+
+    def _fr_has_vat_on_payment(self):
+        """Say whether VAT of a posted invoice of ours falls due on payment."""
+        self.ensure_one()
+        return (
+            self.fr_is_concerned
+            and self.state == "posted"
+            and any(
+                tax.tax_exigibility == "on_payment"
+                for tax in self.invoice_line_ids.tax_ids.flatten_taxes_hierarchy()
+            )
+        )
+
+    def _fr_sync_collected(self):
+        """Record reconciliations with money not recorded yet, and those undone.
+
+        :return: the new rows
+        :rtype: fr.collected
+        """
+        moves = self.filtered(lambda move: move.fr_is_concerned).sudo()
+        if not moves:
+            return self.env["fr.collected"]
+        values = []
+        for move in moves:
+            values += move._prepare_fr_collected_vals()
+        rows = self.env["fr.collected"].sudo().create(values)  # nobody may by hand
+        rows._after_record()
+        return rows
+
+    def _prepare_fr_collected_vals(self):
+        """Compare what is reconciled now with what is recorded."""
+        self.ensure_one()
+        recorded = self.fr_collected_ids
+        open_rows = recorded.filtered(lambda row: not row.reversed_id)
+        open_rows -= recorded.reversed_id
+        if not recorded and not self._fr_has_vat_on_payment():
+            return []
+        found = self._fr_cash_partials() if self.state == "posted" else {}
+        known = set(recorded.mapped("key"))
+        values = [
+            {
+                "company_id": self.company_id.id,
+                "move_id": self.id,
+                "currency_id": self.currency_id.id,
+                "key": key,
+                **amounts,
+            }
+            for key, amounts in found.items()
+            if key not in known
+        ]
+        values += [
+            {
+                "company_id": row.company_id.id,
+                "move_id": self.id,
+                "currency_id": row.currency_id.id,
+                "key": f"{row.key}/back",
+                "date": max(row.date, fields.Date.context_today(self)),
+                "amount": -row.amount,
+                "amount_company": -row.amount_company,
+                "reversed_id": row.id,
+            }
+            for row in open_rows
+            if row.key not in found
+        ]
+        return values
+
+    def _fr_cash_partials(self):
+        """Give the reconciliations of the invoice with money, by key.
+
+        :return: key -> date, amount (signed), amount_company
+        :rtype: dict[str, dict]
+        """
+        self.ensure_one()
+        lines = self.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        result = {}
+        for partial in lines.matched_credit_ids | lines.matched_debit_ids:
+            is_debit = partial.debit_move_id in lines
+            if is_debit and partial.credit_move_id in lines:
+                continue
+            other = partial.credit_move_id if is_debit else partial.debit_move_id
+            if not _is_cash(other.move_id):
+                continue
+            sign = Decimal(1) if is_debit else Decimal(-1)
+            in_currency = (
+                partial.debit_amount_currency
+                if is_debit
+                else partial.credit_amount_currency
+            )
+            result[f"reconciliation/{partial.id}"] = {
+                "date": partial.max_date,
+                "amount": sign
+                * round_half_up(exact(in_currency), self.currency_id.decimal_places),
+                "amount_company": sign
+                * round_half_up(
+                    exact(partial.amount), self.company_currency_id.decimal_places
+                ),
+            }
+        return result
+
+
+class AccountPartialReconcile(models.Model):
+    _inherit = "account.partial.reconcile"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        partials = super().create(vals_list)
+        partials._fr_get_invoices()._fr_sync_collected()
+        return partials
+
+    def unlink(self):
+        moves = self._fr_get_invoices()
+        result = super().unlink()
+        moves.exists()._fr_sync_collected()
+        return result
+
+    def _fr_get_invoices(self):
+        """Give the customer invoices these reconciliations touch."""
+        moves = self.debit_move_id.move_id | self.credit_move_id.move_id
+        return moves.filtered(
+            lambda move: move.move_type in ("out_invoice", "out_refund")
+        )
+
+
+def _is_cash(move):
+    """Say whether an entry is money: a payment, a bank line, or cash moved by hand."""
+    types = move.line_ids.account_id.mapped("account_type")
+    return bool(
+        move.origin_payment_id
+        or move.statement_line_id
+        or move.journal_id.type in CASH_JOURNALS
+        or any(kind in CASH_ACCOUNTS for kind in types)
+    )
