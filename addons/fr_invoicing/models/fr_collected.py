@@ -102,7 +102,9 @@ class FrCollected(models.Model):
 class AccountMove(models.Model):
     _inherit = "account.move"
 
-    fr_collected_ids = fields.One2many("fr.collected", "move_id", readonly=True)
+    fr_collected_ids = fields.One2many(
+        "fr.collected", "move_id", string="Collected Amounts", readonly=True
+    )
 
     def _fr_collected(self):
         """Give the money that came in for this invoice, and that went back.
