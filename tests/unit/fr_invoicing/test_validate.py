@@ -243,7 +243,7 @@ def test_one_missing_schematron_raises(tmp_path):
     from einvoice import validate_worker
 
     shutil.copytree(validate_worker.find_rules(), tmp_path / "rules")
-    os.remove(tmp_path / "rules" / validate_worker.SCHEMATRONS["br-fr"])
+    os.remove(tmp_path / "rules" / validate_worker.CII_FRENCH[1])
     checker = validate.Checker(rules=str(tmp_path / "rules"))
     with pytest.raises(ValidatorError, match="BR-FR-Flux2"):
         checker.check({"x": facturx.to_xml(invoice())})
@@ -263,17 +263,22 @@ def test_missing_validator_raises(tmp_path):
 def test_time_limit_raises_and_leaves_no_process(tmp_path):
     (tmp_path / "python").write_text("#!/bin/sh\nexec sleep 30\n")
     (tmp_path / "python").chmod(0o755)
-    checker = validate.Checker(python=str(tmp_path / "python"), start_s=0.2)
+    checker = validate.Checker(
+        python=str(tmp_path / "python"), start_s=0.2, processes=2
+    )
     with pytest.raises(ValidatorError, match="validator_timeout"):
         checker.check({"x": facturx.to_xml(invoice())})
-    assert checker._process is None
+    assert [worker.process for worker in checker.pool.workers] == [None] * 2
 
 
 def test_killed_validator_is_started_again(checker):
     xml = facturx.to_xml(invoice())
     checker.check({"x": xml})
-    checker._process.kill()
-    checker._process.wait()
+    warm = [worker.process for worker in checker.pool.workers if worker.is_alive()]
+    assert warm
+    for process in warm:
+        process.kill()
+        process.wait()
     assert not has_fatal(checker.check({"x": xml})["x"])
 
 
