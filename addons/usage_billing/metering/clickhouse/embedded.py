@@ -20,7 +20,7 @@ from ..errors import StoreError
 from .driver import StoreUnavailable
 
 WORKER = Path(__file__).with_name("chdb_worker.py")
-START_SECONDS = 60
+AGAIN_SECONDS = 2
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0"}
 )
@@ -87,19 +87,21 @@ class EmbeddedDriver:
             parts.append(insert[1])
         head = json.dumps(head).encode()
         message = b"".join((len(head).to_bytes(4, "big"), head, *parts))
-        for attempt in (1, 2):
-            fresh = self._socket is None
-            if fresh:
+        end = time.monotonic() + AGAIN_SECONDS
+        while True:
+            if self._socket is None:
                 self._connect()
             try:
                 return self._exchange(message)
             except (OSError, EOFError) as error:
                 self.close()
-                # A worker that rested has gone; what it was told is not half done.
-                if fresh or attempt == 2 or insert:
+                # A worker that rested has gone, and one that is dying still takes
+                # calls for a moment; a question may be asked again, rows may not.
+                if insert or time.monotonic() > end:
                     raise StoreUnavailable(
                         "clickhouse_away", detail=str(error)
                     ) from error
+                time.sleep(0.02)
 
     def _exchange(self, message):
         self._socket.sendall(message)
