@@ -23,8 +23,9 @@ ZERO = Decimal(0)
 class Row:
     """One term of the explanation.
 
-    code: step, or label of the component; kind: quantity, amount, rounding or total
-    value: units for a quantity, currency units otherwise, exact
+    code: step, or label of the component
+    kind: quantity, note (a fact about the price), amount, rounding or total
+    value: units for a quantity, zero for a note, currency units otherwise, exact
     text: what it is, in words; detail: how it comes about ("2 × 10"), may be empty
     facts: figures behind it, texts of numbers
     """
@@ -58,6 +59,7 @@ def explain(env, line):
     line = line.with_env(env)
     return [
         *_quantity_rows(env, line),
+        *_price_rows(env, line),
         *_amount_rows(env, line),
         *_total_rows(env, line),
     ]
@@ -76,6 +78,7 @@ def sentence(env, line, rows):
     steps = [
         f"{row.text} {row.detail}".strip() for row in rows if row.kind == "quantity"
     ]
+    steps += [row.text for row in rows if row.kind == "note"]
     amounts = [
         _term(env, row.text, f"{row.detail} = {_figure(env, row.value)}")
         if row.detail
@@ -195,6 +198,23 @@ _QUANTITY_STEPS = {
     "accumulated": _accumulated,
     "pricing_unit": _pricing_unit,
 }
+
+
+# ----------------------------------------------------------------------
+# where the price comes from
+# ----------------------------------------------------------------------
+def _price_rows(env, line):
+    """The exception that gave the price; its name and reason stay in the house."""
+    found = line.sudo().override_id
+    if not found:
+        return
+    day = messages.day(env, found.date_from)
+    if found.partner_id:
+        text = env._("under the terms agreed with you since %(date)s", date=day)
+    else:
+        text = env._("under the special terms in force since %(date)s", date=day)
+    facts = {"since": found.date_from.isoformat()}
+    yield Row("override", "note", ZERO, text, "", facts)
 
 
 # ----------------------------------------------------------------------

@@ -8,5 +8,5 @@ def uninstall_hook(env):
     env["usage.api.key"]._drop_allowances()
     env.cr.execute(
         "DROP FUNCTION IF EXISTS usage_price_guard, usage_version_guard,"
-        " usage_price_version CASCADE"
+        " usage_price_version, usage_override_guard, usage_override_tier_guard CASCADE"
     )

@@ -84,6 +84,7 @@ class Rated:
     watermark: arrival of the newest usage in it; event_count: events behind it
     before: live components of the earlier revisions
     allowance_left: free units that the next period may use, None where none go on
+    override_id: of the ``usage.override`` that gave the price, None for the list price
     """
 
     period: object
@@ -97,6 +98,7 @@ class Rated:
     before: tuple = ()
     price: object = None
     allowance_left: Decimal | None = None
+    override_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -177,7 +179,11 @@ class _Job:
     """A due with the charges that count in it and their dates."""
 
     due: Due
+    overrides: tuple = ()
     charges: list = field(default_factory=list)
+
+    def override_of(self, charge):
+        return rater_steps.override_id(charge.key, self.overrides)
 
 
 class _Context:
@@ -222,11 +228,12 @@ class _Context:
         if not dues or "usage.override" not in self.env:
             return {}
         pairs = [(due.period, due.version) for due in dues]
-        return self.env["usage.override"]._for_periods(pairs)
+        billed = [due.period.id for due in dues if due.reason == LATE]
+        return self.env["usage.override"]._for_periods(pairs, billed)
 
     def _job_of(self, due, overrides):
         period, subscription = due.period, due.period.subscription_id
-        job = _Job(due)
+        job = _Job(due, overrides)
         prices = due.version._get_prices()
         if overrides:
             prices = rater_steps.apply_overrides(prices, overrides)
@@ -306,9 +313,10 @@ class _Context:
             if left is not None and due.closes:
                 slot = due.period.subscription_id.id, priced.key, key
                 self.lefts[slot] = due.period.end_at, left
-            yield self._rated(due, charge, key, found, billed, line, left)
+            yield self._rated(job, charge, key, found, billed, line, left)
 
-    def _rated(self, due, charge, key, found, billed, line, left=None):
+    def _rated(self, job, charge, key, found, billed, line, left=None):
+        due = job.due
         return Rated(
             period=due.period,
             charge=charge,
@@ -321,6 +329,7 @@ class _Context:
             before=tuple(billed.components) if billed else (),
             price=found.price and self.env["usage.charge.price"].browse(found.price.id),
             allowance_left=left if due.closes else None,
+            override_id=job.override_of(charge),
         )
 
     def _rate_commitments(self, job, rated):
@@ -343,7 +352,7 @@ class _Context:
                     dates=(first, end),
                     billed=billed,
                 )
-            found.append(self._rated(due, charge, "", Measured(), billed, line))
+            found.append(self._rated(job, charge, "", Measured(), billed, line))
         return found
 
     def _give_back(self, job):
@@ -370,7 +379,7 @@ class _Context:
                     charge, billed, self.currency(due.version), due
                 )
                 gone = Measured(json.loads(key) if key else {})
-                found.append(self._rated(due, charge, key, gone, billed, line))
+                found.append(self._rated(job, charge, key, gone, billed, line))
         return found
 
 
@@ -440,7 +449,7 @@ def quote(
                 line = rater_steps.rate_plain(
                     priced, found, currency, value, share, closes
                 )
-            rated.append(_quoted(env, charge, key, found, line, period))
+            rated.append(_quoted(charge, key, found, line, period, overrides))
     if closes:
         for priced in prices:
             if priced.reading == pricebook.SPENT:
@@ -449,11 +458,12 @@ def quote(
                 line = rater_steps.rate_plain_commitment(
                     priced, spent, currency, value, share
                 )
-                rated.append(_quoted(env, charge, "", Measured(), line, period))
+                empty = Measured()
+                rated.append(_quoted(charge, "", empty, line, period, overrides))
     return rated
 
 
-def _quoted(env, charge, key, found, line, period):
+def _quoted(charge, key, found, line, period, overrides):
     return Rated(
         period=period,
         charge=charge,
@@ -463,7 +473,8 @@ def _quoted(env, charge, key, found, line, period):
         line=line,
         watermark=None,
         event_count=found.event_count,
-        price=found.price and env["usage.charge.price"].browse(found.price.id),
+        price=found.price and charge.env["usage.charge.price"].browse(found.price.id),
+        override_id=rater_steps.override_id(charge.key, overrides),
     )
 
 

@@ -28,8 +28,8 @@ ZERO = Decimal(0)
 def apply_overrides(prices, overrides):
     """The charges as this customer has them; the winner decides, see the core.
 
-    Special prices of a charge (by dimension, by hour) stay; a discount counts on them
-    as well.
+    Special prices of a charge (by dimension, by hour) stay, unless the exception says
+    that its own price counts in their place; a discount counts on them as well.
 
     :param overrides: of ``rating.overrides``
     """
@@ -38,21 +38,31 @@ def apply_overrides(prices, overrides):
         replace(
             priced,
             core=changed[priced.key],
-            prices=tuple(
-                _discounted(price, priced.key, overrides) for price in priced.prices
-            ),
+            prices=_special_prices(priced, rules.winner(priced.key, overrides)),
         )
         for priced in prices
     )
 
 
-def _discounted(price, key, overrides):
-    """A special price with the discount of the exception that wins, if it has one."""
+def override_id(key, overrides):
+    """The exception that gives a charge its price, None for the list price."""
     found = rules.winner(key, overrides)
-    if found is None or "discount_percent" not in found.terms:
-        return price
+    return found and found.id
+
+
+def _special_prices(priced, found):
+    """The special prices of a charge under the exception that wins, or None."""
+    if found is None:
+        return priced.prices
+    if found.terms.get("replaces_special"):
+        return ()
+    if "discount_percent" not in found.terms:
+        return priced.prices
     terms = {"discount_percent": found.terms["discount_percent"]}
-    return replace(price, core=rules.changed_by(price.core, terms))
+    return tuple(
+        replace(price, core=rules.changed_by(price.core, terms))
+        for price in priced.prices
+    )
 
 
 def counts_once(priced, period, first, end):

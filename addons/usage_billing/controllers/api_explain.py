@@ -37,7 +37,9 @@ EXPLANATION = register_schema(
                     "type": "object",
                     "properties": {
                         "code": TEXT,
-                        "kind": {"enum": ["quantity", "amount", "rounding", "total"]},
+                        "kind": {
+                            "enum": ["quantity", "note", "amount", "rounding", "total"]
+                        },
                         "value": EXACT,
                         "text": TEXT,
                         "detail": TEXT,

@@ -17,6 +17,7 @@ from . import usage_price_notice
 from . import usage_charge_calculator
 from . import usage_override
 from . import usage_override_prices
+from . import usage_override_guard
 from . import usage_plan_template
 from . import usage_quote
 from . import usage_period

@@ -342,6 +342,7 @@ class UsageBillingRun(models.Model):
             "dimension_key": item.dimension_key,
             "dimensions": item.dimensions or False,
             "price_id": item.price.id if item.price else False,
+            "override_id": item.override_id,
             "allowance_left": item.allowance_left,
             "revision": item.revision,
             "watermark": item.watermark,

@@ -6,6 +6,7 @@ from .. import bridge, messages, price_terms, pricebook
 from ..fields_exact import Exact
 from ..rating import RatingError
 from ..rating.overrides import Override, changed_by
+from .usage_rated_line import LIVE_STATES
 
 TERMS = (
     "price",
@@ -114,6 +115,12 @@ class UsageOverride(models.Model):
     tier_ids = fields.One2many(
         "usage.override.tier", "override_id", string="Own Tiers", copy=True
     )
+    replaces_special = fields.Boolean(
+        string="Instead of Special Prices",
+        help="Where a charge has special prices, by region or by hour: ticked, the own "
+        "price or tiers count everywhere; else they take the place of the general "
+        "price only.",
+    )
     terms_text = fields.Char(string="In Words", compute="_compute_terms_text")
     note = fields.Text(
         string="Reason", help="Why this exception exists. It stands in the change log."
@@ -154,7 +161,7 @@ class UsageOverride(models.Model):
             override.charge_key = override.charge_id.key
             override.plan_id = override.charge_id.plan_id or override.plan_id
 
-    @api.depends(*TERMS, "tier_ids")
+    @api.depends(*TERMS, "tier_ids", "replaces_special")
     @api.depends_context("lang")
     def _compute_terms_text(self):
         for override in self:
@@ -168,6 +175,8 @@ class UsageOverride(models.Model):
                 said.append(
                     self.env._("%(count)s own tiers", count=len(override.tier_ids))
                 )
+            if "replaces_special" in override._get_terms():
+                said.append(self.env._("instead of special prices"))
             override.terms_text = ", ".join(said)
 
     # ------------------------------------------------------------------
@@ -306,6 +315,8 @@ class UsageOverride(models.Model):
         terms = {name: self[name] for name in TERMS if self[name] is not None}
         if self.tier_ids:
             terms["tiers"] = bridge.tiers_of(self.tier_ids)
+        if self.replaces_special and terms.keys() & {"price", "tiers"}:
+            terms["replaces_special"] = True
         return terms
 
     def _get_what(self):
@@ -346,10 +357,15 @@ class UsageOverride(models.Model):
         )
 
     @api.model
-    def _for_periods(self, pairs):
-        """Exceptions in force for many periods, in one query.
+    def _for_periods(self, pairs, billed_ids=()):
+        """Exceptions in force for many periods, in two queries.
+
+        Who is in a group is not dated. So a period that was billed keeps the groups'
+        exceptions it was billed with: a tag given or taken later changes no past
+        amount.
 
         :param pairs: [(``usage.period``, its ``usage.plan.version``)]
+        :param billed_ids: ids of those periods that were billed already
         :return: {period id: tuple of core values}, periods without any left out
         :rtype: dict[int, tuple[rating.overrides.Override, ...]]
         """
@@ -367,24 +383,45 @@ class UsageOverride(models.Model):
         if not records:
             return {}
         found = {}
+        counted = self._counted_in(billed_ids) if records.category_id else {}
         for period, version in pairs:
             values = [
                 record._to_value(version)
                 for record in records
-                if record._reaches(period.subscription_id, period.local_start)
+                if record._reaches(
+                    period.subscription_id, period.local_start, counted.get(period.id)
+                )
             ]
             values = tuple(value for value in values if value is not None)
             if values:
                 found[period.id] = values
         return found
 
-    def _reaches(self, subscription, day):
-        """Whether the exception is in force for this subscription on this day."""
+    @api.model
+    def _counted_in(self, period_ids):
+        """The exceptions that gave prices to what was billed of these periods.
+
+        :rtype: dict[int, set[int]]
+        """
+        if not period_ids:
+            return {}
+        groups = self.env["usage.rated.line"]._read_group(
+            [("period_id", "in", list(period_ids)), ("state", "in", LIVE_STATES)],
+            ["period_id"],
+            ["override_id:array_agg"],
+        )
+        return {period.id: set(found) - {None} for period, found in groups}
+
+    def _reaches(self, subscription, day, counted=None):
+        """Whether the exception is in force for this subscription on this day.
+
+        :param set counted: ids that count for a period that was billed, None otherwise
+        """
         return self._reaches_partner(
-            subscription.partner_id, subscription.company_id, day
+            subscription.partner_id, subscription.company_id, day, counted
         )
 
-    def _reaches_partner(self, partner, company, day):
+    def _reaches_partner(self, partner, company, day, counted=None):
         """Whether the exception is in force for this customer on this day."""
         self.ensure_one()
         if self.company_id != company:
@@ -394,6 +431,8 @@ class UsageOverride(models.Model):
         partner = partner.sudo()  # tags and parent decide, whoever asks
         if self.partner_id:
             return self.partner_id in partner | partner.commercial_partner_id
+        if self.category_id and counted is not None:
+            return self.id in counted
         if self.category_id:
             return self.category_id in (
                 partner.category_id | partner.commercial_partner_id.category_id

@@ -107,7 +107,7 @@ def _install_guard(model):
     )
 
 
-class _Unlocked:
+class Unlocked:
     """Lets the set-up of a new column write into frozen rows of this transaction."""
 
     def __init__(self, cr):
@@ -134,7 +134,7 @@ class UsagePriceRow(models.AbstractModel):
         return result
 
     def _init_column(self, column_name):
-        with _Unlocked(self.env.cr):
+        with Unlocked(self.env.cr):
             return super()._init_column(column_name)
 
 

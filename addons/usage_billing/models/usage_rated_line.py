@@ -103,6 +103,14 @@ class UsageRatedLine(models.Model):
         ondelete="restrict",
         help="The price of the charge that took this usage, where it has several.",
     )
+    override_id = fields.Many2one(
+        "usage.override",
+        string="Price Exception",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="The exception that gave the price. Empty: the list price.",
+    )
     revision = fields.Integer(
         required=True,
         readonly=True,

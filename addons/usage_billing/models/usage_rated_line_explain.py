@@ -54,7 +54,9 @@ class UsageRatedLine(models.Model):
         found = []
         for row in explaining.explain(self.env, self):
             value = messages.number(self.env, row.value)
-            if row.kind != "quantity":
+            if row.kind == "note":
+                value = ""
+            elif row.kind != "quantity":
                 value = f"{value} {self.currency_id.name}"
             found.append(
                 {

@@ -125,7 +125,7 @@ class UsageRatedLine(models.Model):
             or self.subscription_id.grant_ids
             or steps & {"accumulated", "credit"}
             or not self.evidence["steps"]
-            or self._has_exceptions()
+            or self.override_id
         ):
             return None
         price = {name: _text(source[name]) for name in PRICE_COLUMNS}
@@ -153,12 +153,6 @@ class UsageRatedLine(models.Model):
         if not charge.bill_zero and not self.quantity:
             return None
         return price
-
-    def _has_exceptions(self):
-        if "usage.override" not in self.env:
-            return False
-        subscription = self.subscription_id
-        return bool(subscription._overrides_in_force(self.period_id, self.version_id))
 
     def _get_plain_usage(self):
         """What was used, read again from the store where single events count."""

@@ -45,7 +45,8 @@ class Override:
     keys: charges it reaches, None for all
     since: day it is in force from
     terms: what it changes: "price" (the one number of the price model), "tiers",
-        or one of STEPS; values as the core knows them
+        or one of STEPS; values as the core knows them; "replaces_special" says that
+        the special prices of the charge give way to them
     """
 
     id: int
@@ -121,6 +122,8 @@ def changed_by(charge, terms):
 
 
 def _with_price(price, value):
+    if hasattr(price, "inner"):  # priced by hour, day or month
+        return replace(price, inner=_with_price(price.inner, value))
     names = [name for name in PRICE_PARAMETERS if hasattr(price, name)]
     if not names or hasattr(price, "tiers"):
         raise RatingError("override_not_applicable", name="price", model=price.model)
@@ -129,6 +132,8 @@ def _with_price(price, value):
 
 
 def _with_tiers(price, tiers):
+    if hasattr(price, "inner"):
+        return replace(price, inner=_with_tiers(price.inner, tiers))
     if not hasattr(price, "tiers"):
         raise RatingError("override_not_applicable", name="tiers", model=price.model)
     return replace(price, tiers=tuple(tiers))

@@ -6,7 +6,9 @@ from . import test_usage_aggregation
 from . import test_portal
 from . import test_usage_sample
 from . import test_usage_prices
+from . import test_usage_windows
 from . import test_usage_late
+from . import test_usage_override_lines
 from . import test_usage_explain
 from . import test_usage_store
 from . import test_usage_quantities

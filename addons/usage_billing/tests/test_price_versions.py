@@ -401,6 +401,42 @@ class TestPriceOverrides(PriceCase):
         log = self.env["usage.price.change"].search([("term_name", "like", "Deal%")])
         self.assertEqual(set(log.mapped("kind")), {"override", "override_end"})
 
+    def test_the_database_freezes_an_approved_exception(self):
+        override = self._override(
+            False,
+            partner_id=self.subscription.partner_id.id,
+            plan_id=self.plan.id,
+            charge_key="calls",
+            tier_ids=[Command.create({"unit_price": "1"})],
+        )
+        self.env.cr.execute(
+            "UPDATE usage_override_tier SET unit_price = 2 WHERE override_id = %s",
+            [override.id],
+        )
+        override.invalidate_recordset()
+        override.action_approve()
+        self.env.flush_all()
+        for statement in (
+            "UPDATE usage_override SET price = 3 WHERE id = %s",
+            "UPDATE usage_override SET state = 'draft' WHERE id = %s",
+            "UPDATE usage_override SET date_to = '2026-02-01' WHERE id = %s",
+            "UPDATE usage_override SET date_from = '2020-01-01' WHERE id = %s",
+            "UPDATE usage_override_tier SET unit_price = 3 WHERE override_id = %s",
+            "DELETE FROM usage_override_tier WHERE override_id = %s",
+            "INSERT INTO usage_override_tier (override_id, unit_price) VALUES (%s, 1)",
+            "DELETE FROM usage_override WHERE id = %s",
+        ):
+            with (
+                self.subTest(statement),
+                self.assertRaises(IntegrityError),
+                mute_logger("odoo.sql_db"),
+                self.env.cr.savepoint(),
+            ):
+                self.env.cr.execute(statement, [override.id])
+        override.action_end()
+        self.env.flush_all()
+        self.assertEqual(override.state, "ended")
+
     def test_other_companies_exceptions_do_not_count(self):
         other = self.env["res.company"].create({"name": "Other"})
         self._override(
