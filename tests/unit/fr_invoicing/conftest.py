@@ -8,6 +8,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
+sys.path.append(
+    str(Path(__file__).resolve().parents[3] / "addons" / "fr_invoicing" / "tests")
+)
+
+from approved_platform import ApprovedPlatform  # noqa: E402
+
 from einvoice import validate  # noqa: E402
 
 
@@ -17,3 +23,11 @@ def checker():
     checker = validate.Checker()
     yield checker
     checker.close()
+
+
+@pytest.fixture
+def approved():
+    """Give an approved platform that listens, and look at its own answers after."""
+    with ApprovedPlatform() as platform:
+        yield platform
+    assert platform.own_mistakes == []
