@@ -22,6 +22,7 @@ from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
 from .metering.pool import RouterPool, refresh
 from .metering.postgres import PostgresStore
+from .metering.recut import recut
 from .metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -236,6 +237,21 @@ class Store:
                     month=f"{month // 100:04d}-{month % 100:02d}",
                 )
             )
+
+    def recut(self, period, rest):
+        """Give events to the period of the rest of one that was cut.
+
+        :param usage.period period: ends where ``rest`` begins
+        :param usage.period rest: of the same subscription
+        :return: number of events that went over
+        :raise UserError: events of the period are in an archived month
+        """
+        self.env.flush_all()
+        moved = recut(self._postgres(), period.id, rest.id, rest.start_at)
+        if moved:
+            self.rebuild(period | rest)
+            self.env["usage.event"].invalidate_model()
+        return moved
 
     def rebuild_meters(self, meters):
         """Count again what is stored, for meters that are new or changed.

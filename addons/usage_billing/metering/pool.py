@@ -26,8 +26,11 @@ ROUTERS_KEPT = 4
 SECONDS_KEPT = 3600
 NOTES_KEPT = "1 day"
 
+#: Neither a rebuild of rollups nor the cut of a period may pass between this look and
+#: the append that follows; so the lock comes first, in the same round trip.
 _STATE = (
-    "SELECT d.oid, pg_current_snapshot()::text,"
+    "LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE;"
+    " SELECT d.oid, pg_current_snapshot()::text,"
     " current_setting('transaction_isolation') = 'read committed', EXISTS ("
     "   SELECT FROM usage_store_change c"
     "   WHERE c.xid >= pg_snapshot_xmin(%(then)s::pg_snapshot)"

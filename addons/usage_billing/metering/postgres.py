@@ -45,8 +45,9 @@ class PostgresStore(Reading):
 
         :param Router router: of an earlier append of the source, see :mod:`.pool`
         """
-        # A rebuild of rollups must not run beside an append it cannot see.
-        self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
+        if router is None:  # else it was taken with the router, see .pool
+            # A rebuild of rollups must not run beside an append it cannot see.
+            self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
         return Append(self, batch, router).run(rows, chunk)
 
     def rebuild(self, periods, meters):

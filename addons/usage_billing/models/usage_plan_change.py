@@ -52,6 +52,13 @@ class UsagePlanChange(models.Model):
         [("draft", "Prepared"), ("done", "Done")], default="draft", readonly=True
     )
 
+    is_settled = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Usage that was stored while the plan changed was looked for and counts "
+        "in its period.",
+    )
+
     @api.constrains("plan_id", "subscription_id")
     def _check_currency(self):
         for change in self:
@@ -80,15 +87,37 @@ class UsagePlanChange(models.Model):
             )
             subscription.write({"plan_id": change.plan_id.id, "version_id": False})
             if period and period.local_start < change.date:
-                period.sudo()._cut(change.date)  # periods are the system's
+                rest = period.sudo()._cut(change.date)  # periods are the system's
+                change._move_usage(period.sudo(), rest)
             elif period:
                 version = subscription._get_version_at(change.date)
                 period.sudo().version_id = version
             subscription._reshape_periods()
+        # a biller may not touch scheduled actions
+        self.env.ref("usage_billing.ir_cron_settle_plan_changes").sudo()._trigger()
         return True
 
+    @api.model
+    def _cron_settle(self):
+        """Look again for usage of the new plan's days in the former period.
+
+        Usage stored by others since the transaction of the change began was not
+        visible to it; to this one, which begins after it, all of it is.
+        """
+        changes = self.search([("state", "=", "done"), ("is_settled", "=", False)])
+        for change in changes:
+            rest = change.subscription_id.period_ids.filtered(
+                lambda period, day=change.date: period.local_start == day
+            )
+            former = change.subscription_id.period_ids.filtered(
+                lambda period, day=change.date: period.local_end == day
+            )
+            if rest and former:
+                change._move_usage(former, rest)
+            change.is_settled = True
+
     def _check_possible(self):
-        """Refuse a day whose usage was already counted or billed under the old plan."""
+        """Refuse a day that was billed already, or whose usage cannot be moved."""
         self.ensure_one()
         subscription, date = self.subscription_id, self.date
         if subscription.state != "active":
@@ -118,18 +147,29 @@ class UsagePlanChange(models.Model):
                 )
             )
         period = subscription._get_period_of_day(date)
-        if period and period.local_start < date:
-            store = self.env["usage.batch"].with_company(self.company_id)._store()
+        if self.company_id.usage_store_engine == "postgres" or not period:
+            return
+        if period.local_start < date:
+            store = self._get_store()
             cut = bridge.midnight(date, period.tz)
             rows = store.aggregate(period, dimensions=False)
             if any(row.last and row.last >= cut for row in rows):
                 raise UserError(
                     self.env._(
-                        "Usage of %(date)s or later has arrived under the old plan. "
-                        "Choose a day after the last usage.",
+                        "Usage of %(date)s or later has arrived under the old plan, "
+                        "and events in ClickHouse do not change their period. Choose "
+                        "a day after the last usage.",
                         date=date,
                     )
                 )
+
+    def _get_store(self):
+        return self.env["usage.batch"].with_company(self.company_id).sudo()._store()
+
+    def _move_usage(self, period, rest):
+        """Usage of the new plan's days that has come already counts there."""
+        if self.company_id.usage_store_engine == "postgres":
+            self._get_store().recut(period, rest)
 
 
 class UsageSubscription(models.Model):

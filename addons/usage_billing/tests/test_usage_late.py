@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import UserError, ValidationError
@@ -180,20 +181,66 @@ class TestUsageLate(UsageCase):
         usage = run.rated_line_ids.filtered("meter_id")
         self.assertEqual((usage.plan_id, usage.amount), (new, 3))
 
-    def test_a_change_before_usage_that_has_come_is_refused(self):
-        plan = self._create_plan([self.charge])
-        other = self._create_plan([self.charge])
-        subscription = self._create_subscription(plan)
-        self._add_usage(subscription, "gb", 5, at="2026-09-15 12:00:00")
+    def _change_plan(self, subscription, plan, date):
         change = self.env["usage.plan.change"].create(
-            {
-                "subscription_id": subscription.id,
-                "plan_id": other.id,
-                "date": "2026-09-10",
-            }
+            {"subscription_id": subscription.id, "plan_id": plan.id, "date": date}
         )
-        with self.assertRaisesRegex(UserError, "after the last usage"):
-            change.action_apply()
+        change.action_apply()
+        return change
+
+    def test_usage_that_has_come_follows_a_change_to_its_days(self):
+        dearer = {**self.charge, "unit_price": 3, "group_by_dimensions": True}
+        old, new = self._create_plan([self.charge]), self._create_plan([dearer])
+        subscription = self._create_subscription(old, tz="Europe/Paris")
+        self._add_usage(subscription, "gb", 1, at="2026-09-09 21:59:59")
+        self._add_usage(subscription, "gb", 10, at="2026-09-09 22:00:00")
+        self._add_usage(subscription, "gb", 100, at="2026-09-28 12:00:00")
+        self._change_plan(subscription, new, "2026-09-10")
+        run = self._bill_of(subscription)
+        amounts = {line.plan_id: line.amount for line in run.rated_line_ids}
+        self.assertEqual(amounts, {old: D(1), new: D(330)})
+        self.assertEqual(
+            [line.event_count for line in run.rated_line_ids.sorted("id")], [1, 2]
+        )
+
+    def test_corrections_follow_a_change_too(self):
+        old = self._create_plan([self.charge])
+        new = self._create_plan([{**self.charge, "unit_price": 3}])
+        subscription = self._create_subscription(old)
+        self._add_usage(subscription, "gb", 5, at="2026-09-05 12:00:00")
+        self._add_usage(subscription, "gb", 7, at="2026-09-20 12:00:00")
+        self._add_usage(subscription, "gb", 9, at="2026-09-21 12:00:00")
+        store = self.env["usage.batch"].sudo()._store()
+        batch = self.env["usage.batch"].search([], order="id desc", limit=1)
+        batch = batch.sudo().copy()
+        event = self.env["usage.event"].search([("value", "=", 7)])
+        store.void(batch, [event.id], "wrong")
+        self._change_plan(subscription, new, "2026-09-15")
+        run = self._bill_of(subscription)
+        amounts = {line.plan_id: line.amount for line in run.rated_line_ids}
+        self.assertEqual(amounts, {old: D(5), new: D(27)})
+
+    def test_usage_stored_while_the_plan_changes_is_found(self):
+        old = self._create_plan([self.charge])
+        new = self._create_plan([{**self.charge, "unit_price": 3}])
+        subscription = self._create_subscription(old)
+        self._add_usage(subscription, "gb", 10, at="2026-09-20 12:00:00")
+        PlanChange = type(self.env["usage.plan.change"])
+        with patch.object(PlanChange, "_move_usage"):  # as if it were not visible yet
+            change = self._change_plan(subscription, new, "2026-09-15")
+        self.assertFalse(change.is_settled)
+        change._cron_settle()
+        self.assertTrue(change.is_settled)
+        run = self._bill_of(subscription)
+        self.assertEqual(run.rated_line_ids.plan_id, new)
+        self.assertEqual(run.rated_line_ids.amount, 30)
+
+    def test_a_change_of_a_billed_day_is_refused(self):
+        subscription = self._create_billed("open")
+        with self.assertRaisesRegex(UserError, "already billed"):
+            self._change_plan(
+                subscription, self._create_plan([self.charge]), "2026-09-10"
+            )
 
     # -- other prices for a billed period -------------------------------------
 
