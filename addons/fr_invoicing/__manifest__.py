@@ -14,6 +14,7 @@
         "security/ir.model.access.csv",
         "security/fr_invoicing_rules.xml",
         "data/fr_legal_text_data.xml",
+        "data/fr_legal_text_vat_data.xml",
         "data/fr_tax_profile_data.xml",
         "data/ir_cron_data.xml",
         "report/fr_invoice_page_templates.xml",
@@ -24,6 +25,7 @@
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
         "views/account_move_views.xml",
+        "wizards/fr_fix_dialog_views.xml",
     ],
     "assets": {
         "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],

@@ -24,6 +24,11 @@ MESSAGES = {
         "Your company %(company)s has no VAT number. Fill it in in Settings, "
         "Companies, or tick the VAT exemption scheme in the accounting settings."
     ),
+    "seller_email": _lt(
+        "Your company %(company)s has no e-mail address. Fill it in, in Settings, "
+        "Companies: it stands on the invoices and for customers without an address."
+    ),
+    "buyer_missing": _lt("The invoice has no customer. Choose one."),
     "buyer_siren": _lt(
         "The customer %(partner)s is a French business without SIREN. Fill in the "
         "SIREN (or the SIRET or the VAT number) on the customer form."
@@ -35,6 +40,18 @@ MESSAGES = {
     "buyer_country": _lt(
         "The customer %(partner)s has no country. Fill in the address on the customer "
         "form."
+    ),
+    "buyer_address": _lt(
+        "The customer %(partner)s has no city. Fill in the address on the customer "
+        "form."
+    ),
+    "vat_key": _lt(
+        "The French VAT number %(value)s of %(partner)s has a wrong key. Check it: FR, "
+        "two characters, then the nine digits of the SIREN."
+    ),
+    "vat_other_siren": _lt(
+        "The VAT number %(value)s of %(partner)s belongs to another business than its "
+        "SIREN %(siren)s. Correct one of them."
     ),
     "buyer_vat": _lt(
         "The customer %(partner)s has no VAT number: without it a supply inside the "
@@ -70,9 +87,74 @@ MESSAGES = {
         "Line “%(line)s” bears several taxes (%(taxes)s). A line of an electronic "
         "invoice has one TVA rate: split the line."
     ),
-    "line_tax_kind": _lt(
-        "The tax %(tax)s on line “%(line)s” is not a percentage. Invoice it as a line "
-        "of its own."
+    "tax_kind": _lt(
+        "The tax %(tax)s is not a percentage of the price. Invoice it as a line of its "
+        "own."
+    ),
+    "fixed_tax_outside": _lt(
+        "The fixed tax %(tax)s on line “%(line)s” bears no TVA. An eco-contribution is "
+        "part of the price: tick “Affect Base of Subsequent Taxes” on it, or invoice "
+        "it as a line of its own."
+    ),
+    "tax_unknown": _lt(
+        "The tax %(tax)s of 0 %% on line “%(line)s” does not say why no TVA is charged "
+        "to %(partner)s. Choose its TVA regime (exemption, reverse charge, outside the "
+        "scope...)."
+    ),
+    "category_unknown": _lt(
+        "The tax %(tax)s on line “%(line)s” has the category %(category)s, which is "
+        "not used in France (BR-FR-15). Choose its TVA regime."
+    ),
+    "exempt_article": _lt(
+        "The tax %(tax)s on line “%(line)s” says “exempt” without the article of law "
+        "that must be printed. Choose its TVA regime."
+    ),
+    "franchise_charges": _lt(
+        "%(company)s is under the TVA exemption scheme (CGI 293 B), but line "
+        "“%(line)s” charges TVA with %(tax)s. Remove the tax or leave the scheme in "
+        "the settings."
+    ),
+    "franchise_setting": _lt(
+        "Line “%(line)s” claims the TVA exemption scheme, which is not ticked in the "
+        "settings of %(company)s."
+    ),
+    "intra_goods_place": _lt(
+        "Line “%(line)s” is an intra-community supply of goods (%(tax)s), but the "
+        "goods are not delivered in another member state. Change the delivery address "
+        "or the tax."
+    ),
+    "intra_services_place": _lt(
+        "Line “%(line)s” is a reverse charge inside the Union (%(tax)s), but "
+        "%(partner)s is not in another member state. Change the tax."
+    ),
+    "export_goods_place": _lt(
+        "Line “%(line)s” is an export (%(tax)s), but the goods are delivered in France "
+        "or in the European Union. Change the delivery address or the tax."
+    ),
+    "export_services_place": _lt(
+        "Line “%(line)s” is a service outside the European Union (%(tax)s), but "
+        "%(partner)s is established in France or in the Union. Change the tax."
+    ),
+    "reverse_consumer": _lt(
+        "Line “%(line)s” is a reverse charge (%(tax)s), but %(partner)s is a consumer, "
+        "who cannot owe TVA. Change the tax, or fill in the SIREN of the customer."
+    ),
+    "debits_tax_on_payment": _lt(
+        "The company opted for TVA on debits, but the tax %(tax)s on line “%(line)s” "
+        "is due on payment in the ledger. Choose a tax due on the invoice."
+    ),
+    "services_tax_on_invoice": _lt(
+        "Line “%(line)s” is a service, whose TVA falls due on payment, but the tax "
+        "%(tax)s is due on the invoice in the ledger. Choose a tax on payment, or tick "
+        "“TVA on Debits” if the company opted for it."
+    ),
+    "out_of_scope_mixed": _lt(
+        "Line “%(line)s” is outside the scope of TVA: it cannot stand beside lines of "
+        "another regime (EN 16931 BR-O-11). Invoice it on a document of its own."
+    ),
+    "oss_mixed": _lt(
+        "Lines under the VAT of another member state (OSS) stand beside others. "
+        "Invoice them on a document of their own: it leaves the French flow."
     ),
     "rate_unknown": _lt(
         "The TVA rate %(rate)s %% of tax %(tax)s is not in force in France on "
@@ -162,25 +244,27 @@ def message(env, code, facts):
     return sentence % facts
 
 
-def fatal(record, code, **facts):
+def fatal(record, code, fix=None, **facts):
     """Give a finding that stops the document.
 
     :param record: any record, for the language
+    :param fix: record and field to correct, `(partner, "fr_siren")`; the record may be
+        a draft not saved yet
     :rtype: Finding
     """
-    return _finding(record, FATAL, code, facts)
+    return _finding(record, FATAL, code, fix, facts)
 
 
-def warning(record, code, **facts):
-    """Give a finding that does not stop the document.
+def warning(record, code, fix=None, **facts):
+    """Give a finding that does not stop the document; see `fatal`.
 
-    :param record: any record, for the language
     :rtype: Finding
     """
-    return _finding(record, WARNING, code, facts)
+    return _finding(record, WARNING, code, fix, facts)
 
 
-def _finding(record, severity, code, facts):
+def _finding(record, severity, code, fix, facts):
+    target, field = fix or (None, "")
     return Finding(
         rule=code.upper().replace("_", "-"),
         severity=severity,
@@ -189,4 +273,7 @@ def _finding(record, severity, code, facts):
         source="preflight",
         code=code,
         facts={name: str(value) for name, value in facts.items()},
+        model=target._name if target else "",
+        res_id=(target and target._origin.id) or 0,
+        field=field,
     )

@@ -17,7 +17,14 @@ from .lines import (
 from .parties import address, buyer, seller
 from .payment import payment
 from .references import order_reference, references
-from .taxes import LineTax, facts, line_tax, nature
+from .taxes import (
+    LineTax,
+    facts,
+    line_report_category,
+    line_tax,
+    line_taxes,
+    nature,
+)
 
 __all__ = [
     "DocumentBuilder",
@@ -29,7 +36,9 @@ __all__ = [
     "line_label",
     "line_nature",
     "line_period",
+    "line_report_category",
     "line_tax",
+    "line_taxes",
     "nature",
     "order_reference",
     "payment",

@@ -4,19 +4,38 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..einvoice import mentions, tva
+from ..einvoice import flow_kind, mentions, tva
 from .lines import exact, line_nature, product_lines
 
 
 @dataclass(frozen=True)
 class LineTax:
-    """The TVA of one line: regime and rate, and the tax it comes from."""
+    """The TVA of one line: regime and rate, and the tax it comes from.
+
+    regime: code of data/vat_regime.csv or of a profile of the user, "" when the tax
+        says its category itself, "unknown" when nothing says why no VAT is charged
+    scope: see einvoice.tva.VatRegime
+    """
 
     category: str
     rate: Decimal | None
     vatex: str
     mention: str
     tax: object
+    regime: str = ""
+    scope: str = ""
+
+
+def line_taxes(line):
+    """Give the taxes of a line apart: the TVA, and those of a fixed amount.
+
+    A fixed tax (eco-contribution) that TVA is charged on is part of the price.
+
+    :return: TVA taxes (one on a good line), fixed taxes
+    """
+    taxes = line.tax_ids.flatten_taxes_hierarchy()
+    fixed = taxes.filtered(lambda tax: tax.amount_type == "fixed")
+    return taxes - fixed, fixed
 
 
 def line_tax(line):
@@ -24,15 +43,45 @@ def line_tax(line):
 
     :rtype: LineTax
     """
-    tax = line.tax_ids.flatten_taxes_hierarchy()[:1]
+    move = line.move_id
+    tax = line_taxes(line)[0][:1]
     if not tax:
-        regime = tva.regimes()["franchise"]
-        return LineTax(regime.category, Decimal(0), regime.vatex, regime.mention, tax)
-    category, vatex, mention = tax._fr_get_regime(
-        line_nature(line), line.move_id.commercial_partner_id
+        is_taxed = move.company_id._fr_charges_vat()
+        regime = tva.regimes()["franchise" if is_taxed else "no_vat_territory"]
+        return LineTax(
+            regime.category,
+            None if regime.category == "O" else Decimal(0),
+            regime.vatex,
+            regime.mention,
+            tax,
+            regime.code,
+            regime.scope,
+        )
+    found = tax._fr_get_situation(
+        line_nature(line),
+        move.commercial_partner_id,
+        place=move.partner_shipping_id or move.partner_id,
+        position=move.fiscal_position_id,
     )
-    rate = None if category == "O" else exact(tax.amount)
-    return LineTax(category, rate, vatex, mention, tax)
+    rate = None if found.category == "O" else exact(tax.amount)
+    return LineTax(
+        found.category,
+        rate,
+        found.vatex,
+        found.mention,
+        tax,
+        found.regime,
+        found.scope,
+    )
+
+
+def line_report_category(line):
+    """Give the category a line is reported under in flux 10 (TLB1, TPS1, TNT1, TMA1).
+
+    :return: the code, "" when the line is not reported
+    """
+    tax = line_tax(line)
+    return flow_kind.transaction_category(tax.category, tax.scope, line_nature(line))
 
 
 def nature(move):

@@ -17,6 +17,8 @@ class Finding:
     message: the rule's own text
     source: rule set ("xsd", "en16931", "br-fr", "arithmetic", "pdf", "preflight")
     code, facts: of a finding of our own, to say it again in another language
+    model, res_id, field: what to fix, names of Odoo ("res.partner", 7, "fr_siren");
+        "" and 0 when the place is not known
     """
 
     rule: str
@@ -26,6 +28,9 @@ class Finding:
     source: str = ""
     code: str = ""
     facts: dict = field(default_factory=dict)
+    model: str = ""
+    res_id: int = 0
+    field: str = ""  # last: it hides the function of dataclasses
 
     @property
     def is_fatal(self):

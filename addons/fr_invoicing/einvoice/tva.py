@@ -25,6 +25,17 @@ MIXED = "mixed"
 # BT-23, first letter (BR-FR-08)
 PROCESS_LETTERS = {GOODS: "B", SERVICES: "S", MIXED: "M"}
 
+# BR-FR-15: the categories France knows (Z, zero rate, is accepted and not used)
+CATEGORIES = frozenset({"S", "E", "AE", "K", "G", "O", "Z"})
+
+# scope of a regime, see VatRegime
+SCOPE_OUT = "out"
+SCOPE_MARGIN = "margin"
+SCOPE_FOREIGN = "foreign"
+
+# services located abroad: the company chooses between G and O (see docs)
+SERVICES_ABROAD = frozenset({"export_services", "overseas_services"})
+
 # categories whose rate is zero and which need a reason (EN 16931 BR-E-10 and sisters)
 EXEMPT_CATEGORIES = frozenset({"E", "AE", "K", "G", "O"})
 
@@ -43,13 +54,21 @@ class VatRate:
 
 @dataclass(frozen=True, slots=True)
 class VatRegime:
-    """Why a line bears this VAT: category, VATEX code, key of the mention."""
+    """Why a line bears this VAT: category, VATEX code, key of the mention.
+
+    scope: "" ordinary; SCOPE_OUT not reported to the state (exempt under CGI 261 to
+        261 E, outside VAT); SCOPE_MARGIN margin scheme; SCOPE_FOREIGN VAT of another
+        member state (OSS), which no French electronic invoice may carry
+    """
 
     code: str
     category: str
     vatex: str
     mention: str
     source: str
+    scope: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 def in_force(valid_from, valid_to, day):
@@ -89,6 +108,9 @@ def regimes():
             vatex=row["vatex"],
             mention=row["mention"],
             source=row["source"],
+            scope=row["scope"],
+            valid_from=_day(row["valid_from"]),
+            valid_to=_day(row["valid_to"]),
         )
         for row in _rows("vat_regime.csv")
     }

@@ -10,6 +10,7 @@ from . import ir_attachment
 from . import ir_actions_report
 from . import fr_facturx_mixin
 from . import account_move
+from . import account_move_vat
 from . import account_move_send
 from . import fr_collected
 from . import usage_sample

@@ -1,8 +1,8 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from odoo import api, fields, models
-from odoo.exceptions import RedirectWarning, UserError
+from odoo.exceptions import UserError
 
-from .. import bridge, preflight
+from .. import bridge
 from ..const import FACTURX_STATES, TYPE_CODES
 from ..einvoice import mentions, tva
 
@@ -139,29 +139,10 @@ class AccountMove(models.Model):
             number = (move.name or "").replace("/", "_")
             move.fr_facturx_xml_filename = f"{number}_factur-x.xml"
 
-    # === Alerts === #
-
-    def _get_alerts(self):
-        """Show what will stop the invoice while it is still a draft."""
-        alerts = super()._get_alerts()
-        if self.state == "draft" and self.fr_is_concerned and self.partner_id:
-            for finding in self._fr_preflight():
-                alerts[f"fr_{finding.rule.lower()}"] = {
-                    "level": "warning",
-                    "message": finding.message,
-                }
-        return alerts
-
     # === Posting === #
 
     def _post(self, soft=True):
-        """Refuse what can never become a legal document, then queue the Factur-X.
-
-        Only the missing SIREN of a French business customer stops the posting: the
-        other findings can be repaired afterwards without touching the invoice, and are
-        shown on its Factur-X page.
-        """
-        self.filtered("fr_is_concerned")._fr_check_before_post()
+        """Queue the Factur-X of what was posted."""
         posted = super()._post(soft)
         posted.filtered("fr_is_concerned")._fr_enqueue_facturx()
         return posted
@@ -193,22 +174,6 @@ class AccountMove(models.Model):
         )
         return result
 
-    def _fr_check_before_post(self):
-        """Raise for the first French business customer without SIREN."""
-        for move in self:
-            if not move.company_id.fr_check_on_post:
-                continue
-            if findings := preflight.check_buyer_siren(move):
-                if len(self) > 1 or move.usage_run_id:
-                    # a run holds this customer with the reason and posts the others
-                    raise UserError(findings[0].message)
-                partner = move.commercial_partner_id
-                raise RedirectWarning(
-                    findings[0].message,
-                    partner._get_records_action(name=partner.display_name),
-                    self.env._("Open the customer"),
-                )
-
     def _fr_get_corrected_moves(self):
         """Give the invoices a credit note corrects.
 
@@ -233,15 +198,6 @@ class AccountMove(models.Model):
         return earlier.move_id.filtered(
             lambda move: move.move_type == "out_invoice" and move.state == "posted"
         ).sorted("invoice_date")
-
-    def _fr_preflight(self):
-        """Give what is wrong before anything is built.
-
-        :rtype: list[einvoice.findings.Finding]
-        """
-        self.ensure_one()
-        move = self.sudo()  # company and partner data the biller may not read
-        return [*preflight.check_identities(move), *preflight.check_content(move)]
 
     # === Sending === #
 

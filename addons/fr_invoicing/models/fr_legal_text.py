@@ -53,6 +53,14 @@ class FrLegalText(models.Model):
     )
     valid_from = fields.Date(help="First day of the wording. Empty: always so far.")
     valid_to = fields.Date(help="Last day of the wording, included. Empty: still open.")
+    codification = fields.Selection(
+        [
+            ("cgi", "CGI (may be cited until 2027-12-31)"),
+            ("cibs", "CIBS (since 2026-09-01)"),
+        ],
+        help="Code of law the wording cites. While both are accepted the company "
+        "chooses. Empty: neither.",
+    )
     source = fields.Char(required=True, help="Article of law or norm it comes from.")
     active = fields.Boolean(default=True)
 
@@ -76,7 +84,9 @@ class FrLegalText(models.Model):
                         )
                     ) from error
 
-    @api.constrains("code", "company_id", "valid_from", "valid_to", "active")
+    @api.constrains(
+        "code", "company_id", "codification", "valid_from", "valid_to", "active"
+    )
     def _check_overlap(self):
         for record in self:
             if (
@@ -96,6 +106,7 @@ class FrLegalText(models.Model):
                     ("id", "!=", record.id),
                     ("code", "=", record.code),
                     ("company_id", "=", record.company_id.id),
+                    ("codification", "=", record.codification),
                 ]
             )
             if any(record._overlaps(other) for other in others):
@@ -129,9 +140,15 @@ class FrLegalText(models.Model):
                 ("valid_to", ">=", day),
             ]
         )
-        own = {record.code: record for record in records if record.company_id}
-        common = {record.code: record for record in records if not record.company_id}
-        return common | own
+
+        def rank(record):
+            # the last one wins: the company's own, then in the codification it chose
+            return (
+                bool(record.company_id),
+                record.codification == company.fr_codification,
+            )
+
+        return {record.code: record for record in records.sorted(rank)}
 
     def _format(self, is_french, values):
         """Give the wording with its values in.

@@ -22,6 +22,7 @@ class FrTaxProfile(models.Model):
     category_code = fields.Selection(
         [
             ("S", "S - Standard rate"),
+            ("Z", "Z - Zero rate"),
             ("E", "E - Exempt"),
             ("AE", "AE - Reverse charge"),
             ("K", "K - Intra-community supply of goods"),
@@ -40,9 +41,35 @@ class FrTaxProfile(models.Model):
         string="Mention",
         help="Key of the legal text printed when no TVA is charged (BT-120).",
     )
+    scope = fields.Selection(
+        [
+            ("out", "Not reported (exempt or outside VAT)"),
+            ("margin", "Margin scheme"),
+            ("foreign", "VAT of another member state (OSS)"),
+        ],
+        string="Reporting",
+        help="How the reform treats these sales. Empty: like any other. Not reported: "
+        "exempt under CGI 261 to 261 E, or outside the scope of VAT.",
+    )
     active = fields.Boolean(default=True)
 
     _code_uniq = models.UniqueIndex("(code)", "A regime with this code exists already.")
+
+    def _fr_is_customised(self):
+        """Say whether somebody changed what the regime of this code says."""
+        self.ensure_one()
+        regime = tva.regimes().get(self.code)
+        return not regime or (
+            regime.category,
+            regime.vatex,
+            regime.mention,
+            regime.scope,
+        ) != (
+            self.category_code,
+            self.vatex_code or "",
+            self.mention_code or "",
+            self.scope or "",
+        )
 
     @api.constrains("category_code", "vatex_code", "mention_code")
     def _check_reason(self):

@@ -2,7 +2,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .. import preflight
 from ..const import FR_COUNTRY_CODES, LATE_PENALTIES
+from ..einvoice.territory import OUTSIDE
 
 
 class ResCompany(models.Model):
@@ -32,6 +34,26 @@ class ResCompany(models.Model):
         help="Franchise en base (CGI art. 293 B): lines without tax are invoiced "
         "without TVA with the legal mention.",
     )
+    fr_services_abroad = fields.Selection(
+        [
+            ("G", "G: like an export, VAT numbers are written"),
+            ("O", "O: outside the scope of VAT, no VAT number is written"),
+        ],
+        string="Services outside the Union",
+        default="G",
+        required=True,
+        help="Category of services to businesses outside the European Union and in "
+        "territories without VAT (CGI art. 259-1). Both pass the official rules; O may "
+        "not stand beside another category on one invoice.",
+    )
+    fr_codification = fields.Selection(
+        [("cgi", "CGI while it is accepted"), ("cibs", "CIBS")],
+        string="VAT Law Cited",
+        default="cgi",
+        required=True,
+        help="Wording of the VAT mentions. VAT law stands in the CIBS since "
+        "2026-09-01; mentions citing the CGI are accepted until 2027-12-31.",
+    )
     # terms of payment (C. com. L441-10)
     fr_late_penalty = fields.Selection(
         LATE_PENALTIES,
@@ -59,7 +81,8 @@ class ResCompany(models.Model):
     fr_check_on_post = fields.Boolean(
         string="Check before Posting",
         default=True,
-        help="Refuse to post an invoice to a French business that has no SIREN.",
+        help="Refuse to post an invoice that can never become a valid document, and "
+        "show what to correct. Applies as soon as the company has its SIREN.",
     )
     fr_facturx_auto = fields.Boolean(
         string="Make Factur-X after Posting",
@@ -84,3 +107,20 @@ class ResCompany(models.Model):
         self.ensure_one()
         country = self.account_fiscal_country_id or self.country_id
         return country.code in FR_COUNTRY_CODES
+
+    def _fr_charges_vat(self):
+        """Say whether VAT is charged where the company is established.
+
+        Not in Guyane, in Mayotte and in the collectivities (CGI 294-1).
+        """
+        self.ensure_one()
+        territory = self.partner_id._fr_get_territory()
+        return not territory or territory.vat_area != OUTSIDE
+
+    def _fr_check(self):
+        """Give what the company lacks to issue French invoices.
+
+        :rtype: list[einvoice.findings.Finding]
+        """
+        self.ensure_one()
+        return preflight.check_company(self.sudo()) if self._fr_is_french() else []

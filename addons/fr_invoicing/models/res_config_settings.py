@@ -23,6 +23,12 @@ class ResConfigSettings(models.TransientModel):
     fr_vat_franchise = fields.Boolean(
         related="company_id.fr_vat_franchise", readonly=False
     )
+    fr_services_abroad = fields.Selection(
+        related="company_id.fr_services_abroad", readonly=False
+    )
+    fr_codification = fields.Selection(
+        related="company_id.fr_codification", readonly=False
+    )
     fr_late_penalty = fields.Selection(
         related="company_id.fr_late_penalty", readonly=False
     )

@@ -2,8 +2,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .. import preflight
 from ..const import EAS_EMAIL, EAS_FRANCE, FR_COUNTRY_CODES
-from ..einvoice import identifiers, mentions
+from ..einvoice import identifiers, mentions, territory
 from ..einvoice.document import Endpoint
 
 
@@ -34,6 +35,16 @@ class ResPartner(models.Model):
         "SIREN_SIRET_CODE or SIREN_SUFFIX.",
     )
     fr_is_french = fields.Boolean(compute="_compute_fr_is_french")
+    fr_buyer_status = fields.Selection(
+        [
+            ("business", "Business (taxable person)"),
+            ("consumer", "Private person or non-taxable body"),
+        ],
+        string="Buys as",
+        help="Decides between electronic invoice (businesses) and e-reporting of sales "
+        "to consumers. Empty: a company, or anybody with a VAT number or SIREN, is a "
+        "business. An association without VAT activity is a non-taxable body.",
+    )
 
     # === Compute === #
 
@@ -125,9 +136,15 @@ class ResPartner(models.Model):
     # === Helpers === #
 
     def _fr_is_business(self):
-        """Say whether the partner buys as a business (company or VAT number)."""
+        """Say whether the partner buys as a taxable business.
+
+        What the customer form says, else a company, or anybody with a VAT number or a
+        SIREN.
+        """
         self.ensure_one()
         partner = self.commercial_partner_id
+        if partner.fr_buyer_status:
+            return partner.fr_buyer_status == "business"
         return bool(partner.is_company or partner.vat or partner.fr_siren)
 
     def _fr_is_in_european_union(self):
@@ -136,14 +153,38 @@ class ResPartner(models.Model):
         country = self.commercial_partner_id.country_id
         return "EU" in country.country_group_ids.mapped("code")
 
+    def _fr_get_territory(self):
+        """Give the French territory of the address, None abroad.
+
+        An address without country is read as France.
+
+        :rtype: einvoice.territory.Territory | None
+        """
+        self.ensure_one()
+        return territory.find(self.country_id.code or "", self.zip or "")
+
     def _fr_get_buyer_kind(self):
-        """Give the kind of buyer, one of the constants of einvoice/mentions.py."""
+        """Give the kind of buyer, one of the constants of einvoice/mentions.py.
+
+        French is who is established where the reform applies: the mainland, Corsica,
+        Guadeloupe, Martinique and La Réunion. A business of Guyane, Mayotte, of a
+        collectivity or of Monaco is invoiced like one abroad.
+        """
         self.ensure_one()
         partner = self.commercial_partner_id
-        is_french = not partner.country_id or partner.fr_is_french
+        place = partner._fr_get_territory()
+        is_french = bool(place) and place.vat_area == territory.FRANCE
         if self._fr_is_business():
             return mentions.BUSINESS if is_french else mentions.FOREIGN_BUSINESS
         return mentions.CONSUMER if is_french else mentions.FOREIGN_CONSUMER
+
+    def _fr_check(self):
+        """Give what the customer lacks to be invoiced.
+
+        :rtype: list[einvoice.findings.Finding]
+        """
+        self.ensure_one()
+        return preflight.check_partner(self.sudo())  # numbers a biller may not read
 
     def _fr_get_endpoint(self):
         """Give the electronic address of the partner (BT-34, BT-49).

@@ -6,7 +6,7 @@ from unittest.mock import patch
 from pypdf import PdfReader
 
 from odoo import Command
-from odoo.exceptions import UserError
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.tests import tagged
 
 from ..einvoice import pdf, validate
@@ -210,7 +210,11 @@ class TestFacturx(FrInvoicingCommon):
         self.assertValid(good)
 
     def test_credit_note_needs_the_invoice_it_corrects(self):
-        refund = self._make_invoice([self._line()], move_type="out_refund")
+        refund = self._make_invoice([self._line()], move_type="out_refund", post=False)
+        with self.assertRaisesRegex(RedirectWarning, "which invoice it corrects"):
+            refund.action_post()
+        self.company.fr_check_on_post = False
+        refund.action_post()
         refund._fr_generate_facturx()
         self.assertEqual(self._rules(refund), ["ORIGIN-MISSING"])
         refund.write({"fr_origin_number": "OLD-7", "fr_origin_date": date(2025, 1, 5)})
@@ -221,7 +225,11 @@ class TestFacturx(FrInvoicingCommon):
         )
 
     def test_line_without_tax_is_named(self):
-        move = self._make_invoice([self._line(tax_ids=[Command.clear()])])
+        move = self._make_invoice([self._line(tax_ids=[Command.clear()])], post=False)
+        with self.assertRaisesRegex(RedirectWarning, "Machine virtuelle"):
+            move.action_post()
+        self.company.fr_check_on_post = False
+        move.action_post()
         move._fr_generate_facturx()
         self.assertEqual(self._rules(move), ["LINE-TAX"])
         self.assertIn("Machine virtuelle", move._fr_get_findings_text())

@@ -119,4 +119,5 @@ class TestIdentities(FrInvoicingCommon):
         self.assertEqual(tax._fr_get_regime("services", self.german)[0], "AE")
         self.assertEqual(tax._fr_get_regime("goods", self.german)[0], "K")
         self.assertEqual(tax._fr_get_regime("goods", self.american)[0], "G")
-        self.assertEqual(tax._fr_get_regime("goods", self.business)[0], "E")
+        found = tax._fr_get_situation("goods", self.business)
+        self.assertEqual(found.regime, "unknown")

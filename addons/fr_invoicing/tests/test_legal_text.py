@@ -110,11 +110,12 @@ class TestLegalText(FrInvoicingCommon):
                 profile.category_code,
                 profile.vatex_code or "",
                 profile.mention_code or "",
+                profile.scope or "",
             )
             for profile in self.env["fr.tax.profile"].search([])
         }
         expected = {
-            code: (regime.category, regime.vatex, regime.mention)
+            code: (regime.category, regime.vatex, regime.mention, regime.scope)
             for code, regime in tva.regimes().items()
         }
         self.assertEqual(found, expected)
@@ -123,15 +124,17 @@ class TestLegalText(FrInvoicingCommon):
         import ast
         from pathlib import Path
 
-        from .. import bridge, einvoice, preflight
-
         kinds = {
             kind.__name__
             for kind in (DocumentError, PdfError, ValidatorError, WriterError)
         } | {"fatal", "warning"}
         codes = set()
-        files = [*Path(einvoice.__file__).parent.glob("*.py"), Path(bridge.__file__)]
-        files.append(Path(preflight.__file__))
+        home = Path(__file__).parents[1]
+        files = [
+            path
+            for path in home.rglob("*.py")
+            if path.parent.name not in ("tests", "scenarios")
+        ]
         for path in files:
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds:

@@ -43,6 +43,7 @@ class TestSend(FrInvoicingCommon):
         )
 
     def test_invalid_invoice_is_not_sent(self):
+        self.company.fr_check_on_post = False
         move = self._make_invoice([self._line()], move_type="out_refund")
         with self.assertRaisesRegex(UserError, "Factur-X"):
             self._send(move)

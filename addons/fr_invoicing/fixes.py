@@ -1,0 +1,121 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+"""From a finding to the record and field to correct: buttons, dialog, list.
+
+Used by the invoice form, by the refusal to post and by whoever lists findings.
+"""
+
+from dataclasses import asdict
+
+from .einvoice.findings import FATAL, Finding
+
+LEVELS = {FATAL: "danger"}
+
+
+def as_dict(finding):
+    """Give a finding as the dict that is stored and shown."""
+    return asdict(finding) if isinstance(finding, Finding) else finding
+
+
+def action(env, finding):
+    """Give the action that opens the record to correct, or None.
+
+    :param finding: Finding or its dict
+    :rtype: dict | None
+    """
+    finding = as_dict(finding)
+    record = target(env, finding)
+    if not record:
+        return None
+    return {
+        "type": "ir.actions.act_window",
+        "name": record.display_name,
+        "res_model": record._name,
+        "res_id": record.id,
+        "views": [[False, "form"]],
+        "target": "current",
+        "context": {"fr_field_to_fix": finding.get("field") or ""},
+    }
+
+
+def target(env, finding):
+    """Give the record a finding asks to correct, when the user may read it."""
+    model, res_id = finding.get("model"), finding.get("res_id")
+    if not (model and res_id and model in env):
+        return None
+    record = env[model].browse(res_id).exists()
+    return record if record and record.has_access("read") else None
+
+
+def field_label(env, finding):
+    """Give the label of the field to correct in the user's language, or ""."""
+    model, name = finding.get("model"), finding.get("field")
+    if not (model and name and model in env and name in env[model]._fields):
+        return ""
+    return env[model].fields_get([name], ["string"])[name]["string"]
+
+
+def alerts(env, findings, origin=None):
+    """Give findings as the data of the widget `actionable_errors`.
+
+    :param findings: findings or their dicts
+    :param origin: record shown already, which needs no button to be opened
+    :rtype: dict[str, dict]
+    """
+    result = {}
+    for number, finding in enumerate(map(as_dict, findings)):
+        rule = finding["rule"]
+        label = field_label(env, finding)
+        place = f" [{label}]" if label else ""
+        alert = {
+            "level": LEVELS.get(finding["severity"], "warning"),
+            "message": f"{finding['message']}{place} ({rule})",
+        }
+        record = target(env, finding)
+        if record and record != origin:
+            alert["action"] = action(env, finding)
+            alert["action_text"] = env._("Open %(record)s", record=record.display_name)
+        key = f"fr_{rule.lower()}"
+        result[key if key not in result else f"{key}_{number}"] = alert
+    return result
+
+
+def redirect(move, findings):
+    """Give the button of a refusal: the one record to correct, or the list of all.
+
+    :rtype: tuple[dict, str]
+    """
+    env = move.env
+    records = {
+        record
+        for record in (target(env, as_dict(finding)) for finding in findings)
+        if record
+    }
+    if len(records) == 1:
+        record = records.pop()
+        if record == move and not move.name:
+            label = env._("Open the invoice")
+        else:
+            label = env._("Open %(record)s", record=record.display_name)
+        return (
+            action(env, next(f for f in findings if f.res_id == record.id)),
+            label,
+        )
+    return dialog_action(move), env._("Show what to correct")
+
+
+def dialog_action(record):
+    """Give the action of the dialog that lists what to correct on a record.
+
+    :param record: account.move, res.partner, res.company or account.tax
+    """
+    return {
+        "type": "ir.actions.act_window",
+        "name": record.env._("What to Correct"),
+        "res_model": "fr.fix.dialog",
+        "views": [[False, "form"]],
+        "target": "new",
+        "context": {
+            "default_res_model": record._name,
+            "default_res_id": record.id,
+        },
+    }

@@ -1,0 +1,132 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import api, fields, models
+from odoo.exceptions import RedirectWarning, UserError
+
+from .. import bridge, fixes, preflight
+from ..einvoice import flow_kind
+from ..einvoice.findings import has_fatal
+
+
+class AccountMove(models.Model):
+    """The VAT side of a French invoice: its flow, what stops it, what to correct."""
+
+    _inherit = "account.move"
+
+    fr_flow_kind = fields.Char(
+        string="Reform Flow",
+        compute="_compute_fr_flow_kind",
+        help="2: electronic invoice to a business in France. 10.1: reported sale to a "
+        "business abroad or in a territory without VAT. 10.3: reported sale to a "
+        "consumer. none: outside the reform.",
+    )
+    fr_to_fix = fields.Json(
+        string="To Correct",
+        compute="_compute_fr_to_fix",
+        help="What stops the document or deserves a look, each with its place.",
+    )
+
+    # === Compute === #
+
+    @api.depends(
+        "move_type",
+        "partner_id",
+        "invoice_line_ids.tax_ids",
+        "invoice_line_ids.product_id",
+    )
+    def _compute_fr_flow_kind(self):
+        for move in self:
+            if not move.fr_is_concerned:
+                move.fr_flow_kind = flow_kind.NONE
+                continue
+            lines = bridge.product_lines(move)
+            move.fr_flow_kind = flow_kind.flow_kind(
+                move.commercial_partner_id._fr_get_buyer_kind(),
+                [bridge.line_tax(line).scope for line in lines],
+                move.company_id._fr_charges_vat(),
+            )
+
+    @api.depends("fr_facturx_findings", "state", "partner_id", "invoice_line_ids")
+    @api.depends_context("lang")
+    def _compute_fr_to_fix(self):
+        for move in self:
+            if move.state == "draft":
+                found = move._fr_preflight() if move._fr_is_ready_to_check() else []
+                found = [fixes.as_dict(finding) for finding in found]
+            else:
+                found = move._fr_get_findings()
+            move.fr_to_fix = fixes.alerts(self.env, found, move) or False
+
+    # === Checks === #
+
+    def _get_alerts(self):
+        """Show what will stop the invoice while it is still a draft."""
+        alerts = super()._get_alerts()
+        if self.state == "draft" and self._fr_is_ready_to_check():
+            alerts.update(self.fr_to_fix or {})
+        return alerts
+
+    def _fr_is_ready_to_check(self):
+        """Say whether it makes sense to check: ours, and its customer is chosen."""
+        self.ensure_one()
+        return bool(self.fr_is_concerned and self.partner_id)
+
+    def _fr_preflight(self):
+        """Give what is wrong before anything is built.
+
+        :rtype: list[einvoice.findings.Finding]
+        """
+        self.ensure_one()
+        move = self.sudo()  # company and partner data the biller may not read
+        return [*move.company_id._fr_check(), *move._fr_preflight_document()]
+
+    def _fr_preflight_document(self):
+        """Give what is wrong with the invoice itself: customer, lines, dates.
+
+        Unlike the seller's own data these cannot be corrected once the invoice is
+        posted, or only by a credit note: they stop the posting.
+
+        :rtype: list[einvoice.findings.Finding]
+        """
+        self.ensure_one()
+        move = self.sudo()  # partner and tax data the biller may not read
+        return [
+            *preflight.check_buyer(move),
+            *preflight.check_document(move),
+            *preflight.check_lines(move),
+        ]
+
+    def _post(self, soft=True):
+        """Refuse what can never become a legal document."""
+        self.filtered("fr_is_concerned")._fr_check_before_post()
+        return super()._post(soft)
+
+    def _fr_check_before_post(self):
+        """Raise when an invoice has a fatal finding, with all that is to be corrected.
+
+        A company that has no SIREN yet is not set up for French invoicing: it goes on
+        posting, and is told when it makes the document.
+
+        :raise RedirectWarning: one invoice, with a button to what has to be corrected
+        :raise UserError: several invoices, or a run that holds the customer instead
+        """
+        for move in self:
+            company = move.company_id.sudo()  # the biller may not read its settings
+            if not (company.fr_check_on_post and company.partner_id.fr_siren):
+                continue
+            found = move._fr_preflight_document()
+            if not has_fatal(found):
+                continue
+            found = [finding for finding in found if finding.is_fatal]
+            text = "\n".join(dict.fromkeys(finding.message for finding in found))
+            if len(self) > 1 or move.usage_run_id:
+                # a run holds this customer with the reason and posts the others
+                raise UserError(text)
+            action, label = fixes.redirect(move, found)
+            raise RedirectWarning(text, action, label)
+
+    # === Corrections === #
+
+    def action_fr_open_fix(self):
+        """Open the list of what has to be corrected (dialog)."""
+        self.ensure_one()
+        return fixes.dialog_action(self)
