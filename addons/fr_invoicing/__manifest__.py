@@ -8,7 +8,14 @@
     "license": "AGPL-3",
     "depends": ["usage_billing", "l10n_fr_account", "account_edi_ubl_cii"],
     "external_dependencies": {
-        "python": ["factur-x", "saxonche", "weasyprint", "python-stdnum", "pypdf"],
+        "python": [
+            "factur-x",
+            "saxonche",
+            "weasyprint",
+            "python-stdnum",
+            "pypdf",
+            "qrcode",
+        ],
     },
     "data": [
         "security/ir.model.access.csv",

@@ -8,8 +8,13 @@ descriptions are folded into the rdf:RDF it generates, with the prefixes PDF/A f
 
 import io
 import logging
+import os
+import re
+import threading
+import unicodedata
 from xml.etree import ElementTree
 
+from pydyf import Dictionary
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
@@ -20,7 +25,8 @@ from .findings import FATAL, Finding
 for _name in ("weasyprint", "weasyprint.progress", "fontTools"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
-from weasyprint import HTML, Attachment  # noqa: E402
+from weasyprint import CSS, HTML, Attachment  # noqa: E402
+from weasyprint.text.fonts import FontConfiguration  # noqa: E402
 from weasyprint.urls import URLFetcher, URLFetcherResponse  # noqa: E402
 
 VARIANT = "pdf/a-3a"
@@ -66,6 +72,42 @@ class ClosedFetcher(URLFetcher):
         return super().fetch(url, headers)
 
 
+# the stylesheet all documents of one colour share: parsed once, not per document
+SHARED_STYLE = re.compile(r'<style data-shared="page">(.*?)</style>', re.DOTALL)
+MAX_STYLES = 32
+NO_SIGN = "\N{WHITE SQUARE}"
+_local = threading.local()
+
+
+def _lay_out(html, fonts):
+    """Lay out a page.
+
+    Parsing the common stylesheet and loading the fonts cost as much as a short invoice,
+    so both are kept per thread (fonts are not safe to share) and process (a fork must
+    not remove the files of its parent).
+    """
+    fetcher = ClosedFetcher(fonts or {})
+    found = SHARED_STYLE.search(html)
+    if not found:
+        return HTML(string=html, url_fetcher=fetcher).render()
+    key = (os.getpid(), tuple(sorted((fonts or {}).items())))
+    if getattr(_local, "key", None) != key:
+        _local.key, _local.styles = key, {}
+        _local.font_config = FontConfiguration()
+    text = found[1]
+    style = _local.styles.get(text)
+    if style is None:
+        if len(_local.styles) >= MAX_STYLES:
+            _local.styles.clear()
+        style = _local.styles[text] = CSS(
+            string=text, url_fetcher=fetcher, font_config=_local.font_config
+        )
+    rest = html[: found.start()] + html[found.end() :]
+    return HTML(string=rest, url_fetcher=fetcher).render(
+        stylesheets=[style], font_config=_local.font_config
+    )
+
+
 def render(html, xml, filename, level, fonts=None):
     """Make the Factur-X file.
 
@@ -78,8 +120,8 @@ def render(html, xml, filename, level, fonts=None):
     :rtype: bytes
     :raise PdfError: the page cannot be drawn, or the result is not as promised
     """
-    try:
-        document = HTML(string=html, url_fetcher=ClosedFetcher(fonts or {})).render()
+
+    def carry_xml(document):
         document.metadata.attachments = [
             Attachment(
                 string=xml,
@@ -89,9 +131,8 @@ def render(html, xml, filename, level, fonts=None):
             )
         ]
         _fold_facturx_metadata(document.metadata, filename, level)
-        pdf = document.write_pdf(pdf_variant=VARIANT, output_intent="srgb")
-    except (ValueError, OSError, TypeError) as error:
-        raise PdfError("pdf_failed", reason=str(error)) from error
+
+    pdf = _write(html, fonts, carry_xml)
     findings = inspect(pdf, xml, filename)
     if findings:
         reasons = "; ".join(f"{item.rule} {item.message}" for item in findings)
@@ -105,12 +146,51 @@ def render_page(html, fonts=None):
     :return: PDF/A-3a
     :raise PdfError: the page cannot be drawn
     """
+    return _write(html, fonts)
+
+
+def _write(html, fonts, prepare=None):
+    """Draw a page as PDF/A-3a.
+
+    PDF/A forbids what a font has no sign for (6.2.11.8), and texts come from users: a
+    sign that no font of the machine has is drawn as an empty square, and an emoji left
+    out. The XML has the text as it is.
+
+    :param prepare: called with the document before it is written
+    """
     try:
-        return HTML(string=html, url_fetcher=ClosedFetcher(fonts or {})).write_pdf(
-            pdf_variant=VARIANT, output_intent="srgb"
+        document = _lay_out(html, fonts)
+        if prepare:
+            prepare(document)
+        pdf = document.write_pdf(
+            pdf_variant=VARIANT, output_intent="srgb", finisher=_scope_headers
         )
     except (ValueError, OSError, TypeError) as error:
         raise PdfError("pdf_failed", reason=str(error)) from error
+    missing = {sign for font in document.fonts.values() for sign in font.missing}
+    missing.discard(ord(NO_SIGN))
+    if missing:
+        signs = {sign: _instead(chr(sign)) for sign in missing}
+        return _write(html.translate(signs), fonts, prepare)
+    return pdf
+
+
+def _instead(sign):
+    is_letter = unicodedata.category(sign)[0] in "LNP"
+    return NO_SIGN if is_letter else ""
+
+
+def _scope_headers(_document, pdf):
+    """Say of each table header whether it heads a column or a row (PDF/UA-1 7.5)."""
+    by_number = {item.number: item for item in pdf.objects}
+
+    def parent(item):
+        return by_number[int(item["P"].split()[0])]
+
+    for item in pdf.objects:
+        if isinstance(item, Dictionary) and item.get("S") == "/TH" and "A" in item:
+            is_column = parent(parent(item)).get("S") == "/THead"
+            item["A"]["Scope"] = "/Column" if is_column else "/Row"
 
 
 def _fold_facturx_metadata(metadata, filename, level):

@@ -13,4 +13,5 @@ from . import account_move
 from . import account_move_vat
 from . import account_move_send
 from . import fr_collected
+from . import account_move_page
 from . import usage_sample

@@ -7,7 +7,7 @@ from decimal import Decimal
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
-from ..einvoice.document import decimals
+from ..document import decimals
 from .labels import labels
 
 DEFAULT_COLOUR = "#1f3a5f"
@@ -38,8 +38,12 @@ class Format:
         )
 
     def price(self, value):
-        """Give a unit price: 2 to 6 decimals, no trailing zero beyond."""
-        return self._decimal(value, min(2, self.document.currency_decimals), 6)
+        """Give a unit price: at least the currency's decimals, no zero beyond.
+
+        Prices of the document have 6 decimals at most, those of measured usage more.
+        """
+        least = min(2, self.document.currency_decimals)
+        return self._decimal(value, least, max(6, decimals(value)))
 
     def quantity(self, value):
         """Give a quantity with the decimals it has."""
@@ -56,6 +60,12 @@ class Format:
         """Give a date."""
         pattern = "dd/MM/yyyy" if self.is_french else "d MMM yyyy"
         return format_date(value, pattern, locale=self.locale)
+
+    def own_period(self, value):
+        """Give the period of a line, "" when the whole document has it."""
+        if not value or value == self.document.period:
+            return ""
+        return self.period(value)
 
     def period(self, value):
         """Give a period, both days included."""
