@@ -20,6 +20,8 @@
     "data": [
         "security/ir.model.access.csv",
         "security/fr_invoicing_rules.xml",
+        "security/seal/ir.model.access.csv",
+        "security/fr_seal_rules.xml",
         "data/fr_legal_text_data.xml",
         "data/fr_legal_text_vat_data.xml",
         "data/fr_tax_profile_data.xml",
@@ -38,4 +40,5 @@
         "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",
+    "uninstall_hook": "uninstall_hook",
 }

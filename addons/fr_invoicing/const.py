@@ -61,3 +61,18 @@ FACTURX_STATES = [
     ("invalid", "Invalid"),
     ("error", "Not checked"),
 ]
+
+# what the chain of a company seals; "flow" is a message to or from a platform
+SEAL_KINDS = [
+    ("entry", "Entry"),
+    ("pdf", "PDF"),
+    ("xml", "XML"),
+    ("usage", "Usage"),
+    ("status", "Status"),
+    ("payment", "Payment"),
+    ("flow", "Message"),
+    ("closing", "Closing"),
+    ("anchor", "Anchor"),
+    ("report", "E-reporting"),
+    ("destruction", "Destruction"),
+]

@@ -33,6 +33,7 @@ CORES = {
         "weasyprint",
         "xmlsec",
     },
+    "fr_invoicing/sealing": {"cryptography", "lxml", "psycopg2", "xmlsec"},
 }
 
 #: these decide about money, so no float may ever appear in them

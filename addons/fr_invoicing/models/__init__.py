@@ -15,3 +15,12 @@ from . import account_move_send
 from . import fr_collected
 from . import account_move_page
 from . import usage_sample
+from . import fr_seal_company
+from . import fr_seal_chain
+from . import fr_seal_entry
+from . import fr_archive_entry
+from . import fr_seal_move
+from . import fr_seal_move_line
+from . import fr_seal_payment
+from . import fr_seal_attachment
+from . import fr_seal_guard

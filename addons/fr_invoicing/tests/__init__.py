@@ -4,6 +4,7 @@ from . import test_collected
 from . import test_facturx
 from . import test_identities
 from . import test_legal_text
+from . import test_seal
 from . import test_send
 from . import test_tour
 from . import test_usage

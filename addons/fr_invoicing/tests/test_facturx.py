@@ -263,6 +263,8 @@ class TestFacturx(FrInvoicingCommon):
             move._fr_get_xml_attachment().unlink()
 
     def test_draft_again_before_sending_makes_a_new_file(self):
+        """Where documents are not sealed; else reopening is refused (test_seal.py)."""
+        self.company.fr_seal_active = False
         move = self._make_invoice([self._line()])
         move._fr_generate_facturx()
         first = move.invoice_pdf_report_id
