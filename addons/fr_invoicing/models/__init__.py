@@ -3,8 +3,10 @@ from . import fr_legal_text
 from . import fr_tax_profile
 from . import account_chart_template
 from . import account_tax
+from . import account_fiscal_position
 from . import res_partner
 from . import res_company
+from . import res_company_territory
 from . import res_config_settings
 from . import ir_attachment
 from . import ir_actions_report

@@ -6,7 +6,9 @@ class AccountChartTemplate(models.AbstractModel):
     _inherit = "account.chart.template"
 
     def _post_load_data(self, template_code, company, template_data):
-        """Give the taxes of a French chart their regime as soon as it is loaded."""
+        """Complete a French chart as soon as it is loaded: regimes, territories."""
         result = super()._post_load_data(template_code, company, template_data)
-        self.env["account.tax"]._fr_assign_profiles(company or self.env.company)
+        company = company or self.env.company
+        self.env["account.tax"]._fr_assign_profiles(company)
+        company._fr_ensure_territories()
         return result

@@ -10,6 +10,11 @@ from ..einvoice import detect, tva
 from ..einvoice.territory import FRANCE, OUTSIDE
 
 UNKNOWN = "unknown"
+PAIRS = {
+    f"{place}_{nature}": place
+    for place in ("intra", "export")
+    for nature in (tva.GOODS, tva.SERVICES)
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,13 @@ class AccountTax(models.Model):
         """
         self.ensure_one()
         return preflight.check_tax(self, day or fields.Date.context_today(self))
+
+    def write(self, vals):
+        """Switch on the territory taxes that stand for a tax that comes into use."""
+        result = super().write(vals)
+        if vals.get("active"):
+            self.company_id._fr_activate_territory_taxes()
+        return result
 
     # === Meaning === #
 
@@ -161,12 +173,17 @@ class AccountTax(models.Model):
     def _fr_refine(self, code, nature, partner, place):
         """Adapt a regime to seller and place: franchise, overseas."""
         company = self.company_id
+        if code in PAIRS:
+            # Odoo maps taxes, not products: the line itself says goods or services
+            code = f"{PAIRS[code]}_{nature}"
         if code in ("exempt", UNKNOWN) and company.fr_vat_franchise:
             return "franchise"
         if code in ("exempt", UNKNOWN) and not company._fr_charges_vat():
             return "no_vat_territory"
         if code == "export_goods" and (found := place._fr_get_territory()):
-            return "overseas_goods" if found.is_overseas else code
+            home = company.partner_id._fr_get_territory()
+            leaves = found.is_overseas or (home and home.is_overseas)
+            return "overseas_goods" if leaves else code
         if code == "export_services" and (found := partner._fr_get_territory()):
             return "overseas_services" if found.vat_area == OUTSIDE else code
         return code

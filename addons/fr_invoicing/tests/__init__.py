@@ -8,3 +8,4 @@ from . import test_seal
 from . import test_send
 from . import test_tour
 from . import test_usage
+from . import test_vat_situations
