@@ -16,7 +16,7 @@
         "uom",
         "queue_job",
     ],
-    "external_dependencies": {"python": ["msgspec"]},
+    "external_dependencies": {"python": ["holidays", "msgspec"]},
     "data": [
         "security/usage_billing_groups.xml",
         "security/ir.model.access.csv",

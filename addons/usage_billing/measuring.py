@@ -104,9 +104,24 @@ def dimension_key(dimensions):
     )
 
 
-def price_of(priced, dimensions):
-    """The special price of a dimension set: the first that fits, None for the base."""
-    return next((one for one in priced.prices if one.fits(dimensions)), None)
+def price_of(priced, dimensions, local=None):
+    """The special price of a dimension set: the first that fits, None for the base.
+
+    :param datetime local: time of the usage in the customer's zone; without one no
+        price by hour fits
+    """
+    return next(
+        (
+            one
+            for one in priced.prices
+            if one.fits(dimensions)
+            and (
+                one.hours is None
+                or (local is not None and hours_match(local, *one.hours))
+            )
+        ),
+        None,
+    )
 
 
 def place_at(priced, dimensions, price):
@@ -427,15 +442,7 @@ class Measuring:
         ):
             local = row.start.replace(tzinfo=UTC).astimezone(zone)
             dimensions = dict(row.dimensions)
-            price = next(
-                (
-                    one
-                    for one in priced.prices
-                    if one.fits(dimensions)
-                    and (one.hours is None or hours_match(local, *one.hours))
-                ),
-                None,
-            )
+            price = price_of(priced, dimensions, local)
             key, shown, price = place_at(priced, dimensions, price)
             found = sets.setdefault(key, Measured(shown, price))
             self._add(found, row, priced.meter_id)

@@ -43,6 +43,10 @@ ERRORS = {
     ),
     "not_a_number": _lt("%(name)s is not a number (%(value)s)."),
     "not_positive": _lt("%(name)s must be above zero (%(value)s)."),
+    "no_holidays": _lt(
+        "The public holidays of country “%(country)s” are not known. Choose another "
+        "country on the special price, or days of the week."
+    ),
     "override_not_applicable": _lt(
         "the exception sets %(name)s, which the price model %(model)s has not. Change "
         "the exception, or limit it to other charges."

@@ -55,7 +55,8 @@ class SpecialPrice:
     """One of the prices of a charge that only some of its usage takes.
 
     id: ``usage.charge.price``; match: (dimension, values) pairs, all to fit
-    hours: (from, to, day type) of the local time, None for always
+    hours: (from, to, day type, country of the holidays) of the local time, None for
+        always
     """
 
     id: int
@@ -234,7 +235,8 @@ def _special_price_of(price):
 def _hours_of(price):
     if price.day_type in (False, "all") and price.hour_from == price.hour_to:
         return None
-    return (price.hour_from, price.hour_to, price.day_type or "all")
+    country = price.holiday_country_id or price.company_id.country_id
+    return (price.hour_from, price.hour_to, price.day_type or "all", country.code or "")
 
 
 def keys_of(text):

@@ -119,6 +119,7 @@ class Item:
     quantity: metered units; dimensions: they choose the special price
     values: value of each event, for percentages; amount: what the events bring
         themselves; quantities: by meter code, for steps over several meters
+    at: local time of the usage, for prices by hour; None: the price outside them
     """
 
     charge: str
@@ -127,6 +128,7 @@ class Item:
     values: tuple | None = None
     amount: Decimal | None = None
     quantities: dict | None = None
+    at: datetime | None = None
 
 
 # ----------------------------------------------------------------------

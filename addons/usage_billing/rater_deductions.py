@@ -29,7 +29,8 @@ def deduct(due, rated, history, currency):
     left = [item.line.cumulative_amount for item in rated]
     found = []
     coupons = [one for one in coupons if one._counts_in(due.period, history)]
-    for deduction in _coupons(subscription, coupons, rated, left, currency):
+    keys = [item.charge.key for item in rated]
+    for _coupon, deduction in of_coupons(subscription, coupons, keys, left, currency):
         found.append(deduction)
         left = _less(left, deduction)
     found += _credits(due.period, grants, rated, left, history)
@@ -57,8 +58,12 @@ def _less(amounts, deduction):
         return [a - part for a, part in zip(amounts, deduction.parts, strict=True)]
 
 
-def _coupons(subscription, coupons, rated, left, currency):
-    """Yield the deduction of each coupon, on what the ones before it left."""
+def of_coupons(subscription, coupons, charge_keys, left, currency):
+    """Yield each coupon with its deduction, on what the ones before it left.
+
+    :param list[str] charge_keys: of the lines
+    :param list[Decimal] left: amounts of the lines, parallel
+    """
     if not coupons:
         return
     order = subscription.company_id.usage_coupon_order or "given"
@@ -67,8 +72,8 @@ def _coupons(subscription, coupons, rated, left, currency):
     for coupon in coupons:
         keys = coupon._get_charge_keys()
         base = [
-            amount if not keys or item.charge.key in keys else ZERO
-            for item, amount in zip(rated, left, strict=True)
+            amount if not keys or key in keys else ZERO
+            for key, amount in zip(charge_keys, left, strict=True)
         ]
         with exact_arithmetic():
             total = sum((max(amount, ZERO) for amount in base), ZERO)
@@ -82,7 +87,7 @@ def _coupons(subscription, coupons, rated, left, currency):
             (("name", coupon.name), ("percent", coupon.percent)),
         )
         left = _less(left, deduction)
-        yield deduction
+        yield coupon, deduction
 
 
 def _credits(period, grants, rated, left, history):

@@ -498,7 +498,8 @@ def measure_basket(env, prices, by_key, basket):
                 )
             )
         dimensions = dict(item.dimensions or {})
-        key, shown, price = place_at(priced, dimensions, price_of(priced, dimensions))
+        price = price_of(priced, dimensions, item.at)
+        key, shown, price = place_at(priced, dimensions, price)
         one = found.setdefault(priced.key, {}).setdefault(key, Measured(shown, price))
         _add_item(priced, one, item, by_key[priced.key])
     return found

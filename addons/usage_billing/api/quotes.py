@@ -1,7 +1,7 @@
 """The body of POST /usage/v1/quotes, read and checked."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from .problem import ApiProblem
@@ -10,13 +10,16 @@ from .problem import ApiProblem
 MAX_ITEMS = 500
 
 BODY = {"plan", "customer", "subscription", "date", "fees", "items", "products"}
-ITEM = {"plan", "charge", "quantity", "dimensions", "values", "amount"}
+ITEM = {"plan", "charge", "quantity", "dimensions", "values", "amount", "at"}
 PRODUCT = {"product", "quantity", "price"}
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteItem:
-    """One piece of usage: charge is the key of a charge or the code of a meter."""
+    """One piece of usage: charge is the key of a charge or the code of a meter.
+
+    at: when it happens, for prices by hour; local to the customer without a zone
+    """
 
     plan: str
     charge: str
@@ -24,6 +27,7 @@ class QuoteItem:
     dimensions: dict = field(default_factory=dict)
     values: tuple | None = None
     amount: Decimal | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def _item(item, place, plan):
         dimensions=dimensions,
         values=values,
         amount=None if amount is None else _number(amount, f"{place}.amount"),
+        at=_moment(item.get("at"), f"{place}.at"),
     )
 
 
@@ -166,6 +171,15 @@ def _day(value):
         return date.fromisoformat(value)
     except (TypeError, ValueError):
         raise _invalid("date", "A date such as 2026-11-30 is expected.") from None
+
+
+def _moment(value, place):
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _invalid(place, "A time such as 2026-11-30T23:00 is expected.") from None
 
 
 def _number(value, place):

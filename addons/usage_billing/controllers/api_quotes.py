@@ -1,5 +1,7 @@
 """POST /usage/v1/quotes: what any basket would cost."""
 
+from zoneinfo import ZoneInfo
+
 from odoo import fields, http
 from odoo.tools import LazyTranslate
 
@@ -7,6 +9,7 @@ from .. import price_words, rater
 from ..api import quotes
 from ..api.operations import Operation, register_schema
 from ..api.problem import ApiProblem
+from ..models.usage_subscription import DEFAULT_ZONE
 from .api import api_route
 from .api_schemas import EXACT, MODULE, NUMBER
 
@@ -75,6 +78,14 @@ REQUEST = register_schema(
                             "description": _lt("Value of each event, for percentages."),
                         },
                         "amount": NUMBER,
+                        "at": {
+                            "type": ["string", "null"],
+                            "description": _lt(
+                                "Time of the usage, for prices by hour, such as "
+                                "2026-11-30T23:00; local to the customer where it "
+                                "names no zone."
+                            ),
+                        },
                     },
                 },
             },
@@ -174,6 +185,7 @@ class QuoteApi(http.Controller):
         day = wanted.day or fields.Date.context_today(company)
         partner, subscription = finder.customer(wanted)
         plan = wanted.plan or subscription.plan_id.code
+        zone = ZoneInfo(subscription.tz or partner.tz or DEFAULT_ZONE)
         items = [
             (
                 finder.version(item.plan or plan, day, subscription),
@@ -183,6 +195,7 @@ class QuoteApi(http.Controller):
                     item.dimensions,
                     item.values,
                     item.amount,
+                    at=_local(item.at, zone),
                 ),
             )
             for item in wanted.items
@@ -202,8 +215,14 @@ class QuoteApi(http.Controller):
             day=day,
             partner=partner,
             fees_of=fees_of,
+            subscription=subscription,
         )
         return 200, _document(quote, day)
+
+
+def _local(moment, zone):
+    """A time on the customer's clock; one without a zone is meant so already."""
+    return moment.astimezone(zone) if moment and moment.tzinfo else moment
 
 
 class _Finder:

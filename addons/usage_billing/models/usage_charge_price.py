@@ -59,10 +59,18 @@ class UsageChargePrice(models.Model):
             ("all", "Every day"),
             ("workday", "Monday to Friday"),
             ("weekend", "Saturday and Sunday"),
+            ("openday", "Monday to Friday, no public holidays"),
+            ("offday", "Weekends and public holidays"),
+            ("holiday", "Public holidays"),
         ],
         string="Days",
         default="all",
         required=True,
+    )
+    holiday_country_id = fields.Many2one(
+        "res.country",
+        string="Holidays of",
+        help="Country whose public holidays count. Empty: that of the company.",
     )
     hour_from = fields.Integer(
         string="From Hour", help="Hour of the day in the customer's zone, 0 to 23."

@@ -103,6 +103,20 @@ class UsageCoupon(models.Model):
         self.ensure_one()
         return frozenset(pricebook.keys_of(self.charge_keys))
 
+    def _counting_on(self, day):
+        """Those that apply to a period that holds a local day."""
+        return self.filtered(lambda coupon: coupon._counts_on(day))
+
+    def _counts_on(self, day):
+        self.ensure_one()
+        start = self.date_from or self.subscription_id.date_start
+        if day < start or (self.date_to and day > self.date_to):
+            return False
+        before = self.subscription_id.period_ids.filtered(
+            lambda period: period.local_start >= start and period.local_end <= day
+        )
+        return not self.period_count or len(before) < self.period_count
+
     def _counts_in(self, period, history):
         """Whether the coupon applies to a period.
 

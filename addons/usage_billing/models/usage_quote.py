@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-from .. import bridge, messages, price_words, rater
+from .. import bridge, messages, price_words, rater, rater_deductions
 from ..rating.rounding import exact_arithmetic, round_money
 
 ZERO = Decimal(0)
@@ -55,7 +55,15 @@ class UsageQuote(models.AbstractModel):
 
     @api.model
     def _quote(
-        self, company, items, products=(), *, day=None, partner=None, fees_of=None
+        self,
+        company,
+        items,
+        products=(),
+        *,
+        day=None,
+        partner=None,
+        fees_of=None,
+        subscription=None,
     ):
         """Price a basket.
 
@@ -66,6 +74,7 @@ class UsageQuote(models.AbstractModel):
         :param res.partner partner: customer, for exceptions and taxes; may be empty
         :param fees_of: ``usage.plan.version`` records whose fees count although no
             item names them
+        :param usage.subscription subscription: whose coupons count on its own plan
         :rtype: Quote
         :raise UserError: several currencies, or an item that cannot be priced
         """
@@ -83,6 +92,8 @@ class UsageQuote(models.AbstractModel):
             lines += self._quote_version(
                 version, basket, day, partner, version in fees_of
             )
+        if subscription:
+            self._take_coupons(subscription, lines, day, currency)
         lines += [
             self._quote_product(product, quantity, price, currency, company, day)
             for product, quantity, price in products
@@ -121,6 +132,25 @@ class UsageQuote(models.AbstractModel):
             for item in rated
             if item.line.cumulative_amount or item.line.metered_quantity
         ]
+
+    def _take_coupons(self, subscription, lines, day, currency):
+        """Take the coupons of the day off the lines of the subscription's plan."""
+        own = [line for line in lines if line.plan == subscription.plan_id.code]
+        coupons = subscription.coupon_ids._counting_on(day)
+        amounts = [line.amount for line in own]
+        keys = [line.charge for line in own]
+        value = bridge.currency_of(currency)
+        for coupon, deduction in rater_deductions.of_coupons(
+            subscription, coupons, keys, amounts, value
+        ):
+            for line, part in zip(own, deduction.parts, strict=True):
+                if not part:
+                    continue
+                with exact_arithmetic():
+                    line.amount -= part
+                line.steps.append(
+                    (coupon.name, messages.amounts(self.env, [(currency, -part)]))
+                )
 
     def _line_of(self, item):
         charge = item.charge

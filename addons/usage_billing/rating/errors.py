@@ -17,6 +17,7 @@ CODES = {
     "negative_quantity": ("quantity", "model"),
     "not_a_number": ("name", "value"),
     "not_positive": ("name", "value"),
+    "no_holidays": ("country",),
     "override_not_applicable": ("name", "model"),
     "percent_out_of_range": ("name", "value"),
     "percentile_out_of_range": ("value",),

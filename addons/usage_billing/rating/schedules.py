@@ -7,6 +7,9 @@ three months, another from the fourth on.
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
+
+import holidays
 
 from .errors import RatingError
 from .periods import add_months
@@ -81,12 +84,32 @@ def instalments(total, count, decimals, first=None):
         return (first, *allocate(rest, [divide(rest, others)] * others, decimals))
 
 
-def hours_match(moment, hour_from, hour_to, day_type):
+@lru_cache(maxsize=64)
+def public_holidays(country):
+    """Public holidays of a country, of whole days.
+
+    :param str country: ISO 3166 code
+    :return: something that says of a local date whether it is one (``in``)
+    :raise RatingError: no_holidays, the country is not known
+
+    >>> from datetime import date
+    >>> date(2026, 7, 14) in public_holidays("FR")
+    True
+    """
+    try:
+        return holidays.country_holidays(country)
+    except NotImplementedError:
+        raise RatingError("no_holidays", country=country) from None
+
+
+def hours_match(moment, hour_from, hour_to, day_type, country=""):
     """Whether a local time is in a price's hours of the day and days of the week.
 
     :param datetime moment: local
     :param int hour_from, hour_to: 0 to 24; 22 to 6 runs over midnight; equal is all day
-    :param str day_type: all, workday (Monday to Friday) or weekend
+    :param str day_type: all, workday (Monday to Friday), weekend, openday (a workday
+        that is no public holiday), offday (any other day) or holiday
+    :param str country: whose public holidays, ISO 3166 code
 
     >>> from datetime import datetime
     >>> hours_match(datetime(2026, 3, 2, 23), 22, 6, "workday")
@@ -96,6 +119,12 @@ def hours_match(moment, hour_from, hour_to, day_type):
         return False
     if day_type == "weekend" and moment.weekday() < 5:
         return False
+    if day_type in ("openday", "offday", "holiday"):
+        is_free = moment.date() in public_holidays(country)
+        if day_type != "holiday":
+            is_free = is_free or moment.weekday() > 4
+        if is_free is (day_type == "openday"):
+            return False
     if hour_from % 24 == hour_to % 24:
         return True
     if hour_from < hour_to:

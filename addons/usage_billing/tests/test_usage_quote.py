@@ -1,4 +1,5 @@
 import json
+from datetime import date, datetime
 from decimal import Decimal
 
 from odoo import Command
@@ -121,6 +122,70 @@ class TestUsageQuote(ApiCase, HttpCase):
         move = self._bill().move_ids
         self.assertEqual(float(quote.untaxed), move.amount_untaxed)
         self.assertEqual(float(quote.total), move.amount_total)
+
+    def test_prices_by_hour_need_a_time(self):
+        meter = self._create_meter("kwh")
+        plan = self._create_plan(
+            [
+                {
+                    "name": "Energy",
+                    "key": "kwh",
+                    "meter_id": meter.id,
+                    "unit_price": "0.2",
+                    "price_ids": [
+                        Command.create(
+                            {
+                                "name": "Night",
+                                "hour_from": 22,
+                                "hour_to": 6,
+                                "unit_price": "0.1",
+                            }
+                        )
+                    ],
+                }
+            ]
+        )
+
+        def price(at):
+            item = rater.Item("kwh", Decimal(100), at=at)
+            return (
+                self.env["usage.quote"]
+                ._quote(self.company, [(plan.version_ids, item)])
+                .untaxed
+            )
+
+        self.assertEqual(price(None), 20)
+        self.assertEqual(price(datetime(2026, 11, 30, 12)), 20)
+        self.assertEqual(price(datetime(2026, 11, 30, 23)), 10)
+
+    def test_the_coupons_of_a_subscription_count(self):
+        subscription = self._create_subscription(self.rail)
+        self.env["usage.coupon"].create(
+            {
+                "name": "A tenth",
+                "subscription_id": subscription.id,
+                "percent": "10",
+                "period_count": 1,
+            }
+        )
+        self._add_usage(subscription, "km", 120)
+
+        def quote(day):
+            return self.env["usage.quote"]._quote(
+                self.company,
+                [(self.rail.version_ids, rater.Item("km", Decimal(120)))],
+                day=day,
+                partner=subscription.partner_id,
+                fees_of=self.rail.version_ids,
+                subscription=subscription,
+            )
+
+        first = quote(date(2026, 9, 1))
+        move = self._bill().move_ids
+        self.assertEqual(float(first.untaxed), move.amount_untaxed)
+        self.assertEqual(float(first.total), move.amount_total)
+        self.assertIn("A tenth", [name for name, _figure in first.lines[0].steps])
+        self.assertGreater(quote(date(2026, 10, 1)).untaxed, first.untaxed)
 
     def test_the_wizard_prices_what_is_typed(self):
         form = Form(self.env["usage.quote.wizard"])

@@ -113,6 +113,30 @@ class TestUsageWindows(UsageCase):
             {"Weekend": 3, "Night": 4, "day": 8},
         )
 
+    def test_public_holidays_are_a_kind_of_day(self):
+        charge = self._charge(
+            unit_price="0.20",
+            price_ids=[
+                Command.create(
+                    {"name": "Off", "day_type": "offday", "unit_price": "0.10"}
+                )
+            ],
+        )
+        subscription = self._subscribe(
+            charge, tz="Europe/Paris", date_start="2026-07-01"
+        )
+        self._use(
+            subscription,
+            ("2026-07-13 21:59:00", 1),  # Monday 13 July, 23:59
+            ("2026-07-13 22:00:00", 10),  # 14 July, a Tuesday
+            ("2026-07-18 12:00:00", 100),  # a Saturday
+        )
+        lines = self._rate(subscription, "2026-07-31")
+        self.assertEqual(
+            {line.price_id.name or "day": line.quantity for line in lines},
+            {"day": 1, "Off": 110},
+        )
+
     # -- windows ------------------------------------------------------------
 
     def test_each_day_fills_its_own_tiers(self):

@@ -183,9 +183,7 @@ def test_a_large_message_goes_through_both_ways(pool):
     assert answer["said"]["text"] == text
 
 
-def test_workers_end_when_idle_and_the_next_call_works(
-    tmp_path, monkeypatch
-):
+def test_workers_end_when_idle_and_the_next_call_works(tmp_path, monkeypatch):
     from einvoice import validate_worker
 
     source = open(validate_worker.__file__, encoding="utf-8").read()

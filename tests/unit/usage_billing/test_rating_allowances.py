@@ -95,10 +95,25 @@ def test_a_trial_moves_the_first_day():
         (datetime(2026, 3, 2, 5), (22, 6, "workday"), True),
         (datetime(2026, 3, 7, 5), (22, 6, "workday"), False),
         (datetime(2026, 3, 7, 12), (0, 24, "weekend"), True),
+        # Easter Monday, 14 July, an ordinary Tuesday, a Saturday
+        (datetime(2026, 4, 6, 12), (0, 0, "openday", "FR"), False),
+        (datetime(2026, 4, 6, 12), (0, 0, "offday", "FR"), True),
+        (datetime(2026, 7, 14, 12), (0, 0, "holiday", "FR"), True),
+        (datetime(2026, 7, 14, 12), (0, 0, "holiday", "DE"), False),
+        (datetime(2026, 7, 14, 12), (0, 0, "workday", "FR"), True),
+        (datetime(2026, 7, 21, 12), (0, 0, "openday", "FR"), True),
+        (datetime(2026, 7, 21, 12), (0, 0, "offday", "FR"), False),
+        (datetime(2026, 7, 25, 12), (0, 0, "offday", "FR"), True),
+        (datetime(2026, 7, 25, 12), (0, 0, "holiday", "FR"), False),
     ],
 )
 def test_hours_of_the_day(moment, hours, fits):
     assert hours_match(moment, *hours) is fits
+
+
+def test_holidays_of_an_unknown_country_are_refused():
+    with pytest.raises(RatingError, match="no_holidays"):
+        hours_match(datetime(2026, 7, 14), 0, 0, "holiday", "XX")
 
 
 def test_windows_are_priced_alone_and_rounded_together():
