@@ -9,6 +9,10 @@ def post_init_hook(env):
     companies._fr_ensure_territories()
     for company in companies:
         env["fr.seal.chain"]._get(company)
+    # e-reporting takes up what is posted since the first day of the obligation
+    env["fr.ereporting.collector"]._enqueue_existing(
+        companies.filtered(lambda company: company._fr_has_ereporting())
+    )
 
 
 def uninstall_hook(env):

@@ -18,6 +18,7 @@ CORES = {
     "revenue_share/splitting": set(),
     "billing_connectors/faces": set(),
     "billing_connectors/feeds": set(),
+    "fr_invoicing/ereporting": {"pyfrctc"},
     "fr_invoicing/einvoice": {
         "facturx",
         "fontTools",
@@ -37,7 +38,11 @@ CORES = {
 }
 
 #: these decide about money, so no float may ever appear in them
-MONEY_CORES = ("usage_billing/rating", "revenue_share/splitting")
+MONEY_CORES = (
+    "usage_billing/rating",
+    "revenue_share/splitting",
+    "fr_invoicing/ereporting",
+)
 
 
 def imported(path):

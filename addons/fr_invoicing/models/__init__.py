@@ -16,6 +16,12 @@ from . import account_move_vat
 from . import account_move_send
 from . import fr_collected
 from . import account_move_page
+from . import fr_ereporting_company
+from . import fr_ereporting_period
+from . import fr_ereporting_item
+from . import fr_ereporting_report
+from . import fr_ereporting_collector
+from . import fr_ereporting_move
 from . import usage_sample
 from . import fr_seal_company
 from . import fr_seal_chain

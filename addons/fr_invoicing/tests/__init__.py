@@ -9,3 +9,6 @@ from . import test_send
 from . import test_tour
 from . import test_usage
 from . import test_vat_situations
+from . import test_ereporting
+from . import test_ereporting_payment
+from . import test_ereporting_purchase
