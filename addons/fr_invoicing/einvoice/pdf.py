@@ -14,7 +14,7 @@ import threading
 import unicodedata
 from xml.etree import ElementTree
 
-from pydyf import Dictionary
+from pydyf import Array, Dictionary
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
@@ -163,7 +163,7 @@ def _write(html, fonts, prepare=None):
         if prepare:
             prepare(document)
         pdf = document.write_pdf(
-            pdf_variant=VARIANT, output_intent="srgb", finisher=_scope_headers
+            pdf_variant=VARIANT, output_intent="srgb", finisher=_finish
         )
     except (ValueError, OSError, TypeError) as error:
         raise PdfError("pdf_failed", reason=str(error)) from error
@@ -180,7 +180,15 @@ def _instead(sign):
     return NO_SIGN if is_letter else ""
 
 
-def _scope_headers(_document, pdf):
+def _finish(_document, pdf):
+    """Mend what WeasyPrint writes before it becomes bytes."""
+    _scope_headers(pdf)
+    if "AF" in pdf.catalog:
+        # it lists an attachment once for the name tree and once for the object
+        pdf.catalog["AF"] = Array(dict.fromkeys(pdf.catalog["AF"]))
+
+
+def _scope_headers(pdf):
     """Say of each table header whether it heads a column or a row (PDF/UA-1 7.5)."""
     by_number = {item.number: item for item in pdf.objects}
 
