@@ -2,7 +2,7 @@
 {
     "name": "French Invoicing for Usage Billing",
     "summary": "Issue valid French invoices: TVA, legal mentions, Factur-X",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Accounting/Usage Billing",
     "author": "Relevé",
     "license": "AGPL-3",
@@ -38,6 +38,7 @@
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
         "views/account_move_views.xml",
+        "views/fr_kind_views.xml",
         "wizards/fr_fix_dialog_views.xml",
         "views/fr_ereporting_views.xml",
     ],

@@ -9,13 +9,21 @@ FR_COUNTRY_CODES = ("FR", "GP", "MQ", "RE", "GF", "YT")
 EAS_FRANCE = "0225"
 EAS_EMAIL = "EM"
 
-# document kind -> BT-3 of an invoice, BT-3 of a credit note (UNTDID 1001, BR-FR-04)
-TYPE_CODES = {
-    "standard": ("380", "381"),
-    "deposit": ("386", "503"),
-    "final": ("380", "381"),
-    "corrective": ("384", "381"),
-}
+DOCUMENT_KINDS = [
+    ("standard", "Standard"),
+    ("deposit", "Deposit"),
+    ("final", "Final, after deposit"),
+    ("corrective", "Corrective, replaces an invoice"),
+    ("rebate", "Global rebate"),
+]
+
+# BT-23, second character, those that nothing in the ledger can tell
+FRAMES = [
+    ("3", "Subcontractor with direct payment"),
+    ("5", "Subcontractor"),
+    ("6", "Co-contractor"),
+    ("7", "VAT already reported (receipt turned into an invoice)"),
+]
 
 # product type of Odoo -> nature of the operation
 NATURES = {"service": "services", "consu": "goods", "combo": "goods"}

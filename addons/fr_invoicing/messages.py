@@ -173,6 +173,51 @@ MESSAGES = {
         "The bank account %(account)s is not a valid IBAN. Check the recipient bank of "
         "the invoice."
     ),
+    # what the kind of document calls for
+    "corrective_origin": _lt(
+        "The corrective invoice %(number)s must name the one invoice it replaces, with "
+        "its date. Fill in the corrected invoice on the Factur-X page."
+    ),
+    "origin_date": _lt(
+        "%(number)s names an earlier invoice without its date. Fill in the date of the "
+        "corrected invoice on the Factur-X page."
+    ),
+    "rebate_direction": _lt(
+        "%(number)s is a global rebate and no credit note. Make it a credit note, or "
+        "choose another document kind on the Factur-X page."
+    ),
+    "rebate_incomplete": _lt(
+        "The global rebate %(number)s needs the contract number and the first and last "
+        "day it is about. Fill them in on the Factur-X page."
+    ),
+    "deposits_unknown": _lt(
+        "%(number)s deducts deposits and no deposit invoice was found for them. Choose "
+        "the deposit invoices on the Factur-X page."
+    ),
+    "mixed_discount": _lt(
+        "The payment term of %(number)s reduces the TVA before the discount is taken. "
+        "In France the TVA is due on the whole price: set the tax computation of the "
+        "early discount to “On early payment” on the payment term."
+    ),
+    "negative_total": _lt(
+        "The total of %(number)s is negative. Turn it into a credit note."
+    ),
+    "negative_credit": _lt(
+        "The total of credit note %(number)s is negative. Turn it into an invoice."
+    ),
+    "factor_siren": _lt("The factor %(partner)s has no SIREN. Fill it in on its form."),
+    "factor_account": _lt(
+        "The claim is assigned to %(partner)s and the recipient bank account is not "
+        "its own. Choose the factor's account as recipient bank."
+    ),
+    "public_buyer_siret": _lt(
+        "The public buyer %(partner)s has no SIRET: its invoices are routed by it. "
+        "Fill it in on the customer form."
+    ),
+    "attachment_size": _lt(
+        "The usage file %(name)s is too large to be carried inside the invoice. The "
+        "customer finds it on the portal."
+    ),
     # values the document refuses
     "not_decimal": _lt("%(owner)s: %(field)s is not an exact figure (%(value)s)."),
     "too_many_address_lines": _lt("The address has more than three lines (%(lines)s)."),

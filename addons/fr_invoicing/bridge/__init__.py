@@ -6,8 +6,24 @@ those of the ledger (amount_currency), so that document and accounts cannot diff
 """
 
 from .builder import DocumentBuilder
+from .kinds import (
+    detect as detect_kind,
+)
+from .kinds import (
+    buyer_partner,
+    deposits,
+    factor,
+    is_credit,
+    is_deposit_line,
+    is_self_billed,
+    needs_origin,
+    seller_partner,
+)
 from .lines import (
+    allowance_lines,
+    billed_lines,
     exact,
+    is_document_level,
     line_label,
     line_nature,
     line_period,
@@ -15,8 +31,8 @@ from .lines import (
     unit_code,
 )
 from .parties import address, buyer, seller
-from .payment import payment
-from .references import order_reference, references
+from .payment import is_paid_at_issue, paid_at_issue, payment
+from .references import contract_reference, order_reference, prepayments, references
 from .taxes import (
     LineTax,
     facts,
@@ -30,9 +46,21 @@ __all__ = [
     "DocumentBuilder",
     "LineTax",
     "address",
+    "allowance_lines",
+    "billed_lines",
     "buyer",
+    "buyer_partner",
+    "contract_reference",
+    "deposits",
+    "detect_kind",
     "exact",
+    "factor",
     "facts",
+    "is_credit",
+    "is_deposit_line",
+    "is_document_level",
+    "is_paid_at_issue",
+    "is_self_billed",
     "line_label",
     "line_nature",
     "line_period",
@@ -40,10 +68,14 @@ __all__ = [
     "line_tax",
     "line_taxes",
     "nature",
+    "needs_origin",
     "order_reference",
+    "paid_at_issue",
     "payment",
+    "prepayments",
     "product_lines",
     "references",
     "seller",
+    "seller_partner",
     "unit_code",
 ]

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from odoo.tools import html2plaintext
 
-from ..einvoice import mentions, tva
+from ..einvoice import kinds, mentions, tva
 from ..einvoice.document import (
     QUANTITY_DECIMALS,
     Allowance,
@@ -20,17 +20,27 @@ from ..einvoice.document import (
     present_price,
     round_half_up,
 )
-from ..messages import fatal
+from ..messages import fatal, warning
+from .allowances import allowances
+from .attachments import attachments
 from .lines import (
+    billed_lines,
     exact,
     line_period,
     name_and_description,
     product_lines,
     unit_code,
 )
-from .parties import address, buyer, seller
-from .payment import payment
-from .references import order_reference, references
+from .parties import address, buyer, is_public_buyer, payee, seller
+from .payment import paid_at_issue, payment
+from .references import (
+    buyer_reference,
+    contract_reference,
+    order_reference,
+    prepayments,
+    references,
+    sales_order,
+)
 from .taxes import facts, line_tax
 
 ROUNDING = "rounding"
@@ -72,11 +82,14 @@ class DocumentBuilder:
         )
         period = self._period(lines)
         currency = move.currency_id.name
-        untaxed = self._amount(move.amount_untaxed)
         rounding = self._rounding()
+        untaxed = self._amount(move.amount_untaxed) - (rounding or 0)
         tax_total = self._amount(move.amount_tax)
-        line_total = sum((line.net_amount for line in lines), Decimal(0))
-        untaxed -= rounding or 0
+        paid = paid_at_issue(move)
+        grand_total = untaxed + tax_total
+        annexes, left_out = attachments(move)
+        for name in left_out:
+            self.findings.append(warning(move, "attachment_size", name=name))
         in_euro = currency == "EUR"
         return Document(
             number=move.name or "/",
@@ -87,32 +100,52 @@ class DocumentBuilder:
             currency_decimals=self.places,
             seller=seller(move),
             buyer=buyer(move),
+            payee=payee(move),
             lines=lines,
+            allowances=allowances(move),
             taxes=self._taxes(),
-            line_total=line_total,
+            line_total=sum((line.net_amount for line in lines), Decimal(0)),
             untaxed_total=untaxed,
             tax_total=tax_total,
-            grand_total=untaxed + tax_total,
-            due_total=untaxed + tax_total + (rounding or 0),
+            grand_total=grand_total,
+            due_total=grand_total - paid.amount + (rounding or 0),
             rounding=rounding,
+            prepaid=paid.amount or None,
+            prepayments=prepayments(move),
             notes=self._notes(),
-            due_date=move.invoice_date_due or None,
+            due_date=self._due_date(paid),
             payment_terms=html2plaintext(
                 self.in_language(move.invoice_payment_term_id).note or ""
             ).strip(),
-            payment=payment(move),
+            payment=payment(move, paid),
             remittance=move.payment_reference or "",
             delivery=self._delivery(),
             delivery_date=self._delivery_date(period),
             period=period,
             vat_point_code=self._vat_point(),
             preceding=references(move),
+            buyer_reference=buyer_reference(move),
             order_reference=order_reference(move),
+            contract_reference=contract_reference(move),
+            sales_order=sales_order(move),
+            is_public_buyer=is_public_buyer(move),
+            attachments=annexes,
             tax_currency="" if in_euro else "EUR",
-            tax_amount_accounting=(
-                None if in_euro else abs(exact(move.amount_tax_signed))
-            ),
+            tax_amount_accounting=None if in_euro else self._tax_in_euro(),
         )
+
+    def _due_date(self, paid):
+        """Give BT-9; of an invoice already paid, the day it was (BR-FR-CO-09)."""
+        if self.move.fr_process_code[1:] == kinds.PAID and paid.day:
+            return paid.day
+        return self.move.invoice_date_due or None
+
+    def _tax_in_euro(self):
+        """Give the VAT in euro (BT-111), of the sign of the document."""
+        amounts = (
+            exact(entry.balance) for entry in self.move.line_ids.filtered("tax_line_id")
+        )
+        return self.sign * sum(amounts, Decimal(0))
 
     def in_language(self, record):
         """Give a record in the document's language, where it is activated."""
@@ -173,7 +206,7 @@ class DocumentBuilder:
         """Sum lines and tax entries by category and rate (BG-23)."""
         bases, amounts, reasons = defaultdict(Decimal), defaultdict(Decimal), {}
         keys_of_tax = {}
-        for line in product_lines(self.move):
+        for line in billed_lines(self.move):
             tax = line_tax(line)
             key = (tax.category, tax.rate)
             bases[key] += self._amount(self.sign * exact(line.amount_currency))
@@ -209,6 +242,10 @@ class DocumentBuilder:
         return tuple(notes)
 
     def _period(self, lines):
+        """Give the period of the document (BG-14): the one set, else of its lines."""
+        move = self.move
+        if move.fr_period_start or move.fr_period_end:
+            return Period(move.fr_period_start or None, move.fr_period_end or None)
         periods = [line.period for line in lines if line.period]
         starts = [period.start for period in periods if period.start]
         ends = [period.end for period in periods if period.end]
@@ -242,7 +279,7 @@ class DocumentBuilder:
         )
 
     def _delivery_date(self, period):
-        if self.move.fr_document_kind == "deposit":
+        if self.move.fr_document_kind == kinds.DEPOSIT:
             return None
         return (
             self.move.delivery_date

@@ -20,11 +20,41 @@ def exact(value):
     return value if isinstance(value, Decimal) else Decimal(str(value or 0))
 
 
-def product_lines(move):
-    """Give the lines that are invoiced, in the order shown."""
+def billed_lines(move):
+    """Give every line with an amount, in the order shown."""
     return move.invoice_line_ids.filtered(
         lambda line: line.display_type == PRODUCT
     ).sorted(lambda line: (line.sequence, line.id))
+
+
+def is_document_level(line):
+    """Say whether a line is an allowance or charge of the whole document (BG-20/21).
+
+    Lines of the product of global discounts of Odoo's sales, and of products ticked so.
+    """
+    product = line.product_id
+    if not product:
+        return False
+    discount = optional(line.company_id, "sale_discount_product_id")
+    return product.fr_is_document_level or bool(discount and product == discount)
+
+
+def product_lines(move):
+    """Give the lines that become positions of the document (BG-25), in order.
+
+    Document level allowances and charges are not among them, unless nothing else is
+    invoiced: a document has at least one position.
+    """
+    lines = billed_lines(move)
+    kept = lines.filtered(
+        lambda line: not is_document_level(line) or not line.amount_currency
+    )
+    return kept or lines
+
+
+def allowance_lines(move):
+    """Give the lines that become document level allowances and charges, in order."""
+    return billed_lines(move) - product_lines(move)
 
 
 def line_nature(line):

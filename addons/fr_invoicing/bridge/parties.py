@@ -1,17 +1,60 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Seller, buyer and places of a document."""
 
+import re
+
 from ..const import EAS_EMAIL
 from ..einvoice import identifiers
 from ..einvoice.document import Address, Endpoint, Party
+from .kinds import buyer_partner, factor, is_self_billed
+from .references import buyer_reference
+
+# BR-FR-23
+ROUTING_CODE = re.compile(r"[A-Za-z0-9\-_.]{1,100}")
 
 
 def seller(move):
-    """Give the seller (BG-4).
+    """Give the seller (BG-4): the company, or the supplier of a self-billed document.
 
     :rtype: Party
     """
-    company = move.company_id
+    if is_self_billed(move):
+        return _customer(move)
+    return _company(move.company_id)
+
+
+def buyer(move):
+    """Give the buyer (BG-7): the customer, or the company when it bills itself.
+
+    :rtype: Party
+    """
+    if is_self_billed(move):
+        return _company(move.company_id)
+    return _customer(move)
+
+
+def payee(move):
+    """Give the factor who is to be paid (BG-10), or None.
+
+    :rtype: Party | None
+    """
+    partner = factor(move)
+    if not partner:
+        return None
+    return Party(
+        name=partner.name,
+        address=address(partner),
+        siren=partner.fr_siren or "",
+        siret=partner.fr_siret or "",
+    )
+
+
+def is_public_buyer(move):
+    """Say whether the buyer is a French public body, reached through Chorus Pro."""
+    return bool(buyer_partner(move).commercial_partner_id.fr_is_public_buyer)
+
+
+def _company(company):
     partner = company.partner_id
     return Party(
         name=company.name,
@@ -26,11 +69,8 @@ def seller(move):
     )
 
 
-def buyer(move):
-    """Give the buyer (BG-7): identity of the company, address of the invoice contact.
-
-    :rtype: Party
-    """
+def _customer(move):
+    """Give the other party: identity of its company, address of the contact."""
     partner = move.partner_id
     commercial = move.commercial_partner_id
     endpoint = partner._fr_get_endpoint()
@@ -38,14 +78,31 @@ def buyer(move):
         # BR-FR-12 wants an address on every document: the seller delivers on paper
         endpoint = Endpoint(EAS_EMAIL, move.company_id.email)
     siren = commercial.fr_siren if commercial.fr_is_french else ""
+    siret = (commercial.fr_siret or "") if siren else ""
+    if is_public_buyer(move):
+        endpoint = _public_endpoint(endpoint, siren, siret, buyer_reference(move))
     return Party(
         name=commercial.name or partner.name or "",
         address=address(partner if partner.country_id else commercial),
         siren=siren or "",
-        siret=(commercial.fr_siret or "") if siren else "",
+        siret=siret,
         vat=_vat(commercial.vat, commercial.country_id.code),
         endpoint=endpoint,
     )
+
+
+def _public_endpoint(endpoint, siren, siret, service):
+    """Route to the establishment and the service of a public buyer.
+
+    The directory holds SIREN, SIREN_SIRET and SIREN_SIRET_CODE (XP Z12-013); an address
+    entered by hand stays.
+    """
+    if not (endpoint and siren and siret) or endpoint.value != siren:
+        return endpoint
+    parts = [siren, siret]
+    if ROUTING_CODE.fullmatch(service):
+        parts.append(service)
+    return Endpoint(endpoint.scheme, "_".join(parts))
 
 
 def address(partner):

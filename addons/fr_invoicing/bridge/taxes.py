@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..einvoice import flow_kind, mentions, tva
+from .kinds import is_deposit_line
 from .lines import exact, line_nature, product_lines
 
 
@@ -63,7 +64,8 @@ def line_tax(line):
         place=move.partner_shipping_id or move.partner_id,
         position=move.fiscal_position_id,
     )
-    rate = None if found.category == "O" else exact(tax.amount)
+    rate = Decimal(0) if found.category in tva.EXEMPT_CATEGORIES else exact(tax.amount)
+    rate = None if found.category == "O" else rate
     return LineTax(
         found.category,
         rate,
@@ -85,8 +87,13 @@ def line_report_category(line):
 
 
 def nature(move):
-    """Give the nature of the whole document."""
-    return tva.nature(line_nature(line) for line in product_lines(move))
+    """Give the nature of the whole document.
+
+    Deducted deposits do not count: what they paid for stands on the other lines.
+    """
+    lines = product_lines(move)
+    lines = lines.filtered(lambda line: not is_deposit_line(line)) or lines
+    return tva.nature(line_nature(line) for line in lines)
 
 
 def facts(move):

@@ -18,6 +18,8 @@ PRICE_DECIMALS = 6
 
 # UNTDID 1001, the subset of BR-FR-04 whose amounts are a credit to the customer
 CREDIT_TYPE_CODES = frozenset({"261", "262", "381", "396", "502", "503"})
+# XML 1.0, production Char
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 DIRECT_DEBIT_CODES = frozenset({"49", "59"})
 PROFILES = ("EN16931", "EXTENDED-CTC-FR")
 # EN 16931 BT-125-1
@@ -92,6 +94,18 @@ def present_price(quantity, price, amount, places=2):
         return quantity, price, None
     one = Decimal(-1) if amount < 0 else Decimal(1)
     return one, abs(amount), None
+
+
+def clean_text(text):
+    """Give a text that XML may carry: control characters become blanks.
+
+    XML 1.0 forbids them and a name pasted from elsewhere may hold them; emoji and every
+    other character stay.
+
+    >>> clean_text("Serveur\x07 ")
+    'Serveur'
+    """
+    return FORBIDDEN.sub(" ", text or "").strip()
 
 
 def _require_decimal(owner, **values):

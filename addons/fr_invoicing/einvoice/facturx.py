@@ -11,7 +11,8 @@ from importlib import machinery, metadata
 import stdnum
 from lxml import etree
 
-from .document import round_half_up
+from . import ubl
+from .document import clean_text, round_half_up
 from .errors import WriterError
 
 if not hasattr(stdnum.__spec__.loader, "get_resource_reader"):
@@ -24,28 +25,45 @@ from facturx.facturx import FACTURX_FILENAME, FACTURX_LEVEL2xmp  # noqa: E402
 
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LEVEL = "en16931"
+LEVELS = {"EN16931": LEVEL, "EXTENDED-CTC-FR": "extended-ctc-fr"}
+# BT-8 as the library names it: each syntax has its own code list
+VAT_POINTS = {"5": "invoice", "29": "delivery", "72": "payment"}
 FILENAME = FACTURX_FILENAME
 XMP_LEVEL = FACTURX_LEVEL2xmp[LEVEL]
 LIBRARY_VERSION = metadata.version("factur-x")
 
 
 def to_xml(document):
-    """Write the document as Factur-X (CII D22B), profile EN 16931.
+    """Write the document as Factur-X (CII D22B) in its profile.
 
     :param Document document: the values
     :return: UTF-8 XML
     :rtype: bytes
     :raise WriterError: the library refuses the values
     """
+    return _without_nil(_write(document, "factur-x"))
+
+
+def to_ubl(document):
+    """Write the document as UBL 2.1 Invoice or CreditNote, in its profile.
+
+    :param Document document: the values
+    :return: UTF-8 XML
+    :rtype: bytes
+    :raise WriterError: the library refuses the values
+    """
+    return ubl.repair(_write(document, "ubl-2.1"), document)
+
+
+def _write(document, flavor):
     try:
-        xml = generate_xml(
+        return generate_xml(
             to_dict(document),
-            flavor="factur-x",
-            level=LEVEL,
+            flavor=flavor,
+            level=LEVELS[document.profile],
             check_xsd=False,
             check_schematron=False,
         )
-        return _without_nil(xml)
     except (ValueError, KeyError, TypeError) as error:
         raise WriterError(
             "writer_refused", number=document.number, reason=str(error)
@@ -77,7 +95,10 @@ def to_dict(document):
         "BT-3": document.type_code,
         "BT-5": document.currency,
         "BT-23": document.process_code,
-        "BG-1": [{"BT-21": note.code, "BT-22": note.text} for note in document.notes],
+        "BG-1": [
+            {"BT-21": note.code, "BT-22": clean_text(note.text)}
+            for note in document.notes
+        ],
         "BG-4": _party(document.seller, with_vat=not out_of_scope),
         "BG-7": _party(document.buyer, with_vat=not out_of_scope),
         "BG-23": [_tax(tax) for tax in document.taxes],
@@ -94,12 +115,13 @@ def to_dict(document):
 
 def _add_optional(values, document):
     optional = {
-        "BT-8": document.vat_point_code,
+        "BT-8": VAT_POINTS.get(document.vat_point_code, document.vat_point_code),
         "BT-9": document.due_date,
         "BT-10": document.buyer_reference,
         "BT-12": document.contract_reference,
         "BT-13": document.order_reference,
-        "BT-20": document.payment_terms,
+        "BT-14": document.sales_order,
+        "BT-20": clean_text(document.payment_terms),
         "BT-72": document.delivery_date,
         "BT-83": document.remittance,
     }
@@ -113,6 +135,14 @@ def _add_optional(values, document):
         if document.payment.account:
             optional["BT-85"] = document.payment.account_name
             optional["BT-86"] = document.payment.bic
+        optional["BT-89"] = document.payment.mandate
+        optional["BT-90"] = document.payment.creditor_id
+        optional["BT-91"] = document.payment.debited_account
+    if document.payee:
+        optional["BG-10"] = _payee(document.payee)
+    _add_allowances(optional, document)
+    if document.attachments:
+        optional["BG-24"] = [_attachment(item) for item in document.attachments]
     if document.delivery:
         optional["BG-13"] = _party(document.delivery, with_vat=False)
     if document.preceding:
@@ -120,6 +150,11 @@ def _add_optional(values, document):
             {
                 "BT-25": ref.number,
                 **({"BT-26": ref.issue_date} if ref.issue_date else {}),
+                **(
+                    {"EXT-FR-FE-02": ref.type_code}
+                    if ref.type_code and document.profile != "EN16931"
+                    else {}
+                ),
             }
             for ref in document.preceding
         ]
@@ -134,9 +169,42 @@ def _add_optional(values, document):
     values.update({key: value for key, value in optional.items() if value})
 
 
+def _add_allowances(optional, document):
+    for key, total, is_charge in (
+        ("BG-20", "BT-107", False),
+        ("BG-21", "BT-108", True),
+    ):
+        items = [item for item in document.allowances if item.is_charge == is_charge]
+        if items:
+            optional[key] = [_allowance(item, document) for item in items]
+            optional[total] = _money(sum(item.amount for item in items), document)
+
+
+def _attachment(attachment):
+    values = {
+        "BT-122": attachment.reference or attachment.name,
+        "BT-123": attachment.description,
+        "BT-125": attachment.content,
+        "BT-125-1": attachment.mime,
+        "BT-125-2": attachment.name,
+    }
+    return {key: value for key, value in values.items() if value}
+
+
+def _payee(party):
+    """Give BG-10: name and one identifier of each scheme, nothing else."""
+    values = {"name": clean_text(party.name)}
+    if party.siret:
+        values["identifiers"] = {"0009": party.siret}
+    if party.siren:
+        values["legal_identifier"] = party.siren
+        values["legal_identifier_schemeid"] = "0002"
+    return values
+
+
 def _party(party, with_vat=True):
     values = {
-        "name": party.name,
+        "name": clean_text(party.name),
         "country_code": party.address.country_code,
         "postcode": party.address.postcode,
         "city": party.address.city,
@@ -187,8 +255,8 @@ def _line(line, document):
         "BT-131": _money(line.net_amount, document),
         "BT-146": _plain(line.net_price),
         "BT-151": line.category,
-        "BT-153": line.name,
-        "BT-154": line.description,
+        "BT-153": clean_text(line.name),
+        "BT-154": clean_text(line.description),
         "BT-155": line.item_code,
     }
     if line.base_quantity is not None:
@@ -206,13 +274,17 @@ def _line(line, document):
 def _allowance(allowance, document):
     values = {
         "amount": _money(allowance.amount, document),
-        "reason": allowance.reason,
+        "reason": clean_text(allowance.reason),
         "reason_code": allowance.reason_code,
     }
     if allowance.base_amount is not None:
         values["base_amount"] = _money(allowance.base_amount, document)
     if allowance.percent is not None:
         values["rate"] = _percent(allowance.percent)
+    if allowance.category:
+        values["vat_category_code"] = allowance.category
+        if allowance.rate is not None:
+            values["vat_rate"] = _percent(allowance.rate)
     return {key: value for key, value in values.items() if value}
 
 

@@ -80,14 +80,13 @@ class Checker:
             [_request(kind, part) for part in slices],
             [self._limit(part) for part in slices],
         )
-        found, syntaxes = {}, {}
+        found = {}
         for answer in answers:
             if "results" not in answer:
                 raise ValidatorError(
                     "validator_failed", reason=answer.get("error") or "no result"
                 )
             for result in answer["results"]:
-                syntaxes[result["name"]] = result.get("syntax")
                 found[result["name"]] = [
                     Finding(**values) for values in result["findings"]
                 ]
@@ -95,8 +94,7 @@ class Checker:
             raise ValidatorError("validator_incomplete")
         if kind == INVOICE:
             for name, xml in documents.items():
-                if syntaxes[name] != "ubl":
-                    found[name] = [*arithmetic.check(xml), *found[name]]
+                found[name] = [*arithmetic.check(xml), *found[name]]
         return {name: found[name] for name in documents}
 
     def close(self):

@@ -7,12 +7,16 @@ from . import account_fiscal_position
 from . import res_partner
 from . import res_company
 from . import res_company_territory
+from . import res_partner_kind
+from . import res_company_kind
+from . import product_template
 from . import res_config_settings
 from . import ir_attachment
 from . import ir_actions_report
 from . import fr_facturx_mixin
 from . import account_move
 from . import account_move_vat
+from . import account_move_kind
 from . import account_move_send
 from . import fr_collected
 from . import account_move_page

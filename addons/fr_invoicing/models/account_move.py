@@ -3,8 +3,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import bridge
-from ..const import FACTURX_STATES, TYPE_CODES
-from ..einvoice import mentions, tva
+from ..const import FACTURX_STATES
+from ..einvoice import mentions
 
 
 class AccountMove(models.Model):
@@ -19,32 +19,7 @@ class AccountMove(models.Model):
     fr_is_concerned = fields.Boolean(
         compute="_compute_fr_is_concerned",
         help="Customer invoice or credit note of a company that invoices under French "
-        "law.",
-    )
-    fr_document_kind = fields.Selection(
-        [
-            ("standard", "Standard"),
-            ("deposit", "Deposit"),
-            ("final", "Final, after deposit"),
-            ("corrective", "Corrective"),
-        ],
-        string="Document Kind",
-        default="standard",
-        required=True,
-        copy=False,
-        help="Decides the type code (BT-3) and the billing frame (BT-23) of the "
-        "electronic invoice.",
-    )
-    fr_type_code = fields.Char(
-        string="Type Code",
-        compute="_compute_fr_codes",
-        help="BT-3, UNTDID 1001: 380 invoice, 381 credit note, 386 deposit, 384 "
-        "corrective.",
-    )
-    fr_process_code = fields.Char(
-        string="Billing Frame",
-        compute="_compute_fr_codes",
-        help="BT-23: B goods, S services, M both; 1 normal, 4 final after deposit.",
+        "law, or document it issues in the name of a supplier.",
     )
     fr_origin_move_id = fields.Many2one(
         "account.move",
@@ -55,7 +30,8 @@ class AccountMove(models.Model):
         copy=False,
         index="btree_not_null",
         check_company=True,
-        domain="[('move_type', '=', 'out_invoice'), ('state', '=', 'posted'),"
+        domain="[('move_type', 'in', ('out_invoice', 'in_invoice')),"
+        " ('state', '=', 'posted'), ('company_id', '=', company_id),"
         " ('commercial_partner_id', '=', commercial_partner_id)]",
         help="The invoice this document corrects (BT-25).",
     )
@@ -92,31 +68,16 @@ class AccountMove(models.Model):
 
     # === Compute === #
 
-    @api.depends("company_id", "move_type")
+    @api.depends("company_id", "move_type", "journal_id.is_self_billing")
     def _compute_fr_is_concerned(self):
         for move in self:
             move.fr_is_concerned = (
-                move.move_type in ("out_invoice", "out_refund")
+                (
+                    move.move_type in ("out_invoice", "out_refund")
+                    or bridge.is_self_billed(move)
+                )
                 and bool(move.company_id)
                 and move.company_id._fr_is_french()
-            )
-
-    @api.depends(
-        "move_type",
-        "fr_document_kind",
-        "invoice_line_ids.product_id",
-        "invoice_line_ids.tax_ids",
-    )
-    def _compute_fr_codes(self):
-        for move in self:
-            if not move.fr_is_concerned:
-                move.fr_type_code = move.fr_process_code = False
-                continue
-            invoice, credit_note = TYPE_CODES[move.fr_document_kind or "standard"]
-            is_refund = move.move_type == "out_refund"
-            move.fr_type_code = credit_note if is_refund else invoice
-            move.fr_process_code = tva.process_code(
-                bridge.nature(move), move.fr_document_kind == "final"
             )
 
     @api.depends("reversed_entry_id")
@@ -181,7 +142,7 @@ class AccountMove(models.Model):
         those where the earlier revisions of its rated lines were invoiced.
         """
         self.ensure_one()
-        if self.fr_origin_move_id or self.move_type != "out_refund":
+        if self.fr_origin_move_id or not bridge.is_credit(self):
             return self.fr_origin_move_id
         rated = self.invoice_line_ids.usage_rated_line_id.sudo()  # results of the run
         if not rated:

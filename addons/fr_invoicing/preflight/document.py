@@ -3,11 +3,10 @@
 
 import re
 
-from ..bridge import product_lines, references
+from ..bridge import needs_origin, product_lines, references
 from ..messages import fatal, warning
 
 NUMBER = re.compile(r"[A-Za-z0-9+\-_/]{1,35}")  # BR-FR-01, BR-FR-02
-CREDITS = ("out_refund", "in_refund")
 
 
 def check_document(move):
@@ -29,7 +28,7 @@ def check_document(move):
                 number=move.display_name,
             )
         )
-    if move.move_type in CREDITS and not references(move):
+    if needs_origin(move) and not references(move):
         findings.append(
             fatal(
                 move,

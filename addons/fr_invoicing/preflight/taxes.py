@@ -4,7 +4,7 @@
 Also whether the reason fits the customer's place and the seller's regime.
 """
 
-from ..bridge import exact, line_label, line_tax, line_taxes, nature, product_lines
+from ..bridge import billed_lines, exact, line_label, line_tax, line_taxes, nature
 from ..einvoice import mentions, tva
 from ..einvoice.territory import FRANCE
 from ..messages import fatal, warning
@@ -45,7 +45,7 @@ def check_lines(move):
     :param move: account.move record of a French company
     :rtype: list[Finding]
     """
-    lines = product_lines(move)
+    lines = billed_lines(move)
     found = {line: line_tax(line) for line in lines}
     findings = [finding for line in lines for finding in _check_line(move, line)]
     if any(tax.scope == tva.SCOPE_FOREIGN for tax in found.values()):

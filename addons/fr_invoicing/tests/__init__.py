@@ -12,3 +12,4 @@ from . import test_vat_situations
 from . import test_ereporting
 from . import test_ereporting_payment
 from . import test_ereporting_purchase
+from . import test_kinds
