@@ -5,7 +5,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ..const import TYPE_CODES
 from ..einvoice import flow_kind, identifiers, tva
 from ..ereporting import checks, report, scope
 from .lines import exact, line_nature, line_period, product_lines
@@ -193,9 +192,9 @@ def party(partner):
 
 
 def _type_code(move, is_refund):
-    if code := move.is_sale_document() and move.fr_type_code:
-        return code
-    return TYPE_CODES["standard"][is_refund]
+    """Give BT-3; a global rebate (262) is a credit note where flux 10 is (G1.01)."""
+    code = move.fr_type_code or ("381" if is_refund else "380")
+    return "381" if code == "262" else code
 
 
 def _preceding(move, is_purchase):
