@@ -41,6 +41,10 @@
         "views/fr_kind_views.xml",
         "wizards/fr_fix_dialog_views.xml",
         "views/fr_ereporting_views.xml",
+        # ledger duties
+        "wizards/fr_fec_export_wizard_views.xml",
+        "views/fr_fec_export_views.xml",
+        "views/fr_number_gap_views.xml",
     ],
     "assets": {
         "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],

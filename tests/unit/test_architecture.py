@@ -35,6 +35,7 @@ CORES = {
         "xmlsec",
     },
     "fr_invoicing/sealing": {"cryptography", "lxml", "psycopg2", "xmlsec"},
+    "fr_invoicing/ledger": set(),
 }
 
 #: these decide about money, so no float may ever appear in them
@@ -42,6 +43,7 @@ MONEY_CORES = (
     "usage_billing/rating",
     "revenue_share/splitting",
     "fr_invoicing/ereporting",
+    "fr_invoicing/ledger",
 )
 
 

@@ -36,3 +36,6 @@ from . import fr_seal_move_line
 from . import fr_seal_payment
 from . import fr_seal_attachment
 from . import fr_seal_guard
+from . import fr_numbering
+from . import fr_number_gap
+from . import fr_fec_export

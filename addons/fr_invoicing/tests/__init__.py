@@ -13,3 +13,5 @@ from . import test_ereporting
 from . import test_ereporting_payment
 from . import test_ereporting_purchase
 from . import test_kinds
+from . import test_fec
+from . import test_numbering
