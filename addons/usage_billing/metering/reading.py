@@ -28,13 +28,16 @@ _FIGURES = (
     "event_count, value_sum, value_min, value_max, first_time, last_time, watermark"
 )
 #: What a period's quantities were made from, of its rollups ``r``. Arrivals are kept to
-#: the second: an amendment within one changes neither the count nor the watermark.
+#: the second: an amendment within one changes neither the count nor the watermark, and
+#: one of a text changes no sum either; so corrections are counted, where there are any.
 FINGERPRINT = (
     "sum(r.event_count)::text || '/' || max(r.watermark)::text"
     " || '/' || COALESCE(trim_scale(sum(r.value_sum))::text, '')"
+    " || COALESCE((SELECT '/' || count(*) FROM usage_store_correction c"
+    "   WHERE c.period_id = ANY(array_agg(r.period_id))"
+    "      OR c.row_period_id = ANY(array_agg(r.period_id))"
+    "   HAVING count(*) > 0), '')"
 )
-#: The same of rollups of earlier periods that levels are carried over from.
-CARRIED_FINGERPRINT = "sum(r.event_count)::text || '/' || max(r.watermark)::text"
 _streams = count(1)
 
 
@@ -138,7 +141,7 @@ class Reading:
     def _carried_fingerprints(self, period_ids, carrying):
         """Events of earlier periods that levels are carried over from."""
         self.cursor.execute(
-            f"SELECT p.id, {CARRIED_FINGERPRINT}"
+            f"SELECT p.id, {FINGERPRINT}"
             "  FROM usage_period p"
             "  JOIN usage_period b ON b.subscription_id = p.subscription_id"
             "   AND b.start_at < p.start_at"

@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from .. import messages, rater
-from ..metering.reading import CARRIED_FINGERPRINT, FINGERPRINT
+from ..metering.reading import FINGERPRINT
 
 LATE_POLICIES = [
     ("open", "On the open invoice: the first run bills it"),
@@ -170,7 +170,7 @@ class UsageBillingRun(models.Model):
                        AND r.meter_id = ANY(%s) AND r.bucket = '-infinity'
                      WHERE b.subscription_id = p.subscription_id
                        AND b.start_at < p.start_at AND r.event_count > 0)""",
-                SQL(CARRIED_FINGERPRINT),
+                SQL(FINGERPRINT),
                 carrying.ids,
             )
         return self.env.execute_query(

@@ -4,9 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
 from odoo import Command
 from odoo.exceptions import UserError, ValidationError
 
+from ..metering.values import EventRow
 from .common import UsageCase, tagged
 
 D = Decimal
@@ -234,6 +237,37 @@ class TestUsageLate(UsageCase):
         run = self._bill_of(subscription)
         self.assertEqual(run.rated_line_ids.plan_id, new)
         self.assertEqual(run.rated_line_ids.amount, 30)
+
+    def test_an_amended_text_is_seen_within_the_second(self):
+        users = self._create_meter(
+            "logins", aggregation="unique_count", unique_property="user"
+        )
+        charge = {"name": "Users", "key": "u", "meter_id": users.id, "unit_price": 1}
+        subscription = self._create_subscription(
+            self._create_plan([charge]), late_policy="open"
+        )
+        with freeze_time("2026-10-02 08:00:00"):
+            for name in ("ann", "bob"):
+                self._add_usage(subscription, "logins", None, properties={"user": name})
+            self.assertEqual(self._bill_of(subscription).rated_line_ids.amount, 2)
+            event = self.env["usage.event"].search([("type", "=", "logins")], limit=1)
+            batch = event.batch_id.sudo().copy()
+            row = EventRow(
+                event_id=event.event_id,
+                type="logins",
+                subject=event.subject,
+                time=event.time,
+                value=None,
+                amount=None,
+                currency=None,
+                dimensions={},
+                # the other one's name: ann and bob become one
+                properties={"user": "bob" if "ann" in event.properties else "ann"},
+                row_number=1,
+            )
+            self.env["usage.batch"].sudo()._store().amend(batch, [row], "wrong")
+            late = self._bill_of(subscription).rated_line_ids
+        self.assertEqual(late.amount, -1)
 
     def test_a_change_of_a_billed_day_is_refused(self):
         subscription = self._create_billed("open")
