@@ -14,7 +14,7 @@ import base64
 import os
 import sys
 
-from . import arithmetic
+from . import arithmetic, coherence
 from .errors import ValidatorError
 from .findings import Finding
 from .pool import Pool
@@ -94,7 +94,8 @@ class Checker:
             raise ValidatorError("validator_incomplete")
         if kind == INVOICE:
             for name, xml in documents.items():
-                found[name] = [*arithmetic.check(xml), *found[name]]
+                own = [*arithmetic.check(xml), *coherence.check(xml)]
+                found[name] = [*own, *found[name]]
         return {name: found[name] for name in documents}
 
     def close(self):
