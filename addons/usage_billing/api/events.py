@@ -7,7 +7,7 @@ Forms
 
 An event of our own
     {"id": "…", "type": "…", "subject": "…", "time": "…", "value": 1.5,
-     "amount": …, "currency": "…", "dimensions": {…}, "properties": {…}}
+     "unit": "…", "amount": …, "currency": "…", "dimensions": {…}, "properties": {…}}
 
 A CloudEvent has the same in ``data``: value, amount, currency, dimensions, properties;
 its other members are dimensions when a meter keeps them apart, else properties. Its id
@@ -41,7 +41,7 @@ ACCEPTED = (JSON, STRUCTURED, BATCH, *NDJSON)
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
 _OWN = frozenset(
-    "id type subject time value amount currency dimensions properties".split()
+    "id type subject time value unit amount currency dimensions properties".split()
 )
 _DATA = frozenset("value amount currency dimensions properties".split())
 _EMPTY = {}
@@ -64,11 +64,13 @@ class Reading:
     rows: one for each event, in order; row numbers count from 1
     fields: row number -> member of the event that could not be read
     is_single: the request is one event, so its outcome is the outcome of the request
+    has_units: some rows name the unit of their value, see ``unit_row`` of the reader
     """
 
     rows: list = field(default_factory=list)
     fields: dict[int, str] = field(default_factory=dict)
     is_single: bool = False
+    has_units: bool = False
 
 
 class EventReader:
@@ -77,10 +79,13 @@ class EventReader:
     :param event_row: class of a readable event (``metering.EventRow``)
     :param rejected_row: class of one that is not (``metering.RejectedRow``)
     :param dimension_keys: members of a CloudEvent's data that are dimensions
+    :param unit_row: class of an event that names its unit (``metering.UnitRow``)
     """
 
-    def __init__(self, event_row, rejected_row, dimension_keys=()):
+    def __init__(self, event_row, rejected_row, dimension_keys=(), unit_row=None):
         self._event = event_row
+        self._unit = unit_row
+        self._has_units = False
         self._rejected = rejected_row
         self._dimension_keys = frozenset(dimension_keys)
 
@@ -143,7 +148,8 @@ class EventReader:
         """One event: what cannot be read is refused, nothing needs to be kept."""
         read = self._read_cloud if is_cloud else self._read_own
         try:
-            return Reading([read(document, 1)], is_single=True)
+            rows = [read(document, 1)]
+            return Reading(rows, is_single=True, has_units=self._has_units)
         except Unreadable as error:
             code, name, sentence = error.args
             raise ApiProblem(
@@ -169,6 +175,7 @@ class EventReader:
                     add(read_own(document, number))
             except Unreadable as error:
                 add(self._reject(reading, number, document, error))
+        reading.has_units = self._has_units
         return reading
 
     def _read_lines(self, body):
@@ -187,6 +194,7 @@ class EventReader:
                 reading.rows.append(read(document, number))
             except Unreadable as error:
                 reading.rows.append(self._reject(reading, number, document, error))
+        reading.has_units = self._has_units
         return reading
 
     def _reject(self, reading, number, document, error):
@@ -247,7 +255,7 @@ class EventReader:
                 properties = _texts(
                     properties, "properties", MAX_PROPERTIES, MAX_PROPERTY
                 )
-        amount = currency = None
+        amount = currency = unit = None
         if len(document) != known:
             unknown = document.keys() - _OWN
             if unknown:
@@ -256,10 +264,18 @@ class EventReader:
                 )
             amount = _decimal(get("amount"), "amount")
             currency = _currency(get("currency"))
-        return self._event(
+            if get("unit") is not None:
+                unit = read_name(get("unit"), "unit")
+        row = self._event(
             event_id, kind, subject, time, value, amount, currency, dimensions,
             properties, number,
         )  # fmt: skip
+        if unit is None:
+            return row
+        if self._unit is None:
+            raise Unreadable("unreadable", "unit", "there is no such member")
+        self._has_units = True
+        return self._unit(row, unit, _encode(document).decode())
 
     def _read_cloud(self, document, number):
         if document.__class__ is not dict:

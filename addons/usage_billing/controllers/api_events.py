@@ -6,7 +6,7 @@ from odoo.tools import LazyTranslate
 from ..api import events, outcomes, problem
 from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
-from ..metering import EventRow, RejectedRow
+from ..metering import EventRow, RejectedRow, UnitRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route
 from .api_reasons import reasons_in
@@ -111,9 +111,17 @@ class EventApi(http.Controller):
         body = call.read_body()
         source = call.env["usage.source"].browse(call.key.source_id)
         reader = events.EventReader(
-            EventRow, RejectedRow, source._get_dimension_names(call.key.company_id)
+            EventRow,
+            RejectedRow,
+            source._get_dimension_names(call.key.company_id),
+            UnitRow,
         )
         reading = reader.read(body, call.http.content_type or "", call.http.headers)
+        if reading.has_units:
+            alias = call.env["usage.alias"]
+            reading.rows = alias._in_source_units(
+                call.key.company_id, source.id, reading.rows
+            )
         try:
             result = source._ingest(reading.rows)
         except COLLISIONS as error:

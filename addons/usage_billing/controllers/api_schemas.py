@@ -61,6 +61,15 @@ EVENT = register_schema(
             },
             "time": TIME,
             "value": {"anyOf": [NUMBER, {"type": "null"}]},
+            "unit": {
+                "type": ["string", "null"],
+                "maxLength": events.MAX_NAME,
+                "description": _lt(
+                    "Unit of the value, where it is not the one the source always "
+                    "sends: the meter's own, or a name that was given a factor. An "
+                    "unknown one is kept until it is."
+                ),
+            },
             "amount": {
                 "anyOf": [NUMBER, {"type": "null"}],
                 "description": _lt(

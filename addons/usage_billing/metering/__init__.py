@@ -29,6 +29,7 @@ from .values import (
     RejectedRow,
     RowOutcome,
     StoredEvent,
+    UnitRow,
     UsageRow,
     UsageSpan,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "RejectedRow",
     "RowOutcome",
     "StoredEvent",
+    "UnitRow",
     "UsageRow",
     "UsageSpan",
     "connection",

@@ -39,6 +39,17 @@ class EventRow(NamedTuple):
     row_number: int = 0
 
 
+class UnitRow(NamedTuple):
+    """An event whose value is in a unit that its source names, not yet converted.
+
+    unit: as the source writes it; raw: the event as received
+    """
+
+    event: EventRow
+    unit: str
+    raw: str
+
+
 class RejectedRow(NamedTuple):
     """A row that could not be read as an event; may stand among the rows of an append.
 

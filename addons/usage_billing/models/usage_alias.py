@@ -5,6 +5,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import ormcache
 
 from ..fields_exact import Exact
+from ..metering.values import RejectedRow, UnitRow
+from ..rating.rounding import exact_arithmetic
 
 
 class UsageAlias(models.Model):
@@ -141,14 +143,71 @@ class UsageAlias(models.Model):
         return translate
 
     @api.model
-    def _get_unit_factor(self, source, unit):
-        """What one unit of this name is in the meter's unit, None when unknown.
+    def _in_source_units(self, company_id, source_id, rows):
+        """Rows with their values in the unit that meters expect of events.
 
-        :rtype: Decimal
+        A unit is known by the label or code of a meter of the event's type, else by a
+        name that was given a factor. A meter that divides expects the small unit.
+
+        :param list rows: EventRow, RejectedRow and UnitRow
+        :return: EventRow and RejectedRow, parallel; a unit that is not known holds its
+            row as "unknown_unit"
         """
-        _types, units = self._get_names(source.company_id.id, source.id)
-        text = units.get(unit)
-        return None if text is None else Decimal(text)
+        types, units = self._get_names(company_id, source_id)
+        scales = {}
+        return [
+            self._in_source_unit(company_id, row, types, units, scales)
+            if type(row) is UnitRow
+            else row
+            for row in rows
+        ]
+
+    def _in_source_unit(self, company_id, row, types, units, scales):
+        event, unit, raw = row
+        if event.value is None:
+            return event
+        kind = types.get(event.type, event.type)
+        if kind not in scales:
+            scales[kind] = self._get_scales(company_id, kind)
+        known, base = scales[kind]
+        factor = known.get(unit.casefold())
+        if factor is None and unit in units:
+            factor = Decimal(units[unit]) * base
+        if factor is None:
+            return RejectedRow(
+                event.row_number,
+                "unknown_unit",
+                unit,
+                raw,
+                event_id=event.event_id,
+                type=event.type,
+                subject=event.subject,
+                time=event.time,
+                amount=event.amount,
+            )
+        with exact_arithmetic():
+            return event._replace(value=event.value * factor)
+
+    def _get_scales(self, company_id, event_type):
+        """({unit: units of the source in it}, the same of the first meter)."""
+        meters = (
+            self.env["usage.meter"]
+            .sudo()  # names of units are no secret to a source
+            .search(
+                [("company_id", "=", company_id), ("event_type", "=", event_type)],
+                order="id",
+            )
+        )
+        known = {}
+        for meter in reversed(meters):
+            divisor = meter.unit_divisor or Decimal(1)
+            for lang, _name in self.env["res.lang"].get_installed():
+                label = meter.with_context(lang=lang).unit_label
+                known[(label or "").casefold()] = divisor
+            if meter.unit_code != "C62":
+                known[meter.unit_code.casefold()] = divisor
+        known.pop("", None)
+        return known, meters[:1].unit_divisor or Decimal(1)
 
     @api.model
     @ormcache("company_id", "source_id")

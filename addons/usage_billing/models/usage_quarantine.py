@@ -1,8 +1,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..api.events import EventReader
 from ..fields_exact import Exact
 from ..metering.jsonform import event_from_json
+from ..metering.values import EventRow, RejectedRow, UnitRow
 
 REASONS = [
     ("unknown_subject", "Unknown subject"),
@@ -201,7 +203,23 @@ class UsageQuarantine(models.Model):
         :return: EventRow, or None while the row cannot be read
         """
         self.ensure_one()
-        return event_from_json(self.raw, self.row_number) if self.is_event else None
+        if self.is_event:
+            return event_from_json(self.raw, self.row_number)
+        if self.reason_code != "unknown_unit":
+            return None
+        return self._read_with_unit()
+
+    def _read_with_unit(self):
+        """The event of a row held for its unit, None while that is not known."""
+        reader = EventReader(EventRow, RejectedRow, unit_row=UnitRow)
+        try:
+            [row] = reader.read(self.raw.encode(), "application/x-ndjson").rows
+        except ValueError:
+            return None
+        [row] = self.env["usage.alias"]._in_source_units(
+            self.company_id.id, self.source_id.id, [row]
+        )
+        return row if type(row) is EventRow else None
 
     def _set_ignored(self, reason):
         """Leave open rows out for good.

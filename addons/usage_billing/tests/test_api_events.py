@@ -87,6 +87,41 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(self._counts(self._post(self._event(4))), (1, 0, 0, 0))
         self.assertEqual(self._quantity(), {"": ("6.0", 4)})
 
+    def test_a_unit_of_the_meter_or_with_a_factor_is_converted(self):
+        self.meter.write({"unit_label": "MB", "unit_divisor": "1000"})
+        self.env["usage.alias"].create({"kind": "unit", "name": "GB", "factor": "1024"})
+        events = [
+            self._event(1, value="2000"),  # as the source always sends: kilobytes
+            self._event(2, value="3", unit="mb"),
+            self._event(3, value="0.5", unit="GB"),
+            self._event(4, value="1", unit="floppy"),
+        ]
+        self.assertEqual(self._counts(self._post(events)), (3, 0, 0, 1))
+        # 2 + 3 + 512, of the meter's unit
+        self.assertEqual(self._quantity(), {"": ("517.0", 3)})
+        # the same again is the same
+        self.assertEqual(self._counts(self._post(events)), (0, 4, 0, 0))
+
+    def test_an_unknown_unit_waits_until_it_is_said(self):
+        event = self._event(1, value="2", unit="crate", properties={"dock": "4"})
+        document = self._post(event).json()
+        self.assertIn("unknown_unit", json.dumps(document))
+        self.assertEqual(self._quantity(), {})
+        cause = self.env["usage.quarantine.cause"].search(
+            [("reason_code", "=", "unknown_unit"), ("what", "=", "crate")]
+        )
+        self.assertTrue(cause)
+        row = self.env["usage.quarantine"].search([("cause_id", "=", cause.id)])
+        row.action_replay()
+        self.assertEqual(row.state, "open", "nobody said yet how much it is")
+        self.env["usage.quarantine.fix"].create(
+            {"cause_id": cause.id, "factor": "12"}
+        ).action_apply()
+        self.assertEqual(row.state, "replayed")
+        self.assertEqual(self._quantity(), {"": ("24", 1)})
+        event = self.env["usage.event"].search([("event_id", "=", "e-1")])
+        self.assertIn("dock", str(event.properties))
+
     def test_cloudevents_structured_batch_and_binary(self):
         structured = self._post(self._cloud(1), "application/cloudevents+json")
         self.assertEqual(self._counts(structured), (1, 0, 0, 0))
