@@ -20,7 +20,7 @@ if not hasattr(stdnum.__spec__.loader, "get_resource_reader"):
     # files of the package, which factur-x needs (IBAN table) as soon as it is imported
     stdnum.__spec__.loader = machinery.SourceFileLoader("stdnum", stdnum.__file__)
 
-from facturx import generate_xml  # noqa: E402
+from facturx import generate_xml, parse_ubl_cii_xml  # noqa: E402
 from facturx.facturx import FACTURX_FILENAME, FACTURX_LEVEL2xmp  # noqa: E402
 
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -52,13 +52,39 @@ def to_ubl(document):
     :rtype: bytes
     :raise WriterError: the library refuses the values
     """
-    return ubl.repair(_write(document, "ubl-2.1"), document)
+    values = to_dict(document)
+    return ubl.repair(_write(document, "ubl-2.1", values), values)
 
 
-def _write(document, flavor):
+def cii_to_ubl(xml):
+    """Write an issued CII document as UBL: the same values, whatever changed since.
+
+    :param bytes xml: the XML of a Factur-X
+    :return: UTF-8 XML
+    :rtype: bytes
+    :raise WriterError: the library cannot read or write it
+    """
+    try:
+        values = parse_ubl_cii_xml(xml, check_xsd=False)
+        values["BT-8"] = VAT_POINTS.get(values.get("BT-8"), values.get("BT-8"))
+        if not values["BT-8"]:
+            del values["BT-8"]
+        written = generate_xml(
+            dict(values),
+            flavor="ubl-2.1",
+            level="autodetect",
+            check_xsd=False,
+            check_schematron=False,
+        )
+        return ubl.repair(written, values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise WriterError("writer_refused", number="", reason=str(error)) from error
+
+
+def _write(document, flavor, values=None):
     try:
         return generate_xml(
-            to_dict(document),
+            values or to_dict(document),
             flavor=flavor,
             level=LEVELS[document.profile],
             check_xsd=False,

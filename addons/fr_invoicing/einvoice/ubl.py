@@ -11,7 +11,7 @@ CBC = f"{{{UBL}:CommonBasicComponents-2}}"
 CAC = f"{{{UBL}:CommonAggregateComponents-2}}"
 
 
-def repair(xml, document):
+def repair(xml, values):
     """Put right what the library leaves out.
 
     - the rounding amount bears the currency of the invoice, not always the euro;
@@ -21,27 +21,32 @@ def repair(xml, document):
       customer gave none, as the EN 16931 mapping to UBL says.
 
     :param bytes xml: UBL Invoice or CreditNote
-    :param Document document: the values it was written from
+    :param dict values: what it was written from, by BT number
     :rtype: bytes
     """
     root = etree.fromstring(xml, etree.XMLParser(huge_tree=True))
     for node in root.iter(f"{CBC}PayableRoundingAmount"):
-        node.set("currencyID", document.currency)
-    payment = document.payment
-    if payment and payment.mandate and not payment.debited_account:
+        node.set("currencyID", values["BT-5"])
+    if values.get("BT-89") and not values.get("BT-91"):
         means = root.find(f"{CAC}PaymentMeans")
         if means is not None and means.find(f"{CAC}PaymentMandate") is None:
             mandate = etree.SubElement(means, f"{CAC}PaymentMandate")
-            etree.SubElement(mandate, f"{CBC}ID").text = payment.mandate
-    if document.sales_order and not document.order_reference:
-        _add_sales_order(root, document.sales_order)
+            etree.SubElement(mandate, f"{CBC}ID").text = values["BT-89"]
+    if values.get("BT-14") and not values.get("BT-13"):
+        _add_sales_order(root, values["BT-14"])
     return etree.tostring(
         root, pretty_print=True, xml_declaration=True, encoding="UTF-8"
     )
 
 
 # what stands before the order reference in UBL 2.1
-BEFORE_ORDER = ("BuyerReference", "InvoicePeriod", "DocumentCurrencyCode")
+BEFORE_ORDER = (
+    "DocumentCurrencyCode",
+    "TaxCurrencyCode",
+    "AccountingCost",
+    "BuyerReference",
+    "InvoicePeriod",
+)
 
 
 def _add_sales_order(root, number):
@@ -51,7 +56,6 @@ def _add_sales_order(root, number):
     children = [
         node
         for node in root
-        if etree.QName(node).localname
-        in (*BEFORE_ORDER, "TaxCurrencyCode", "AccountingCost")
+        if etree.QName(node).localname in BEFORE_ORDER
     ]
     children[-1].addnext(order)

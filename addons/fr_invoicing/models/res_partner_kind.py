@@ -17,6 +17,11 @@ class ResPartner(models.Model):
         help="Service of a public buyer (Chorus Pro), or the reference a buyer asked "
         "to find on its invoices (BT-10).",
     )
+    fr_extra_format = fields.Selection(
+        [("fr_cii", "CII"), ("fr_ubl", "UBL")],
+        string="XML beside the PDF",
+        help="Send this XML as a file of its own besides the Factur-X.",
+    )
     fr_factor_id = fields.Many2one(
         "res.partner",
         string="Factor",

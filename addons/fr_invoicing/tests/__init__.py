@@ -15,3 +15,4 @@ from . import test_ereporting_purchase
 from . import test_kinds
 from . import test_fec
 from . import test_numbering
+from . import test_export
