@@ -23,6 +23,7 @@ from ..einvoice.document import (
 from ..messages import fatal, warning
 from .allowances import allowances
 from .attachments import attachments
+from .kinds import factor
 from .lines import (
     billed_lines,
     exact,
@@ -321,6 +322,7 @@ class DocumentBuilder:
                 "siren": _spaced(company.partner_id.fr_siren or ""),
                 "rate": f"{rate:f}".replace(".", "," if self.is_french else "."),
                 "terms": self._discount_terms(),
+                "factor": factor(self.move).name or "",
             },
         )
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ..einvoice import flow_kind, mentions, tva
-from .kinds import is_deposit_line
-from .lines import exact, line_nature, product_lines
+from .kinds import factor, is_deposit_line, is_self_billed
+from .lines import billed_lines, exact, line_nature, product_lines
 
 
 @dataclass(frozen=True)
@@ -102,16 +102,20 @@ def facts(move):
     :rtype: mentions.Facts
     """
     company = move.company_id
-    found = [line_tax(line).mention for line in product_lines(move)]
+    found = [line_tax(line).mention for line in billed_lines(move)]
+    # settings of the company say nothing about a supplier in whose name it invoices
+    is_own = not is_self_billed(move)
     return mentions.Facts(
         buyer=move.commercial_partner_id._fr_get_buyer_kind(),
         nature=nature(move),
-        vat_on_debits=company.fr_vat_on_debits,
+        vat_on_debits=is_own and company.fr_vat_on_debits,
         penalty=company.fr_late_penalty,
         has_discount=bool(
             company.fr_discount_terms or move.invoice_payment_term_id.early_discount
         ),
-        has_legal_form=bool(company.fr_legal_form),
-        has_registry=bool(company.fr_registry_city),
+        has_legal_form=is_own and bool(company.fr_legal_form),
+        has_registry=is_own and bool(company.fr_registry_city),
         vat_mentions=tuple(dict.fromkeys(key for key in found if key)),
+        is_self_billed=not is_own,
+        is_factored=bool(factor(move)),
     )

@@ -41,6 +41,8 @@ class Facts:
     has_discount: early payment earns a discount
     has_legal_form, has_registry: the seller's settings give them
     vat_mentions: keys of the mentions of the VAT regimes on the document
+    is_self_billed: the customer issues the document in the supplier's name
+    is_factored: the claim was assigned, somebody else is to be paid
     """
 
     buyer: str
@@ -51,6 +53,8 @@ class Facts:
     has_legal_form: bool = True
     has_registry: bool = True
     vat_mentions: tuple = ()
+    is_self_billed: bool = False
+    is_factored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,12 @@ def required(facts):
             "CGI ann. II 242 nonies A I 8° quater; decree 2022-1299",
         )
     ]
+    if facts.is_self_billed:
+        mentions.append(
+            Mention("AAI", "self_billing", "CGI art. 289 I-2; ann. II 242 nonies A I")
+        )
+    if facts.is_factored:
+        mentions.append(Mention("AAI", "factoring", "C. civ. art. 1346-1, 1346-5"))
     if facts.vat_on_debits and facts.nature in (SERVICES, MIXED):
         mentions.append(
             Mention(

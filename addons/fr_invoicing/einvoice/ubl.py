@@ -53,9 +53,5 @@ def _add_sales_order(root, number):
     order = etree.Element(f"{CAC}OrderReference")
     etree.SubElement(order, f"{CBC}ID").text = "NA"
     etree.SubElement(order, f"{CBC}SalesOrderID").text = number
-    children = [
-        node
-        for node in root
-        if etree.QName(node).localname in BEFORE_ORDER
-    ]
+    children = [node for node in root if etree.QName(node).localname in BEFORE_ORDER]
     children[-1].addnext(order)

@@ -13,6 +13,7 @@ PLACEHOLDERS = {
     "siren": "",
     "rate": "",
     "terms": "",
+    "factor": "",
 }
 
 
@@ -44,7 +45,7 @@ class FrLegalText(models.Model):
     text = fields.Text(
         required=True,
         help="Wording on French documents. May name %(company)s, %(legal_form)s, "
-        "%(capital)s, %(city)s, %(siren)s, %(rate)s and %(terms)s.",
+        "%(capital)s, %(city)s, %(siren)s, %(rate)s, %(terms)s and %(factor)s.",
     )
     text_foreign = fields.Text(
         string="Text (English)",

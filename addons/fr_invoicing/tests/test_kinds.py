@@ -9,6 +9,7 @@ from .common import DAY, FrInvoicingCommon
 AGREEMENT = "//ram:ApplicableHeaderTradeAgreement"
 SETTLEMENT = "//ram:ApplicableHeaderTradeSettlement"
 SUMMATION = "//ram:SpecifiedTradeSettlementHeaderMonetarySummation"
+NOTES = "//ram:IncludedNote/ram:Content"
 PRECEDING = f"{SETTLEMENT}/ram:InvoiceReferencedDocument/ram:IssuerAssignedID"
 
 
@@ -210,6 +211,8 @@ class TestKinds(KindsCommon):
             [self.company.name],
         )
         self.assertEqual(self._texts(refund, PRECEDING), [bill.name])
+        for document in (bill, refund):
+            self.assertIn("Autofacturation", self._texts(document, NOTES))
         self.assertEqual(
             self._texts(bill, "//ram:PayeePartyCreditorFinancialAccount/ram:IBANID"),
             ["FR1420041010050500013M02606"],
@@ -245,6 +248,10 @@ class TestKinds(KindsCommon):
                 ),
                 ["FR1420041010050500013M02606"],
             )
+            [note] = [
+                text for text in self._texts(move, NOTES) if "affacturage" in text
+            ]
+            self.assertIn(factor.name, note)
         self.assertEqual(self._codes(credit_note), ("396", "S1"))
 
     def test_paid_invoice_says_so(self):
@@ -337,6 +344,48 @@ class TestStructures(KindsCommon):
         self.assertEqual(
             self._texts(full, f"{means}//ram:IBANID"), ["FR1420041010050500013M02606"]
         )
+
+    def test_sales_order_and_global_discount_of_odoo(self):
+        """Odoo's discount wizard adds a line of its own product per tax."""
+        order = self._sell(10, 100, self.good)
+        self.env["sale.order.discount"].create(
+            {
+                "sale_order_id": order.id,
+                "discount_type": "so_discount",
+                "discount_percentage": 0.1,
+            }
+        ).action_apply_discount()
+        order.order_line.qty_delivered = 10
+        move = order._create_invoices()
+        move.invoice_date = DAY
+        move.action_post()
+        self._make(move)
+        self.assertEqual(
+            self._texts(move, f"{SUMMATION}/ram:AllowanceTotalAmount"), ["100.00"]
+        )
+        self.assertEqual(
+            self._texts(move, f"{SUMMATION}/ram:TaxBasisTotalAmount"), ["900.00"]
+        )
+        self.assertEqual(
+            self._texts(move, f"{AGREEMENT}/ram:SellerOrderReferencedDocument/*"),
+            [order.name],
+        )
+
+    def test_credit_note_in_dollars_says_its_vat_in_euro(self):
+        usd = self.env.ref("base.USD")
+        usd.active = True
+        self.env["res.currency.rate"].create(
+            {"currency_id": usd.id, "rate": 1.1, "name": DAY}
+        )
+        move = self._make_invoice([self._line(3, 33.33)], currency_id=usd.id)
+        credit_note = self._credit(move)
+        self._make(move | credit_note)
+        for document in (move, credit_note):
+            # 20.00 USD at 1.1
+            self.assertEqual(
+                self._texts(document, "//ram:TaxTotalAmount[@currencyID='EUR']"),
+                ["18.18"],
+            )
 
     def test_public_buyer(self):
         self.business.write({"fr_is_public_buyer": True, "fr_service_code": "SVC-INFO"})

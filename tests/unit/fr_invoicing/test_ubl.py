@@ -6,10 +6,11 @@ from datetime import date
 
 import einvoice_samples as samples
 import pytest
-from einvoice import arithmetic, facturx, figures, validate
-from einvoice.document import Allowance, Attachment, Payment, Reference
 from einvoice_samples import D
 from lxml import etree
+
+from einvoice import arithmetic, facturx, figures, validate
+from einvoice.document import Allowance, Attachment, Payment, Reference
 
 FACTOR = replace(
     samples.BUYER,
