@@ -25,6 +25,8 @@
         "security/fr_seal_rules.xml",
         "security/ereporting/ir.model.access.csv",
         "security/fr_ereporting_rules.xml",
+        "security/page/ir.model.access.csv",
+        "security/fr_page_rules.xml",
         "data/fr_legal_text_data.xml",
         "data/fr_legal_text_vat_data.xml",
         "data/fr_tax_profile_data.xml",
@@ -39,6 +41,8 @@
         "views/res_config_settings_views.xml",
         "views/account_move_views.xml",
         "views/fr_kind_views.xml",
+        "views/fr_invoice_template_views.xml",
+        "views/fr_page_views.xml",
         "wizards/fr_fix_dialog_views.xml",
         "views/fr_ereporting_views.xml",
         # ledger duties
@@ -47,6 +51,7 @@
         "views/fr_number_gap_views.xml",
     ],
     "assets": {
+        "web.assets_backend": ["fr_invoicing/static/src/scss/template_preview.scss"],
         "web.assets_tests": ["fr_invoicing/static/tests/tours/*.js"],
     },
     "post_init_hook": "post_init_hook",

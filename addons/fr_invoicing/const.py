@@ -84,3 +84,22 @@ SEAL_KINDS = [
     ("report", "E-reporting"),
     ("destruction", "Destruction"),
 ]
+
+# the printed page, see einvoice/page/look.py
+PAGE_GROUPINGS = [
+    ("none", "Nothing, as on the invoice"),
+    ("service", "Service"),
+    ("subscription", "Subscription"),
+    ("site", "Site"),
+    ("cost_centre", "Cost centre"),
+]
+PAGE_DETAILS = [
+    ("itemised", "Itemised"),
+    ("summary", "Summary"),
+    ("both", "Summary, then itemised"),
+]
+PAGE_CHARTS = [
+    ("none", "No chart"),
+    ("services", "Amount by service"),
+    ("months", "Last months"),
+]

@@ -20,6 +20,10 @@ from . import account_move_kind
 from . import account_move_send
 from . import fr_invoice_export
 from . import fr_collected
+from . import fr_invoice_template
+from . import fr_invoice_template_version
+from . import res_company_page
+from . import res_partner_page
 from . import account_move_page
 from . import fr_ereporting_company
 from . import fr_ereporting_period

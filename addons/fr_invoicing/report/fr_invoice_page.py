@@ -1,15 +1,16 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from markupsafe import Markup
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.tools import file_open, file_path
 
+from ..bridge import DocumentBuilder, seller
 from ..einvoice.page import figures, grouping
 from ..einvoice.page.formats import Format, colour
 from ..einvoice.page.labels import title
-from . import page_blocks, page_lines, page_rows
+from . import page_blocks, page_charts, page_lines, page_rows, page_sample
 
 # Inter (SIL Open Font License), with figures of one width so that columns align
 FONTS = {
@@ -47,8 +48,51 @@ class FrInvoicePage(models.AbstractModel):
         """
         move = builder.in_language(move)  # names of units
         format_ = Format(builder.is_french, document)
-        look = move._fr_get_look(builder.is_french)
-        values = self._prepare_values(move, document, builder, format_, look, draft)
+        values = self._prepare_values(
+            page_lines.entries(move, document, format_),
+            partial(page_charts.history, move),
+            document,
+            builder,
+            format_,
+            move._fr_get_look(builder.is_french),
+            status=self._get_status(move) if draft else "",
+        )
+        return self._render_values(values, screen)
+
+    @api.model
+    def _render_sample(self, company, look, is_french, screen=True):
+        """Give the page of an invented invoice of a company, to show a template.
+
+        :param Look look: as the template says now, or a version of it
+        :rtype: str
+        """
+        day = fields.Date.context_today(self)
+        company = company.sudo()  # address and legal texts, as printed on invoices
+        move = company.env["account.move"].new(
+            {
+                "move_type": "out_invoice",
+                "company_id": company.id,
+                "partner_id": company.partner_id.id,
+                "currency_id": company.env.ref("base.EUR").id,
+                "invoice_date": day,
+            }
+        )
+        wordings = company.env["fr.legal.text"]._get_wordings(company, day)
+        builder = DocumentBuilder(move, wordings)
+        builder.is_french = is_french
+        builder.mentions = [
+            (mention, builder._word(mention.key)) for mention, _text in builder.mentions
+        ]
+        document, entries = page_sample.sample(seller(move), day, is_french)
+        values = self._prepare_values(
+            entries,
+            partial(page_sample.history, day),
+            document,
+            builder,
+            Format(is_french, document),
+            look,
+            status="preview",
+        )
         return self._render_values(values, screen)
 
     @api.model
@@ -58,24 +102,29 @@ class FrInvoicePage(models.AbstractModel):
         if screen:
             for name, path in FONTS.items():
                 style = style.replace(f"url(font:{name})", f"url(/{path})")
+        values["screen"] = screen
         values["style"] = Markup(style)  # ours: a file and a checked colour
         return str(self.env["ir.qweb"]._render("fr_invoicing.invoice_page", values))
 
     @api.model
-    def _prepare_values(self, move, document, builder, format_, look, draft):
+    def _prepare_values(
+        self, entries, history, document, builder, format_, look, status=""
+    ):
         """Prepare the texts of the page; figures come from the document alone.
 
         An override may add keys, and must not compute amounts.
 
+        :param list[Entry] entries: rows of the table
+        :param history: function giving the months of the customer, for a chart
         :param Look look: options of the template and of the customer
+        :param str status: word for a page that is not the issued document
         """
         words = format_.words
-        entries = page_lines.entries(move, document, format_)
         accent = colour(look.colour)
         footer = page_blocks.footer(document, builder, format_)
         return {
             "page_lang": "fr" if builder.is_french else "en",
-            "draft": words[self._get_status(move)] if draft else "",
+            "draft": words[status] if status else "",
             "words": words,
             "title": title(document, builder.is_french),
             "document": document,
@@ -94,9 +143,9 @@ class FrInvoicePage(models.AbstractModel):
             "totals": page_blocks.totals(document, format_),
             "payment": page_blocks.payment(document, format_),
             "qr": self._prepare_qr(document, format_) if look.show_qr else "",
-            "chart": self._prepare_chart(move, entries, document, format_, look),
+            "chart": page_charts.chart(look.chart, entries, history, format_, accent),
             "terms": [text for text in (builder.terms, look.terms) if text],
-            "mentions": page_blocks.mentions(document, builder, format_, not draft),
+            "mentions": page_blocks.mentions(document, builder, format_, not status),
             "footer": footer,
             "footer_height": page_blocks.footer_height(footer),
         }
@@ -121,6 +170,7 @@ class FrInvoicePage(models.AbstractModel):
             shown = table["rows"]
             table["has_discount"] = any(row.get("discount") for row in shown)
             table["has_unit"] = any(row.get("unit") for row in shown)
+            table["has_quantity"] = any(row.get("quantity") for row in shown)
             table["has_price"] = table["kind"] == "details"
             table["is_compact"] = len(shown) > COMPACT_FROM
             # description, quantity, VAT, amount; and what may stand between
@@ -132,11 +182,6 @@ class FrInvoicePage(models.AbstractModel):
         """Give the EPC QR code as SVG, "" where none can be made."""
         text, alternative = page_blocks.qr(document, format_)
         return Markup(figures.qr_svg(text, alternative)) if text else ""
-
-    @api.model
-    def _prepare_chart(self, move, entries, document, format_, look):
-        """Give the chart of the template, {} for none."""
-        return {}
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ from ..document import decimals
 from .labels import labels
 
 DEFAULT_COLOUR = "#1f3a5f"
+LEAST_CONTRAST = 4.5
 
 
 class Format:
@@ -61,6 +62,10 @@ class Format:
         pattern = "dd/MM/yyyy" if self.is_french else "d MMM yyyy"
         return format_date(value, pattern, locale=self.locale)
 
+    def month(self, value):
+        """Give the month of a date, short."""
+        return format_date(value, "MMM yy", locale=self.locale)
+
     def own_period(self, value):
         """Give the period of a line, "" when the whole document has it."""
         if not value or value == self.document.period:
@@ -82,13 +87,43 @@ class Format:
         return _plain_spaces(format_decimal(value, format=pattern, locale=self.locale))
 
 
-def colour(value):
-    """Give the company's colour if it is one, else ours.
+def is_colour(value):
+    """Say whether a text is a colour as the page takes it.
 
-    >>> colour("#875A7B"), colour("red; x")
-    ('#875A7B', '#1f3a5f')
+    >>> is_colour("#875A7B"), is_colour("red; x")
+    (True, False)
     """
-    return value if re.fullmatch(r"#[0-9a-fA-F]{6}", value or "") else DEFAULT_COLOUR
+    return bool(re.fullmatch(r"#[0-9a-fA-F]{6}", value or ""))
+
+
+def colour(value):
+    """Give the colour of a page: as wished, dark enough to be read, else ours.
+
+    Amounts are printed in it on white: WCAG 2.2 asks for a contrast of 4.5 for text, so
+    a lighter colour is darkened until it has that.
+
+    >>> colour("#875A7B"), colour("red; x"), colour("#ffd400")
+    ('#875A7B', '#1f3a5f', '#8a7200')
+    """
+    if not is_colour(value):
+        return DEFAULT_COLOUR
+    shares = [int(value[start : start + 2], 16) for start in (1, 3, 5)]
+    while _contrast_with_white(shares) < LEAST_CONTRAST:
+        shares = [share * 95 // 100 for share in shares]
+        value = "#" + "".join(f"{share:02x}" for share in shares)
+    return value
+
+
+def _contrast_with_white(shares):
+    """Give the contrast of a colour with white (WCAG 2.2, relative luminance)."""
+    linear = [
+        share / 255 / 12.92
+        if share / 255 <= 0.04045
+        else ((share / 255 + 0.055) / 1.055) ** 2.4
+        for share in shares
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return 1.05 / (luminance + 0.05)
 
 
 def grouped(account):

@@ -1,0 +1,2 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from . import template_preview
