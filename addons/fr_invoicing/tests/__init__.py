@@ -3,6 +3,8 @@ from . import test_access
 from . import test_collected
 from . import test_facturx
 from . import test_identities
+from . import test_invoice_page
+from . import test_invoice_template
 from . import test_legal_text
 from . import test_seal
 from . import test_send
