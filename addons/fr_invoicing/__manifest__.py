@@ -45,6 +45,7 @@
         "views/fr_page_views.xml",
         "wizards/fr_fix_dialog_views.xml",
         "views/fr_ereporting_views.xml",
+        "views/fr_vat_reconciliation_views.xml",
         # ledger duties
         "wizards/fr_fec_export_wizard_views.xml",
         "views/fr_fec_export_views.xml",

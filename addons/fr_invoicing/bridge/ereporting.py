@@ -34,6 +34,7 @@ class Share:
     basis: Decimal
     tax: Decimal
     exclusion: str = ""
+    tax_id: int = 0
 
 
 def shares(move):
@@ -60,6 +61,7 @@ def shares(move):
             scope.due_code(is_service, tax.category, is_on_payment),
             rate,
             scope.excluded(tax.scope, tax.category),
+            tax.tax.id or 0,
         )
         _add(amounts[key], -exact(line.amount_currency), -exact(line.balance), 0)
         key_of_tax.setdefault(tax.tax.id, key)
@@ -67,7 +69,7 @@ def shares(move):
         key = key_of_tax.get(entry.tax_line_id.id)
         if key:
             _add(amounts[key], -exact(entry.amount_currency), -exact(entry.balance), 1)
-    return [Share(*key[:6], *cell, key[6]) for key, cell in amounts.items()]
+    return [Share(*key[:6], *cell, *key[6:]) for key, cell in amounts.items()]
 
 
 def _purchase_shares(move):
@@ -96,9 +98,10 @@ def _purchase_shares(move):
             "",
             Decimal(0),
             exclusion,
+            taxes[:1].id or 0,
         )
         _add(amounts[key], exact(line.amount_currency), exact(line.balance), 0)
-    return [Share(*key[:6], *cell, key[6]) for key, cell in amounts.items()]
+    return [Share(*key[:6], *cell, *key[6:]) for key, cell in amounts.items()]
 
 
 def _add(cell, in_currency, in_company, position):
@@ -144,8 +147,7 @@ def invoice(move, found, wording=None):
         number=checks.number(move.ref or move.name) if is_purchase else move.name or "",
         issue_date=move.invoice_date or move.date,
         type_code=_type_code(move, is_refund),
-        process_code=(not is_purchase and move.fr_process_code)
-        or tva.process_code(tva.nature(natures)),
+        process_code=_process_code(move, natures),
         currency=move.currency_id.name,
         seller=theirs if is_purchase else ours,
         buyer=ours if is_purchase else theirs,
@@ -195,6 +197,12 @@ def _type_code(move, is_refund):
     """Give BT-3; a global rebate (262) is a credit note where flux 10 is (G1.01)."""
     code = move.fr_type_code or ("381" if is_refund else "380")
     return "381" if code == "262" else code
+
+
+def _process_code(move, natures):
+    """Give BT-23; a frame that flux 10 does not know (G1.02) is the ordinary one."""
+    code = move.fr_process_code or ""
+    return code if code in checks.FRAMES else tva.process_code(tva.nature(natures))
 
 
 def _preceding(move, is_purchase):

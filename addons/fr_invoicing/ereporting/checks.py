@@ -13,6 +13,8 @@ from .scope import RATES
 
 CREDIT_TYPES = frozenset({"261", "381", "396", "502", "503"})
 CORRECTIVE_TYPES = frozenset({"384", "471", "472", "473"})
+# G1.02
+FRAMES = frozenset("B1 S1 M1 B2 S2 M2 B4 S4 M4 S5 S6 B7 S7".split())
 NUMBER = re.compile(r"[A-Za-z0-9+_/\-]([A-Za-z0-9 +_/\-]*[A-Za-z0-9+_/\-])?")
 NUMBER_LENGTH = 35
 

@@ -157,8 +157,8 @@ def periods(regime, kind, first, last):
 def light(state, today, end, deadline, warning_days=3):
     """Give the traffic light of a period.
 
-    Grey: its days are not over. Green: sent, or nothing to send. Orange: to send and
-    time left. Red: refused, late, or due within `warning_days`.
+    Grey: its days are not over. Green: sent, or nothing to send. Orange: to rectify, or
+    to send and time left. Red: refused, late, or due within `warning_days`.
 
     >>> light("to_send", date(2026, 11, 21), date(2026, 11, 20), date(2026, 11, 30))
     'orange'
@@ -167,7 +167,9 @@ def light(state, today, end, deadline, warning_days=3):
         return GREEN
     if state == "rejected":
         return RED
-    if today <= end and state != "rectify":
+    if state == "rectify":
+        return ORANGE  # it was reported in time; a correction has no day of its own
+    if today <= end:
         return GREY
     return RED if (deadline - today).days < warning_days else ORANGE
 

@@ -31,6 +31,8 @@ from . import fr_ereporting_item
 from . import fr_ereporting_report
 from . import fr_ereporting_collector
 from . import fr_ereporting_move
+from . import fr_ereporting_send
+from . import fr_vat_reconciliation
 from . import usage_sample
 from . import fr_seal_company
 from . import fr_seal_chain

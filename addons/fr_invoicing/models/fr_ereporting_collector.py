@@ -1,5 +1,6 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from collections import defaultdict, namedtuple
+from dataclasses import replace
 from decimal import Decimal
 
 from odoo import api, models
@@ -18,7 +19,8 @@ CENT = Decimal("0.01")
 # other contents has changed
 Row = namedtuple(
     "Row",
-    "source_key sequence period_id move_id flow day category vat_category vatex_code"
+    "source_key sequence period_id move_id flow day tax_id category vat_category"
+    " vatex_code"
     " mention_code due_code rate currency_id basis_currency tax_currency basis tax"
     " amount exclusion held_reason",
 )
@@ -157,6 +159,11 @@ class FrEreportingCollector(models.AbstractModel):
             return []
         shares = bridge.shares(move)
         held = ""
+        if flow not in ("10.1", "10.3"):
+            reason = "e_invoice" if flow == "2" else "out_of_scope"
+            shares = [
+                replace(share, exclusion=share.exclusion or reason) for share in shares
+            ]
         reported = [share for share in shares if not share.exclusion]
         if flow == "10.1" and reported:
             held = " ".join(checks.check_invoice(self._invoice(move, reported)))
@@ -172,6 +179,7 @@ class FrEreportingCollector(models.AbstractModel):
                     move_id=move.id,
                     flow=flow,
                     day=day,
+                    tax_id=share.tax_id,
                     category=share.category,
                     vat_category=share.vat_category,
                     vatex_code=share.vatex,
@@ -198,7 +206,7 @@ class FrEreportingCollector(models.AbstractModel):
         no longer posted stay: they came in, and what went back says so itself.
         """
         flow, kind = move._fr_ereporting_flow()
-        if kind != "sale" or move.move_type == "out_receipt":
+        if kind != "sale" or flow not in ("10.1", "10.3") or not move.fr_is_concerned:
             return []
         try:
             events = move._fr_collected_parts()
@@ -225,6 +233,7 @@ class FrEreportingCollector(models.AbstractModel):
                         move_id=move.id,
                         flow="10.2" if flow == "10.1" else "10.4",
                         day=event.date,
+                        tax_id=0,
                         category=scope.SERVICES,
                         vat_category="S",
                         vatex_code="",
@@ -318,6 +327,7 @@ class FrEreportingCollector(models.AbstractModel):
             row = row._replace(
                 **{name: _figure(getattr(row, name)) for name in FIGURES},
                 **{name: getattr(row, name) or "" for name in TEXTS},
+                tax_id=row.tax_id or 0,
             )
             found[row.source_key].append((is_live, row_id, row))
         return found
@@ -361,7 +371,8 @@ class FrEreportingCollector(models.AbstractModel):
                         "(%s, true, %s)",
                         company.id,
                         SQL(", ").join(
-                            SQL("%s", value if value != "" else None) for value in row
+                            SQL("%s", None if value == "" else value)
+                            for value in row._replace(tax_id=row.tax_id or "")
                         ),
                     )
                     for row in rows

@@ -3,10 +3,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 FLOWS = [
+    ("2", "2 Electronic invoice"),
     ("10.1", "10.1 Business abroad"),
     ("10.2", "10.2 Payment, business abroad"),
     ("10.3", "10.3 Consumers"),
     ("10.4", "10.4 Payment, consumers"),
+    ("none", "Outside the reform"),
 ]
 CATEGORIES = [
     ("TLB1", "TLB1 Goods"),
@@ -15,6 +17,7 @@ CATEGORIES = [
     ("TMA1", "TMA1 Margin"),
 ]
 EXCLUSIONS = [
+    ("e_invoice", "Electronic invoice, told by the platform"),
     ("exempt", "Exempt under CGI 261 to 261 E"),
     ("out_of_scope", "Not an operation of TVA"),
     ("oss", "Taxed in another Member State (OSS)"),
@@ -27,7 +30,9 @@ EXCLUSIONS = [
 class FrEreportingItem(models.Model):
     """The share of one document or payment that bears one rate, as it is reported.
 
-    Written by fr.ereporting.collector in SQL, never by hand. A source (document,
+    Every posted sale has its rows, also those that are not reported, with the reason:
+    so that nothing can be lost unseen. Written by fr.ereporting.collector in SQL, never
+    by hand. A source (document,
     payment) is live in one period only: the unique index says so, because the first
     row of a source always has sequence 0. What was reported is never changed: a source
     that changed gets new rows, and its old ones stay as history.
@@ -61,7 +66,10 @@ class FrEreportingItem(models.Model):
         index=True,
         ondelete="set null",
     )
-    partner_id = fields.Many2one(related="move_id.commercial_partner_id")
+    partner_id = fields.Many2one(
+        related="move_id.commercial_partner_id", string="Partner"
+    )
+    tax_id = fields.Many2one("account.tax", readonly=True, ondelete="restrict")
     flow = fields.Selection(FLOWS, required=True, readonly=True)
     day = fields.Date(required=True, readonly=True)
     category = fields.Selection(CATEGORIES, readonly=True)

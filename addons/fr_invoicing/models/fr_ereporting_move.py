@@ -51,13 +51,12 @@ class AccountMove(models.Model):
         Sales as `fr_flow_kind` says; receipts are consumers' sales; purchases from
         suppliers abroad are 10.1, declared as buyer.
 
-        :return: ("10.1" | "10.3", "sale" | "purchase"), or ("", "")
+        :return: ("2" | "10.1" | "10.3" | "none", "sale" | "purchase"), or ("", "")
         :rtype: tuple[str, str]
         """
         self.ensure_one()
         if self.move_type in ("out_invoice", "out_refund"):
-            kind = self.fr_flow_kind
-            return (kind, "sale") if kind in ("10.1", "10.3") else ("", "")
+            return self.fr_flow_kind, "sale"
         if self.move_type == "out_receipt":
             return "10.3", "sale"
         supplier = self.commercial_partner_id

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
+from odoo.tools import SQL, format_date
 
 from ..ereporting import periods
 
@@ -102,8 +102,8 @@ class FrEreportingPeriod(models.Model):
             period.display_name = self.env._(
                 "%(kind)s %(start)s to %(end)s",
                 kind=labels.get(period.kind, ""),
-                start=fields.Date.to_string(period.date_start),
-                end=fields.Date.to_string(period.date_end),
+                start=format_date(self.env, period.date_start),
+                end=format_date(self.env, period.date_end),
             )
 
     @api.depends("state", "date_end", "deadline")
@@ -321,7 +321,7 @@ class FrEreportingPeriod(models.Model):
                        count(DISTINCT source_key) FILTER (
                            WHERE is_live AND held_reason IS NOT NULL) AS held,
                        count(DISTINCT source_key) FILTER (
-                           WHERE is_live AND exclusion IS NOT NULL) AS excluded,
+                           WHERE is_live AND exclusion != 'e_invoice') AS excluded,
                        count(DISTINCT source_key) FILTER (
                            WHERE %(reported)s AND from_revision IS NULL) AS added,
                        count(DISTINCT source_key) FILTER (

@@ -343,6 +343,26 @@ class FrEreportingReport(models.Model):
         )
         self.env["fr.ereporting.item"].invalidate_model()
 
+    def _get_xml(self):
+        """Give the file as it was checked.
+
+        :rtype: bytes
+        """
+        self.ensure_one()
+        attachment = (
+            self.env["ir.attachment"]
+            .sudo()  # the file belongs to the field of a record the caller reads
+            .search(
+                [
+                    ("res_model", "=", self._name),
+                    ("res_field", "=", "xml_file"),
+                    ("res_id", "=", self.id),
+                ],
+                limit=1,
+            )
+        )
+        return attachment.raw or b""
+
     # === Writing === #
 
     def _write_and_check(self):

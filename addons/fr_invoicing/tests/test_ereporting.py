@@ -56,21 +56,7 @@ class EreportingCommon(FrInvoicingCommon):
         return report
 
     def _root(self, report):
-        return etree.fromstring(self._bytes(report))
-
-    def _bytes(self, report):
-        attachment = (
-            self.env["ir.attachment"]
-            .sudo()
-            .search(
-                [
-                    ("res_model", "=", report._name),
-                    ("res_id", "=", report.id),
-                    ("res_field", "=", "xml_file"),
-                ]
-            )
-        )
-        return attachment.raw
+        return etree.fromstring(report._get_xml())
 
     def _sent(self, kind, day):
         report = self._report(kind, day)

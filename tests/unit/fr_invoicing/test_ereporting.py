@@ -13,7 +13,15 @@ from lxml import etree
 from pyfrctc.ereporting import get_ereporting_end_date_and_deadline_from_start_date
 
 from einvoice.findings import Finding
-from ereporting import aggregate, checks, known_bugs, periods, report, scope
+from ereporting import (
+    aggregate,
+    checks,
+    known_bugs,
+    periods,
+    reconcile,
+    report,
+    scope,
+)
 from ereporting.errors import EreportingError
 
 DAYS = st.dates(date(2026, 9, 1), date(2032, 12, 31))
@@ -80,6 +88,7 @@ def test_before_the_reform_there_is_no_deadline():
         ("to_send", date(2026, 11, 28), "red"),
         ("to_send", date(2026, 12, 2), "red"),
         ("rectify", date(2026, 11, 15), "orange"),
+        ("rectify", date(2026, 12, 15), "orange"),
         ("rejected", date(2026, 11, 21), "red"),
         ("sent", date(2026, 12, 2), "green"),
         ("nothing", date(2026, 12, 2), "green"),
@@ -341,3 +350,62 @@ def test_other_rules_are_never_waived():
     assert known_bugs.waive([other], xml) == [other]
     elsewhere = Finding("G1.16", "fatal", "/Report/TransactionsReport/Line/Price", "")
     assert known_bugs.waive([elsewhere], xml) == [elsewhere]
+
+
+# === Reconciliation === #
+
+SOURCES = sorted(
+    {
+        (comparison.measure, name)
+        for comparison in reconcile.COMPARISONS
+        for name in comparison.left
+        + comparison.right
+        + comparison.plus
+        + comparison.minus
+    }
+)
+CELLS = st.builds(
+    lambda row, source, amount, count: reconcile.Cell(row, *source, amount, count),
+    st.sampled_from(["20", "5.5", "E1", "none"]),
+    st.sampled_from(SOURCES),
+    CENTS,
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(CELLS, max_size=60))
+def test_gaps_add_up_to_the_difference(cells):
+    """Whatever the figures, reasons and what is unexplained make the whole."""
+    rows, gaps = reconcile.reconcile(cells)
+    for row in rows:
+        for comparison in reconcile.COMPARISONS:
+            assert reconcile.difference(row, comparison) == sum(
+                gap.amount
+                for gap in gaps
+                if (gap.row, gap.comparison, gap.measure)
+                == (row.key, comparison.code, comparison.measure)
+            )
+
+
+def test_what_no_reason_explains_is_said():
+    rows, gaps = reconcile.reconcile(
+        [
+            reconcile.Cell("20", "base", "ledger", Decimal(100), 1),
+            reconcile.Cell("20", "base", "documents", Decimal(80), 1),
+            reconcile.Cell("20", "base", "entry", Decimal(15), 1),
+        ]
+    )
+    found = {(gap.comparison, gap.reason): gap.amount for gap in gaps}
+    assert found["ledger_documents", "entry"] == 15
+    assert found["ledger_documents", ""] == 5
+    assert found["documents_flux", ""] == 80
+    assert rows[0].amount("base", "ledger") == 100
+
+
+def test_rates_come_first_and_from_the_highest():
+    cells = [
+        reconcile.Cell(row, "base", "ledger", Decimal(1))
+        for row in ("E1", "5.5", "none", "20", "2.1")
+    ]
+    rows, _gaps = reconcile.reconcile(cells)
+    assert [row.key for row in rows] == ["20", "5.5", "2.1", "E1", "none"]
