@@ -56,6 +56,13 @@ TAX_REGIMES = {
     "tva_sale_service_intra_0": "intra_services",
 }
 
+# sale taxes of the chart on goods -> their twins on services, due on payment
+SERVICE_TAXES = {
+    f"tva_{rate}{kind}": f"tva_{rate}_encaissement{kind}"
+    for rate in ("normale", "intermediaire", "reduite", "super_reduite")
+    for kind in ("", "_ttc")
+}
+
 LATE_PENALTIES = [
     ("ecb", "European Central Bank rate plus 10 points"),
     ("legal", "Three times the legal interest rate"),

@@ -4,11 +4,47 @@
 Used by the invoice form, by the refusal to post and by whoever lists findings.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from .bridge import line_tax, product_lines
+from .einvoice import rule_fix
 from .einvoice.findings import FATAL, Finding
 
 LEVELS = {FATAL: "danger"}
+
+
+def located(move, finding):
+    """Complete a finding of the official rules with the record and field to correct.
+
+    :param move: account.move record the finding is about
+    :rtype: Finding
+    """
+    if finding.model:
+        return finding
+    target, field = rule_fix.find(finding.rule)
+    record = _record(move, target, rule_fix.line_number(finding.location))
+    if not record:
+        return finding
+    if target == "line":
+        field = "invoice_line_ids"
+    return replace(finding, model=record._name, res_id=record.id, field=field)
+
+
+def _record(move, target, number):
+    """Give the record a word of data/rule_fix.csv means for an invoice."""
+    lines = product_lines(move)
+    line = lines[number - 1] if 0 < number <= len(lines) else lines[:1]
+    if target == "tax":
+        return line_tax(line).tax if line else None
+    return {
+        "move": move,
+        "line": move,  # lines are corrected on their invoice
+        "buyer": move.commercial_partner_id,
+        "delivery": move.partner_shipping_id or move.partner_id,
+        "seller": move.company_id.partner_id,
+        "company": move.company_id,
+        "bank": move.partner_bank_id,
+    }.get(target)
 
 
 def as_dict(finding):

@@ -75,6 +75,10 @@ MESSAGES = {
         "Credit note %(number)s does not say which invoice it corrects. Fill in the "
         "corrected invoice on the Factur-X page."
     ),
+    "negative_total": _lt(
+        "The total of %(number)s is negative. Make the opposite document: a credit "
+        "note instead of an invoice, an invoice instead of a credit note."
+    ),
     "due_before_issue": _lt(
         "The due date %(due)s of %(number)s is before its date %(issue)s. Change the "
         "due date."

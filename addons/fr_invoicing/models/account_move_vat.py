@@ -3,7 +3,7 @@ from odoo import api, fields, models
 from odoo.exceptions import RedirectWarning, UserError
 
 from .. import bridge, fixes, preflight
-from ..einvoice import flow_kind
+from ..einvoice import flow_kind, tva
 from ..einvoice.findings import has_fatal
 
 
@@ -123,6 +123,29 @@ class AccountMove(models.Model):
                 raise UserError(text)
             action, label = fixes.redirect(move, found)
             raise RedirectWarning(text, action, label)
+
+    # === VAT of other states === #
+
+    def _fr_bears_foreign_vat(self):
+        """Say whether the invoice bears the VAT of another member state (OSS).
+
+        Such a sale is declared through the one-stop shop: its invoice is no French
+        electronic invoice (BR-FR-16 knows French rates only) and is sent as a PDF.
+        """
+        self.ensure_one()
+        return any(
+            bridge.line_tax(line).scope == tva.SCOPE_FOREIGN
+            for line in bridge.product_lines(self)
+        )
+
+    def _fr_needs_facturx(self):
+        """Keep sales under the VAT of another state out of the French flow."""
+        return super()._fr_needs_facturx() and not self._fr_bears_foreign_vat()
+
+    def _fr_enqueue_facturx(self):
+        """Queue what becomes a French electronic invoice."""
+        ours = self.filtered(lambda move: not move._fr_bears_foreign_vat())
+        return super(AccountMove, ours)._fr_enqueue_facturx()
 
     # === Corrections === #
 

@@ -6,7 +6,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import groupby
 
-from .. import bridge
+from .. import bridge, fixes
 from ..einvoice import facturx, pdf, validate
 from ..einvoice.errors import EinvoiceError, ValidatorError
 from ..einvoice.findings import FATAL, has_fatal
@@ -169,7 +169,10 @@ class FrFacturxMixin(models.AbstractModel):
             builder = bridge.DocumentBuilder(move, move._fr_get_wordings()[move])
             document = builder.build()
             html = self.env["fr.invoice.page"]._render(
-                move, document, builder, draft=True
+                move,
+                document,
+                builder,
+                draft=not (move.state == "posted" and move._fr_bears_foreign_vat()),
             )
             return pdf.render_page(html, fonts=self.env["fr.invoice.page"]._get_fonts())
         except EinvoiceError as error:
@@ -227,7 +230,9 @@ class FrFacturxMixin(models.AbstractModel):
         self.write(
             {
                 "fr_facturx_state": state,
-                "fr_facturx_findings": [asdict(finding) for finding in findings],
+                "fr_facturx_findings": [
+                    asdict(fixes.located(self.sudo(), finding)) for finding in findings
+                ],
                 "fr_facturx_made_at": fields.Datetime.now(),
                 "fr_facturx_rules": f"factur-x {facturx.LIBRARY_VERSION}",
             }

@@ -19,3 +19,4 @@ from . import test_kinds
 from . import test_fec
 from . import test_numbering
 from . import test_export
+from . import test_bad_data
