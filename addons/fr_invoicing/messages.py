@@ -28,6 +28,10 @@ MESSAGES = {
         "Your company %(company)s has no e-mail address. Fill it in, in Settings, "
         "Companies: it stands on the invoices and for customers without an address."
     ),
+    "vat_group": _lt(
+        "The VAT group %(partner)s lacks its SIREN, VAT number or country. Fill them "
+        "in on its form."
+    ),
     "buyer_missing": _lt("The invoice has no customer. Choose one."),
     "buyer_siren": _lt(
         "The customer %(partner)s is a French business without SIREN. Fill in the "
@@ -74,10 +78,6 @@ MESSAGES = {
     "origin_missing": _lt(
         "Credit note %(number)s does not say which invoice it corrects. Fill in the "
         "corrected invoice on the Factur-X page."
-    ),
-    "negative_total": _lt(
-        "The total of %(number)s is negative. Make the opposite document: a credit "
-        "note instead of an invoice, an invoice instead of a credit note."
     ),
     "due_before_issue": _lt(
         "The due date %(due)s of %(number)s is before its date %(issue)s. Change the "

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from odoo.tools import html2plaintext
 
-from ..einvoice import kinds, mentions, tva
+from ..einvoice import flow_kind, kinds, mentions, tva
 from ..einvoice.document import (
     QUANTITY_DECIMALS,
     Allowance,
@@ -23,6 +23,7 @@ from ..einvoice.document import (
 from ..messages import fatal, warning
 from .allowances import allowances
 from .attachments import attachments
+from .fixed_taxes import charges, fixed_amounts
 from .kinds import factor
 from .lines import (
     billed_lines,
@@ -32,7 +33,14 @@ from .lines import (
     product_lines,
     unit_code,
 )
-from .parties import address, buyer, is_public_buyer, payee, seller
+from .parties import (
+    address,
+    buyer,
+    is_public_buyer,
+    payee,
+    seller,
+    vat_group,
+)
 from .payment import paid_at_issue, payment
 from .references import (
     buyer_reference,
@@ -65,6 +73,7 @@ class DocumentBuilder:
         self.facts = facts(move)
         self.terms = html2plaintext(move.narration or "").strip()
         self.findings = []
+        self.fixed = fixed_amounts(move)
         self.mentions = [
             (mention, self._word(mention.key))
             for mention in mentions.required(self.facts)
@@ -84,8 +93,9 @@ class DocumentBuilder:
         period = self._period(lines)
         currency = move.currency_id.name
         rounding = self._rounding()
-        untaxed = self._amount(move.amount_untaxed) - (rounding or 0)
-        tax_total = self._amount(move.amount_tax)
+        fixed = self._fixed_total()
+        untaxed = self._amount(move.amount_untaxed) - (rounding or 0) + fixed
+        tax_total = self._amount(move.amount_tax) - fixed
         paid = paid_at_issue(move)
         grand_total = untaxed + tax_total
         annexes, left_out = attachments(move)
@@ -102,6 +112,7 @@ class DocumentBuilder:
             seller=seller(move),
             buyer=buyer(move),
             payee=payee(move),
+            tax_representative=self._vat_group(),
             lines=lines,
             allowances=allowances(move),
             taxes=self._taxes(),
@@ -144,7 +155,9 @@ class DocumentBuilder:
     def _tax_in_euro(self):
         """Give the VAT in euro (BT-111), of the sign of the document."""
         amounts = (
-            exact(entry.balance) for entry in self.move.line_ids.filtered("tax_line_id")
+            exact(entry.balance)
+            for entry in self.move.line_ids.filtered("tax_line_id")
+            if entry.tax_line_id.amount_type != "fixed"
         )
         return self.sign * sum(amounts, Decimal(0))
 
@@ -186,6 +199,7 @@ class DocumentBuilder:
                 # tax included in the price or discount: the net price follows
                 price = amount / quantity
             quantity, price, base = present_price(quantity, price, amount, self.places)
+        extra = charges(self.fixed.get(line, ()))
         name, description = name_and_description(line)
         return Line(
             key=key,
@@ -195,23 +209,31 @@ class DocumentBuilder:
             unit_code=unit_code(line),
             net_price=price,
             base_quantity=base,
-            net_amount=amount,
-            allowances=allowances,
+            net_amount=amount + sum((item.signed for item in extra), Decimal(0)),
+            allowances=allowances + extra,
             category=tax.category,
             rate=tax.rate,
             item_code=line.product_id.default_code or "",
             period=line_period(line),
         )
 
+    def _fixed_total(self):
+        """Give what the fixed taxes amount to: part of the price, not of the TVA."""
+        return sum(
+            (amount for parts in self.fixed.values() for _tax, amount in parts),
+            Decimal(0),
+        )
+
     def _taxes(self):
         """Sum lines and tax entries by category and rate (BG-23)."""
-        bases, amounts, reasons = defaultdict(Decimal), defaultdict(Decimal), {}
-        keys_of_tax = {}
+        bases, amounts = defaultdict(Decimal), defaultdict(Decimal)
+        reasons, keys_of_tax = defaultdict(list), {}
         for line in billed_lines(self.move):
             tax = line_tax(line)
             key = (tax.category, tax.rate)
             bases[key] += self._amount(self.sign * exact(line.amount_currency))
-            reasons.setdefault(key, tax)
+            bases[key] += sum(amount for _tax, amount in self.fixed.get(line, ()))
+            reasons[key].append((tax.vatex, tax.mention))
             keys_of_tax[tax.tax.id] = key
         for entry in self.move.line_ids.filtered("tax_line_id"):
             key = keys_of_tax.get(entry.tax_line_id.id)
@@ -223,21 +245,34 @@ class DocumentBuilder:
                 rate=rate,
                 basis=basis,
                 amount=amounts[category, rate],
-                exemption_code=reasons[category, rate].vatex,
-                exemption_text=(
-                    self._word(reasons[category, rate].mention)
-                    if reasons[category, rate].mention
-                    else ""
-                ),
+                **self._reason(reasons[category, rate]),
             )
             for (category, rate), basis in bases.items()
         )
+
+    def _reason(self, found):
+        """Give code and text of why no VAT is charged (BT-121, BT-120).
+
+        EN 16931 has one place per category: several reasons are all written, without
+        a code that would be true for some of them only.
+        """
+        codes = {vatex for vatex, _mention in found}
+        keys = dict.fromkeys(mention for _vatex, mention in found if mention)
+        return {
+            "exemption_code": codes.pop() if len(codes) == 1 else "",
+            "exemption_text": " ".join(self._word(key) for key in keys),
+        }
 
     def _notes(self):
         notes = [
             Note(mention.code, text) for mention, text in self.mentions if mention.code
         ]
-        notes.append(Note("BAR", mentions.TREATMENTS[self.facts.buyer]))
+        treatment = mentions.TREATMENTS[self.facts.buyer]
+        if self.move.fr_flow_kind == flow_kind.NONE:
+            treatment = mentions.OUT_OF_SCOPE
+        notes.append(Note("BAR", treatment))
+        if self._vat_group():
+            notes.append(Note("TXD", mentions.VAT_GROUP))
         if self.terms:
             notes.append(Note("AAI", self.terms))
         return tuple(notes)
@@ -290,12 +325,21 @@ class DocumentBuilder:
         )
 
     def _vat_point(self):
-        found = {
-            tax.tax.tax_exigibility
-            for tax in map(line_tax, product_lines(self.move))
-            if tax.category == "S"
-        }
-        return tva.vat_point_code(self.facts.nature, found)
+        """Give when VAT falls due (BT-8): by nature and option, as the law says."""
+        lines = map(line_tax, billed_lines(self.move))
+        if not any(tax.category == "S" for tax in lines):
+            return ""
+        return tva.vat_point_code(
+            self.facts.nature,
+            self.facts.vat_on_debits,
+            self.move.fr_document_kind == kinds.DEPOSIT,
+        )
+
+    def _vat_group(self):
+        """Give the VAT group the seller belongs to (assujetti unique), or None."""
+        if any(line_tax(line).category == "O" for line in billed_lines(self.move)):
+            return None  # no VAT number may be written (BR-O-02)
+        return vat_group(self.move)
 
     def _word(self, key):
         wording = self.wordings.get(key)

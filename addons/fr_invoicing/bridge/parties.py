@@ -49,6 +49,22 @@ def payee(move):
     )
 
 
+def vat_group(move):
+    """Give the VAT group (assujetti unique, CGI 256 C) of the seller, or None.
+
+    :rtype: Party | None
+    """
+    group = move.company_id.fr_vat_group_partner_id
+    if not group or is_self_billed(move):
+        return None
+    return Party(
+        name=group.name,
+        address=address(group),
+        siren=group.fr_siren or "",
+        vat=_vat(group.vat, group.country_id.code),
+    )
+
+
 def is_public_buyer(move):
     """Say whether the buyer is a French public body, reached through Chorus Pro."""
     return bool(buyer_partner(move).commercial_partner_id.fr_is_public_buyer)

@@ -368,6 +368,8 @@ class Document:
     rounding (BT-114) and prepaid (BT-113, amount already paid, with VAT) are None when
         there is none; due_total = grand_total - prepaid + rounding
     prepayments: deposit invoices settled by this final one (`Prepayment`)
+    tax_representative: the VAT group the seller belongs to (BG-11); its SIREN also
+        identifies the seller with scheme 0231
     payee: who is to be paid when it is not the seller (BG-10, a factor)
     attachments: supporting documents written into the XML (BG-24)
     buyer_reference: BT-10, for a French public buyer its service code
@@ -414,6 +416,7 @@ class Document:
     allowances: tuple = ()
     prepayments: tuple = ()
     payee: Party | None = None
+    tax_representative: Party | None = None
     attachments: tuple = ()
     sales_order: str = ""
     is_public_buyer: bool = False

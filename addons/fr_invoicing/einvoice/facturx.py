@@ -84,7 +84,7 @@ def cii_to_ubl(xml):
 def _write(document, flavor, values=None):
     try:
         return generate_xml(
-            values or to_dict(document),
+            _clean(values or to_dict(document)),
             flavor=flavor,
             level=LEVELS[document.profile],
             check_xsd=False,
@@ -94,6 +94,17 @@ def _write(document, flavor, values=None):
         raise WriterError(
             "writer_refused", number=document.number, reason=str(error)
         ) from error
+
+
+def _clean(value):
+    """Drop what XML may not carry from every text, wherever it comes from."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value
 
 
 def _without_nil(xml):
@@ -125,7 +136,7 @@ def to_dict(document):
             {"BT-21": note.code, "BT-22": clean_text(note.text)}
             for note in document.notes
         ],
-        "BG-4": _party(document.seller, with_vat=not out_of_scope),
+        "BG-4": _seller(document, with_vat=not out_of_scope),
         "BG-7": _party(document.buyer, with_vat=not out_of_scope),
         "BG-23": [_tax(tax) for tax in document.taxes],
         "BG-25": [_line(line, document) for line in document.lines],
@@ -164,6 +175,8 @@ def _add_optional(values, document):
         optional["BT-89"] = document.payment.mandate
         optional["BT-90"] = document.payment.creditor_id
         optional["BT-91"] = document.payment.debited_account
+    if document.tax_representative:
+        optional["BG-11"] = _tax_representative(document.tax_representative)
     if document.payee:
         optional["BG-10"] = _payee(document.payee)
     _add_allowances(optional, document)
@@ -215,6 +228,24 @@ def _attachment(attachment):
         "BT-125-2": attachment.name,
     }
     return {key: value for key, value in values.items() if value}
+
+
+def _seller(document, with_vat):
+    """Give BG-4; a member of a VAT group bears its SIREN too (BR-FR-CO-14, -15)."""
+    values = _party(document.seller, with_vat=with_vat)
+    if group := document.tax_representative:
+        values.setdefault("identifiers", {})["0231"] = group.siren
+    return values
+
+
+def _tax_representative(party):
+    """Give BG-11: name, address and VAT number, nothing else."""
+    kept = ("name", "country_code", "postcode", "city", "vat_identifier")
+    return {
+        key: value
+        for key, value in _party(party).items()
+        if key in kept or key.startswith("addr_l")
+    }
 
 
 def _payee(party):
@@ -292,8 +323,10 @@ def _line(line, document):
     if line.period:
         values["BT-134"] = line.period.start
         values["BT-135"] = line.period.end
-    if line.allowances:
-        values["BG-27"] = [_allowance(item, document) for item in line.allowances]
+    for key, is_charge in (("BG-27", False), ("BG-28", True)):
+        items = [item for item in line.allowances if item.is_charge == is_charge]
+        if items:
+            values[key] = [_allowance(item, document) for item in items]
     return {key: value for key, value in values.items() if value}
 
 

@@ -24,6 +24,10 @@ TREATMENTS = {
     FOREIGN_CONSUMER: "B2CINT",
 }
 
+OUT_OF_SCOPE = "OUTOFSCOPE"
+# TXD note of a member of a VAT group (BR-FR-CO-14)
+VAT_GROUP = "MEMBRE_ASSUJETTI_UNIQUE"
+
 # wording of the late-payment penalty
 PENALTY_ECB = "ecb"
 PENALTY_LEGAL = "legal"

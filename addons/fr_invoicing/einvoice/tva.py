@@ -150,24 +150,26 @@ def process_code(document_nature, is_final_after_deposit=False):
     return PROCESS_LETTERS[document_nature] + ("4" if is_final_after_deposit else "1")
 
 
-def vat_point_code(document_nature, exigibilities):
-    """Give BT-8, when VAT falls due.
+def vat_point_code(document_nature, on_debits=False, is_deposit=False):
+    """Give BT-8, when VAT falls due (CGI 269-2): by nature and by option.
 
-    The document has one code. Goods and services with different rules get none: the
-    reader then applies the common law, as BT-8 is optional.
+    Goods: on delivery; services: on payment, or on the invoice for a seller that opted
+    for debits; deposits: on payment, for goods too since 2023. The document has one
+    code: goods beside services get none, and the reader applies the common law.
+
+    >>> vat_point_code(SERVICES), vat_point_code(SERVICES, on_debits=True)
+    ('72', '5')
 
     :param document_nature: GOODS, SERVICES or MIXED
-    :param exigibilities: set of "on_payment" / "on_invoice" of the taxes above 0 %
+    :param bool on_debits: the seller opted to pay VAT on services when invoicing
+    :param bool is_deposit: the document asks for a deposit
     :return: ON_PAYMENT, ON_INVOICE, ON_DELIVERY or ""
     """
-    if exigibilities == {"on_payment"}:
+    if document_nature == SERVICES:
+        return ON_INVOICE if on_debits else ON_PAYMENT
+    if is_deposit:
         return ON_PAYMENT
-    if exigibilities == {"on_invoice"}:
-        if document_nature == SERVICES:
-            return ON_INVOICE
-        if document_nature == GOODS:
-            return ON_DELIVERY
-    return ""
+    return ON_DELIVERY if document_nature == GOODS else ""
 
 
 def _rows(name):

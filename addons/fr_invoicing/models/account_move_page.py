@@ -110,7 +110,9 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         return self.fr_is_concerned and (
-            self.state != "posted" or self._fr_needs_facturx()
+            self.state != "posted"
+            or self._fr_needs_facturx()
+            or self._fr_bears_foreign_vat()
         )
 
     def _fr_get_page_html(self):

@@ -34,6 +34,14 @@ class ResCompany(models.Model):
         help="Franchise en base (CGI art. 293 B): lines without tax are invoiced "
         "without TVA with the legal mention.",
     )
+    fr_vat_group_partner_id = fields.Many2one(
+        "res.partner",
+        string="VAT Group",
+        domain="[('is_company', '=', True)]",
+        help="The single taxable person (assujetti unique, CGI art. 256 C) the company "
+        "is a member of, with its SIREN, VAT number and address. Its number and the "
+        "mention are written on every invoice.",
+    )
     fr_services_abroad = fields.Selection(
         [
             ("G", "G: like an export, VAT numbers are written"),

@@ -23,6 +23,9 @@ class ResConfigSettings(models.TransientModel):
     fr_vat_franchise = fields.Boolean(
         related="company_id.fr_vat_franchise", readonly=False
     )
+    fr_vat_group_partner_id = fields.Many2one(
+        related="company_id.fr_vat_group_partner_id", readonly=False
+    )
     fr_services_abroad = fields.Selection(
         related="company_id.fr_services_abroad", readonly=False
     )

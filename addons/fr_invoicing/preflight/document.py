@@ -76,15 +76,6 @@ def _check_money(move):
                 value=move.currency_id.name,
             )
         )
-    if move.currency_id.compare_amounts(move.amount_total, 0) < 0:
-        findings.append(
-            fatal(
-                move,
-                "negative_total",
-                fix=(move, "invoice_line_ids"),
-                number=move.display_name,
-            )
-        )
     bank = move.partner_bank_id
     if bank and move.move_type == "out_invoice" and bank.acc_type != "iban":
         findings.append(

@@ -34,6 +34,11 @@ def check_company(company):
         )
     elif company.vat:
         findings += _check_vat_key(partner, company)
+    group = company.fr_vat_group_partner_id
+    if group and not (group.fr_siren and group.vat and group.country_id):
+        findings.append(
+            fatal(company, "vat_group", fix=(group, "vat"), partner=group.display_name)
+        )
     if not company.email:
         findings.append(
             warning(

@@ -29,17 +29,19 @@ def test_every_exempt_regime_has_a_mention():
 
 
 @pytest.mark.parametrize(
-    ("nature", "exigibilities", "expected"),
+    ("nature", "on_debits", "is_deposit", "expected"),
     [
-        (tva.SERVICES, {"on_payment"}, "72"),
-        (tva.SERVICES, {"on_invoice"}, "5"),
-        (tva.GOODS, {"on_invoice"}, "29"),
-        (tva.MIXED, {"on_invoice", "on_payment"}, ""),
-        (tva.SERVICES, set(), ""),
+        (tva.SERVICES, False, False, "72"),
+        (tva.SERVICES, True, False, "5"),
+        (tva.SERVICES, False, True, "72"),
+        (tva.GOODS, False, False, "29"),
+        (tva.GOODS, True, False, "29"),
+        (tva.GOODS, False, True, "72"),
+        (tva.MIXED, False, False, ""),
     ],
 )
-def test_vat_point(nature, exigibilities, expected):
-    assert tva.vat_point_code(nature, exigibilities) == expected
+def test_vat_point(nature, on_debits, is_deposit, expected):
+    assert tva.vat_point_code(nature, on_debits, is_deposit) == expected
 
 
 @pytest.mark.parametrize("buyer", list(mentions.TREATMENTS))
