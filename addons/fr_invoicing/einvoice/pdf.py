@@ -18,6 +18,7 @@ from pydyf import Array, Dictionary
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
+from .document import clean_text
 from .errors import PdfError
 from .findings import FATAL, Finding
 
@@ -159,7 +160,8 @@ def _write(html, fonts, prepare=None):
     :param prepare: called with the document before it is written
     """
     try:
-        document = _lay_out(html, fonts)
+        # a control character pasted into a name would break the XML of the metadata
+        document = _lay_out(clean_text(html), fonts)
         if prepare:
             prepare(document)
         pdf = document.write_pdf(
