@@ -256,6 +256,9 @@ MESSAGES = {
     ),
     # making and checking the file
     "writer_refused": _lt("The XML of %(number)s could not be written: %(reason)s"),
+    "page_total": _lt(
+        "The lines drawn on the page add up to %(found)s, the document to %(expected)s."
+    ),
     "pdf_failed": _lt("The PDF could not be made: %(reason)s"),
     "pdf_not_as_promised": _lt("The PDF is not a Factur-X PDF/A-3: %(reason)s"),
     "validator_missing": _lt(
