@@ -11,6 +11,7 @@ How a chunk of rows goes in
     4. rollups are added up from the new rows and written at the end
 """
 
+import hashlib
 from bisect import bisect_left
 from contextlib import contextmanager, suppress
 from decimal import localcontext
@@ -354,6 +355,10 @@ def _status(row):
 
 
 def _held_as_received(row):
+    """A row that is no event. One with an id that is sent again is not held twice."""
+    digests = ("", "")
+    if row.event_id and row.raw:
+        digests = (_digest(row.event_id), _digest(row.raw))
     return HeldRow(
         row_number=row.row_number,
         reason=row.reason,
@@ -365,4 +370,12 @@ def _held_as_received(row):
         subject=row.subject,
         time=row.time,
         amount=row.amount,
+        identity=digests[0],
+        payload_hash=digests[1],
     )
+
+
+def _digest(text):
+    """Hex digest of a text as received, which need not be valid Unicode."""
+    data = text.encode("utf-8", "surrogatepass")
+    return "raw-" + hashlib.sha256(data).hexdigest()[:32]

@@ -99,8 +99,11 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(self._counts(self._post(events)), (3, 0, 0, 1))
         # 2 + 3 + 512, of the meter's unit
         self.assertEqual(self._quantity(), {"": ("517.0", 3)})
-        # the same again is the same
+        # the same again is the same, and held once
         self.assertEqual(self._counts(self._post(events)), (0, 4, 0, 0))
+        self.assertEqual(self._quantity(), {"": ("517.0", 3)})
+        held = [("reason_code", "=", "unknown_unit"), ("state", "=", "open")]
+        self.assertEqual(self.env["usage.quarantine"].search_count(held), 1)
 
     def test_an_unknown_unit_waits_until_it_is_said(self):
         event = self._event(1, value="2", unit="crate", properties={"dock": "4"})
