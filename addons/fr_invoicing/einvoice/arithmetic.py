@@ -15,6 +15,10 @@ from .figures import NS
 from .findings import FATAL, Finding
 
 CENT = Decimal("0.01")
+# ISO 4217: currencies without decimals, rounded to the whole
+WHOLE = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()
+)
 
 __all__ = ["NS", "check"]
 
@@ -39,14 +43,19 @@ def check(xml):
     return [*_check_lines(found), *_check_taxes(found), *_check_totals(found)]
 
 
+def _unit(found):
+    return Decimal(1) if found.currency in WHOLE else CENT
+
+
 def _check_lines(found):
+    unit = _unit(found)
     for line in found.lines:
         where = f"line {line.name}"
         if not line.base:
             yield _finding("ARITH-131", where, "BT-149 is zero")
             continue
         gross = line.quantity * line.price / line.base
-        expected = gross.quantize(CENT, rounding=ROUND_HALF_UP) + line.adjustments
+        expected = gross.quantize(unit, rounding=ROUND_HALF_UP) + line.adjustments
         if expected != line.amount:
             yield _finding(
                 "ARITH-131",
@@ -63,8 +72,9 @@ def _check_taxes(found):
     for key, amount in found.allowances:
         bases[key] += amount
     # per-line rounding of TVA is allowed: half a cent per line
+    unit = _unit(found)
     count = len(found.lines) + len(found.allowances)
-    tolerance = CENT * max(1, (count + 1) // 2)
+    tolerance = unit * max(1, (count + 1) // 2)
     seen = set()
     for key, basis, amount in found.taxes:
         where = f"VAT {key[0]} {key[1]}"
@@ -77,7 +87,7 @@ def _check_taxes(found):
                 where,
                 f"BT-116 {basis} is not the sum of its lines, allowances and charges",
             )
-        expected = (basis * key[1] / 100).quantize(CENT, rounding=ROUND_HALF_UP)
+        expected = (basis * key[1] / 100).quantize(unit, rounding=ROUND_HALF_UP)
         if abs(expected - amount) > tolerance:
             yield _finding(
                 "ARITH-117",

@@ -48,10 +48,11 @@ def decimals(value):
 def round_half_up(value, places=2):
     """Round away from zero at the half, as invoices are rounded.
 
-    >>> round_half_up(Decimal("-0.005"))
-    Decimal('-0.01')
+    >>> round_half_up(Decimal("-0.005")), round_half_up(Decimal("-0.001"))
+    (Decimal('-0.01'), Decimal('0.00'))
     """
-    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    # the sum drops the sign of a zero: an amount is never written -0.00
+    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP) + 0
 
 
 def present_price(quantity, price, amount, places=2):

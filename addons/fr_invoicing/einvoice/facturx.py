@@ -231,8 +231,14 @@ def _attachment(attachment):
 
 
 def _seller(document, with_vat):
-    """Give BG-4; a member of a VAT group bears its SIREN too (BR-FR-CO-14, -15)."""
+    """Give BG-4; a member of a VAT group bears its SIREN too (BR-FR-CO-14, -15).
+
+    Who has no VAT number is known to the tax office by its SIREN: BR-E-02 and its
+    sisters want one of both (BT-31, BT-32).
+    """
     values = _party(document.seller, with_vat=with_vat)
+    if with_vat and document.seller.siren and not document.seller.vat:
+        values["tax_identifier"] = document.seller.siren
     if group := document.tax_representative:
         values.setdefault("identifiers", {})["0231"] = group.siren
     return values
