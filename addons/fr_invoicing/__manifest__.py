@@ -16,6 +16,8 @@
             "pyfrctc",
             "pypdf",
             "qrcode",
+            "xmlsec",
+            "cryptography",
         ],
     },
     "data": [
@@ -35,6 +37,12 @@
         "report/fr_invoice_page_templates.xml",
         # the skeleton of menus first: views hang their items on it
         "views/fr_invoicing_menus.xml",
+        "wizards/fr_archive_export_views.xml",
+        "report/fr_seal_attestation.xml",
+        "views/fr_seal_chain_views.xml",
+        "views/fr_seal_entry_views.xml",
+        "views/fr_seal_anchor_views.xml",
+        "data/fr_seal_cron_data.xml",
         "views/fr_legal_text_views.xml",
         "views/fr_tax_profile_views.xml",
         "views/res_partner_views.xml",

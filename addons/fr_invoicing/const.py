@@ -88,6 +88,7 @@ SEAL_KINDS = [
     ("flow", "Message"),
     ("closing", "Closing"),
     ("anchor", "Anchor"),
+    ("key", "Key"),
     ("report", "E-reporting"),
     ("destruction", "Destruction"),
 ]

@@ -1,2 +1,3 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from . import template_preview
+from . import inspection

@@ -3,3 +3,6 @@ UPDATE ir_cron
    SET active = false
  WHERE id IN (SELECT res_id FROM ir_model_data
                WHERE model = 'ir.cron' AND module = 'fr_invoicing');
+
+-- A copy must not sign as the company: its private keys go, the certificates stay.
+UPDATE fr_seal_key SET private_key = NULL WHERE private_key IS NOT NULL;

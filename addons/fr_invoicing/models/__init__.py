@@ -42,6 +42,12 @@ from . import fr_archive_entry
 from . import fr_seal_move
 from . import fr_seal_move_line
 from . import fr_seal_payment
+from . import fr_seal_key
+from . import fr_seal_anchor
+from . import fr_seal_closing
+from . import fr_seal_dashboard
+from . import fr_seal_attestation
+from . import fr_archive_bundle
 from . import fr_seal_attachment
 from . import fr_seal_guard
 from . import fr_numbering

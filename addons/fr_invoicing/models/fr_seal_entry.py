@@ -73,6 +73,7 @@ class FrSealEntry(models.Model):
     _fork_unique = models.UniqueIndex("(company_id, previous_hash)")
     _fact_unique = models.UniqueIndex("(company_id, kind, key, revision)")
     _record_index = models.Index("(model, res_id)")
+    _name_index = models.Index("(company_id, kind, name)")
     _waiting_index = models.Index("(company_id, id) WHERE sequence IS NULL")
 
     # === Guards (and fr_seal_guard.py in the database) === #

@@ -152,6 +152,12 @@ TRIGGERS = {
     ("ir_attachment", "fr_seal_file_guard"): "BEFORE UPDATE OR DELETE ON {table}"
     " FOR EACH ROW WHEN (OLD.res_model IN ('account.move', 'fr.archive.entry'))"
     " EXECUTE FUNCTION fr_seal_file_guard()",
+    ("fr_seal_anchor", "fr_seal_anchor_keep"): "BEFORE UPDATE OR DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION fr_seal_refuse()",
+    ("fr_seal_closing", "fr_seal_closing_keep"): "BEFORE UPDATE OR DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION fr_seal_refuse()",
+    ("fr_seal_key", "fr_seal_key_keep"): "BEFORE DELETE ON {table} FOR EACH ROW"
+    " EXECUTE FUNCTION fr_seal_refuse()",
     **{
         (table, truncate_guard(table)): "BEFORE TRUNCATE ON {table}"
         " FOR EACH STATEMENT EXECUTE FUNCTION fr_seal_refuse()"
@@ -207,7 +213,5 @@ class FrSealGuard(models.AbstractModel):
             "fr_seal_line_added",
             "fr_seal_file_guard",
             "fr_seal_archive_guard",
-            "fr_seal_anchor_guard",
-            "fr_seal_closing_guard",
         )
         self.env.cr.execute(f"DROP FUNCTION IF EXISTS {', '.join(names)} CASCADE")

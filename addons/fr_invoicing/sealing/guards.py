@@ -10,11 +10,16 @@ GUARDS = {
     "account_move": ("fr_seal_move_guard",),
     "account_move_line": ("fr_seal_line_guard", "fr_seal_line_added"),
     "ir_attachment": ("fr_seal_file_guard",),
+    "fr_seal_anchor": ("fr_seal_anchor_keep",),
+    "fr_seal_closing": ("fr_seal_closing_keep",),
+    "fr_seal_key": ("fr_seal_key_keep",),
 }
 TRUNCATE_GUARDED = (
     "fr_seal_entry",
     "fr_seal_chain",
     "fr_archive_entry",
+    "fr_seal_anchor",
+    "fr_seal_closing",
     "account_move",
     "account_move_line",
 )

@@ -46,6 +46,7 @@ SENTENCES = {
     "anchor_mismatch": "The anchor {what} signs another chain: {field} is {found}, "
     "signed as {expected}",
     "signature_unchecked": "The anchor {what} could not be checked: {found}",
+    "not_signed": "No signed anchor covers the end of the chain (link {expected})",
     # guards of the database
     "guard_missing": "The trigger {what} on {where} is missing",
     "guard_disabled": "The trigger {what} on {where} is disabled",

@@ -7,6 +7,8 @@ from . import test_invoice_page
 from . import test_invoice_template
 from . import test_legal_text
 from . import test_seal
+from . import test_seal_closing
+from . import test_seal_verify
 from . import test_send
 from . import test_tour
 from . import test_usage

@@ -8,21 +8,12 @@ from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .common import FrInvoicingCommon
+from .seal_common import SealCommon
 
 
 @tagged("post_install", "-at_install")
-class TestSeal(FrInvoicingCommon):
+class TestSeal(SealCommon):
     """Posted documents are sealed, and nobody changes them: neither model nor SQL."""
-
-    def _chain(self):
-        return self.env["fr.seal.chain"]._get(self.company)
-
-    def _entries(self, record, kind=None):
-        domain = [("model", "=", record._name), ("res_id", "=", record.id)]
-        if kind:
-            domain.append(("kind", "=", kind))
-        return self.env["fr.seal.entry"].search(domain, order="id")
 
     @mute_logger("odoo.sql_db")
     def assertRefusedBySql(self, statement, *parameters):
