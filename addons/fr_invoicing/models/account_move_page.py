@@ -64,14 +64,14 @@ class AccountMove(models.Model):
             if move.fr_template_version_id:
                 continue  # issued: never recomputed
             customer = move.with_company(move.company_id).commercial_partner_id
-            is_sale = move.move_type in ("out_invoice", "out_refund")
-            move.fr_invoice_template_id = is_sale and (
+            is_ours = move.fr_is_concerned  # self-billed ones too
+            move.fr_invoice_template_id = is_ours and (
                 customer.fr_invoice_template_id
                 or move._fr_get_reseller().fr_brand_template_id
                 or move.company_id.fr_invoice_template_id
             )
-            move.fr_page_grouping = is_sale and customer.fr_invoice_grouping
-            move.fr_page_detail = is_sale and customer.fr_invoice_detail
+            move.fr_page_grouping = is_ours and customer.fr_invoice_grouping
+            move.fr_page_detail = is_ours and customer.fr_invoice_detail
 
     # === Issue === #
 

@@ -86,12 +86,21 @@ def _countries(document, builder):
     return {code: locale.territories.get(code, code) for code in codes if code}
 
 
+def issuer(document):
+    """Give who sends the document: the seller, or the buyer who bills itself.
+
+    :rtype: Party
+    """
+    return document.buyer if document.is_self_billed else document.seller
+
+
 def running(document, builder, format_):
     """Give the texts at the head of the pages after the first."""
     name = title(document, builder.is_french)
-    parts = [f"{name} {document.number}", document.buyer.name]
+    other = document.seller if document.is_self_billed else document.buyer
+    parts = [f"{name} {document.number}", other.name]
     return " · ".join(_short(part, 60) for part in parts), _short(
-        document.seller.name, 40
+        issuer(document).name, 40
     )
 
 
@@ -256,6 +265,15 @@ def qr(document, format_):
     }
 
 
+def terms(document, builder, look):
+    """Give the texts between payment and mentions: of the invoice, of the template.
+
+    Our conditions of sale have no place where we are the buyer.
+    """
+    own = "" if document.is_self_billed else look.terms
+    return [text for text in (builder.terms, own) if text]
+
+
 def mentions(document, builder, format_, is_issued):
     """Give the legal mentions that the footer and the tax table do not show.
 
@@ -267,8 +285,6 @@ def mentions(document, builder, format_, is_issued):
         for mention, text in builder.mentions
         if mention.code not in ("REG", "ABL") and text not in shown
     ]
-    if document.is_self_billed:
-        found.insert(0, format_.words["self_billing"])
     if is_issued:
         found.append(format_.words["electronic"])
     return _two_columns(found)

@@ -30,7 +30,25 @@ def entries(move, document, format_):
             found.append(_entry(record, by_record[record], format_))
         elif record.display_type in (*HEADINGS, NOTE):
             found.append(Entry(kind=record.display_type, name=record.name or ""))
-    return found
+    return _with_delivery_place(found, move)
+
+
+def _with_delivery_place(found, move):
+    """Give lines without a site that of the delivery, where others have one.
+
+    A document has one delivery place: as the only site it would head every line.
+    """
+    place = move.partner_shipping_id
+    if place == move.partner_id or not any(
+        entry.labels.get(look.SITE) for entry in found
+    ):
+        return found
+    return [
+        replace(entry, labels={**entry.labels, look.SITE: place.name or ""})
+        if entry.line and not entry.labels.get(look.SITE)
+        else entry
+        for entry in found
+    ]
 
 
 def _entry(record, line, format_):
@@ -153,12 +171,10 @@ def _first(dimensions, keys):
 
 
 def _site(record, subscription):
-    """Give the place served: the subscriber where another pays, else the delivery."""
-    move = record.move_id
-    if subscription and subscription.partner_id != move.partner_id:
+    """Give the place served: the subscriber, where another pays."""
+    if subscription and subscription.partner_id != record.move_id.partner_id:
         return subscription.partner_id.name or ""
-    place = move.partner_shipping_id
-    return place.name or "" if place and place != move.partner_id else ""
+    return ""
 
 
 def _analytic(record):

@@ -47,6 +47,7 @@ def test_creditor_reference_goes_to_its_own_line():
     [
         {"currency": "USD", "tax_currency": "EUR", "tax_amount_accounting": Decimal(1)},
         {"type_code": "381"},
+        {"type_code": "389"},
         {"due_total": Decimal(0)},
         {"due_total": Decimal("-5.00")},
         {"due_total": Decimal("1000000000.00")},

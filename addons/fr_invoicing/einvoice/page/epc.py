@@ -20,7 +20,8 @@ def payload(document):
     """Give the text of the code, or "" where none can be made.
 
     A code is made for what is due in euros to an account with an IBAN: not for credit
-    notes, direct debits, other currencies, nothing due.
+    notes, direct debits, other currencies, nothing due, nor for self-billed invoices,
+    whose payer is the one who prints them.
 
     :param Document document: the invoice
     :rtype: str
@@ -28,6 +29,7 @@ def payload(document):
     payment = document.payment
     if (
         document.is_credit
+        or document.is_self_billed
         or document.currency != "EUR"
         or not payment
         or payment.is_direct_debit

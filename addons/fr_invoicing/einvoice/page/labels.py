@@ -63,32 +63,22 @@ LABELS = {
     "siren": ("SIREN", "SIREN"),
     "siret": ("SIRET", "SIRET"),
     "vat": ("VAT no.", "N° TVA"),
-    "sold_for": (
-        "%(brand)s. Legal seller: %(seller)s",
-        "%(brand)s. Vendeur légal : %(seller)s",
-    ),
     # lines
-    "lines": ("Details", "Détail"),
     "summary": ("Summary", "Synthèse"),
     "details": ("Itemised statement", "Relevé détaillé"),
     "description": ("Description", "Désignation"),
     "quantity": ("Quantity", "Quantité"),
     "unit": ("Unit", "Unité"),
     "price": ("Unit price excl. VAT", "Prix unitaire HT"),
-    "per": ("per", "pour"),
     "discount": ("Discount", "Remise"),
     "tax": ("VAT", "TVA"),
     "amount": ("Amount excl. VAT", "Montant HT"),
     "count": ("Lines", "Lignes"),
     "others": ("Other items", "Autres lignes"),
     "correction": ("(correction)", "(correction)"),
-    "subtotal": ("Subtotal", "Sous-total"),
     # totals
-    "tax_table": ("VAT summary", "Récapitulatif de TVA"),
-    "tax_rate": ("Rate", "Taux"),
     "base": ("Base excl. VAT", "Base HT"),
     "tax_amount": ("VAT", "Montant TVA"),
-    "totals": ("Totals", "Totaux"),
     "line_total": ("Total of lines", "Total des lignes HT"),
     "allowance": ("Discount", "Remise"),
     "charge": ("Additional charge", "Frais"),
@@ -103,7 +93,6 @@ LABELS = {
     "tax_in_euro": ("VAT in euro", "TVA en euros"),
     "deposits": ("Deposits deducted", "Acomptes déduits"),
     "deposits_paid": ("Deposits already invoiced", "Acomptes déjà facturés"),
-    "deposit_invoice": ("Deposit invoice", "Facture d'acompte"),
     "incl_tax": ("Incl. VAT", "TTC"),
     # payment
     "payment": ("Payment", "Règlement"),
@@ -131,12 +120,6 @@ LABELS = {
     "chart_months": ("Your last months, excl. VAT", "Vos derniers mois, HT"),
     "terms": ("Terms", "Conditions"),
     "mentions": ("Legal information", "Mentions légales"),
-    "self_billing": (
-        "Self-billing: invoice issued by the customer in the name and on behalf of "
-        "the supplier.",
-        "Autofacturation : facture établie par le client au nom et pour le compte du "
-        "fournisseur.",
-    ),
     "page": ("Page", "Page"),
     "logo": ("Logo of %(name)s", "Logo de %(name)s"),
     "from_to": ("%(start)s – %(end)s", "%(start)s – %(end)s"),
