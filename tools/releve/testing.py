@@ -245,6 +245,10 @@ def _golden_odoo(odoo, _report):
     return golden(odoo, "odoo")
 
 
+def _golden_clickhouse(odoo, _report):
+    return golden(odoo, "odoo", None, "--store", "clickhouse")
+
+
 STAGES = {
     "odoo": ("Odoo tests", _odoo_tests),
     "lint": ("Lint", _lint),
@@ -253,6 +257,7 @@ STAGES = {
     "golden-core": ("Golden cases, core", _golden_core),
     "translations": ("Translations", _translations),
     "golden-odoo": ("Golden cases, Odoo", _golden_odoo),
+    "golden-clickhouse": ("Golden cases, Odoo on chDB", _golden_clickhouse),
     "lifecycle": ("Install, upgrade, uninstall", _lifecycle),
     "api": ("Native API as documented", _api),
     "clients": ("Official clients", _clients),
