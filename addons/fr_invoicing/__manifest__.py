@@ -10,6 +10,8 @@
     "external_dependencies": {
         "python": [
             "factur-x",
+            "pyfrctc",
+            "requests",
             "saxonche",
             "weasyprint",
             "python-stdnum",
@@ -29,11 +31,14 @@
         "security/fr_ereporting_rules.xml",
         "security/page/ir.model.access.csv",
         "security/fr_page_rules.xml",
+        "security/transmission/ir.model.access.csv",
+        "security/fr_transmission_rules.xml",
         "data/fr_legal_text_data.xml",
         "data/fr_legal_text_vat_data.xml",
         "data/fr_tax_profile_data.xml",
         "data/ir_cron_data.xml",
         "data/fr_ereporting_cron.xml",
+        "data/ir_cron_transmission_data.xml",
         "report/fr_invoice_page_templates.xml",
         # the skeleton of menus first: views hang their items on it
         "views/fr_invoicing_menus.xml",
@@ -58,6 +63,12 @@
         "wizards/fr_fec_export_wizard_views.xml",
         "views/fr_fec_export_views.xml",
         "views/fr_number_gap_views.xml",
+        "wizards/fr_status_answer_views.xml",
+        "views/fr_platform_views.xml",
+        "views/fr_einvoice_flow_views.xml",
+        "views/fr_directory_line_views.xml",
+        "views/account_move_transmission_views.xml",
+        "views/fr_transmission_menus.xml",
     ],
     "assets": {
         "web.assets_backend": ["fr_invoicing/static/src/scss/template_preview.scss"],

@@ -25,3 +25,4 @@ def uninstall_hook(env):
     env["account.fiscal.position"].with_context(active_test=False).search(
         [("fr_area", "!=", False)]
     ).write({"auto_apply": False})
+    env.cr.execute("DROP FUNCTION IF EXISTS fr_einvoice_flow_guard CASCADE")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from . import (
+    approved_platform,
     bench,
     catalogues,
     clean,
@@ -126,6 +127,11 @@ def verify(options):
     odoo = prepare(options.cluster, packages=False)
     if not odoo.verify(options.name, *options.rest):
         raise Failure("Some rollups do not equal their events")
+
+
+def platform(options):
+    home = environment.suite(odoo_source.obtain())
+    approved_platform.run(home / "bin" / "python", options)
 
 
 def test(options):
@@ -309,6 +315,14 @@ def _parser():
     command = add("bench", run_bench, "one JSON line per benchmark", None)
     command.add_argument("--only", default="")
     command.add_argument("--size", choices=["small", "full"], default="small")
+    command = add("platform", platform, "an approved platform to try out", None)
+    command.add_argument("--port", type=int, default=8090)
+    command.add_argument(
+        "--life",
+        default="approved",
+        help="what becomes of invoices: approved, usual, "
+        "refused, disputed, suspended, rejected, lost or silent",
+    )
     command = add("clean", run_clean, "delete what this clone generated", None)
     command.add_argument("--everything", action="store_true")
     add("relock", relock, "resolve the requirements again", None)

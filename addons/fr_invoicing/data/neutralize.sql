@@ -6,3 +6,6 @@ UPDATE ir_cron
 
 -- A copy must not sign as the company: its private keys go, the certificates stay.
 UPDATE fr_seal_key SET private_key = NULL WHERE private_key IS NOT NULL;
+-- It forgets how to sign in at platforms, so that nothing leaves twice.
+UPDATE fr_platform
+   SET active = false, client_secret = NULL, token = NULL, token_expires_at = 0;

@@ -127,6 +127,10 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         self._fr_sync_collected()
+        return self._fr_known_parts()
+
+    def _fr_known_parts(self):
+        """Give what is recorded so far, as `_fr_collected_parts` does."""
         shares = self._fr_tax_shares()
         result, before = [], Decimal(0)
         for row in self.sudo().fr_collected_ids.sorted("id"):

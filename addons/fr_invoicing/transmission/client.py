@@ -8,6 +8,7 @@ top of `requests`.
 Every answer is bounded in time and size, and no redirection is followed.
 """
 
+import contextlib
 import json
 import time
 from urllib.parse import quote
@@ -17,7 +18,6 @@ import requests
 from .errors import DENIED, LATER, REFUSED, UNKNOWN, UNREACHABLE, TransmissionError
 from .values import Settings, Token, moment, remote_flow, stamp
 
-CONNECT_S = 10
 JSON_LIMIT = 8 * 1024 * 1024
 FILE_LIMIT = 100 * 1024 * 1024  # XP Z12-013: a flow has at most 100 MB
 PAGE = 100
@@ -285,7 +285,7 @@ class PlatformClient:
 
         :return: status, headers, body
         """
-        timeout = (min(CONNECT_S, self.settings.timeout_s), self.settings.timeout_s)
+        timeout = self.settings.timeout_s
         end = time.monotonic() + 2 * self.settings.timeout_s
         try:
             with self._session.request(
@@ -353,15 +353,13 @@ def _json(content):
 def _facts(status, content):
     """Give what an error answer says (schema Error), cut to a length people read."""
     facts = {"status": status, "error": "", "text": ""}
-    try:
+    with contextlib.suppress(ValueError):
         data = json.loads(content)
         if isinstance(data, dict):
             facts["error"] = str(data.get("errorCode") or data.get("error") or "")[:80]
             facts["text"] = str(
                 data.get("errorMessage") or data.get("error_description") or ""
             )[:300]
-    except ValueError:
-        pass
     return facts
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 DATA = Path(__file__).with_name("data")
 
+PROCESSING = "23"
 FILED, SENT, RECEIVED, AVAILABLE = "200", "201", "202", "203"
 TAKEN, APPROVED, PARTLY, DISPUTED, SUSPENDED = "204", "205", "206", "207", "208"
 COMPLETED, REFUSED, PAYMENT_SENT, COLLECTED = "209", "210", "211", "212"
@@ -119,7 +120,9 @@ def current(history):
     """Give the code that stands after statuses that came in any order.
 
     A status that ends the life (refused, rejected, cancelled) stands whatever else
-    says; else the latest; of the same second, the furthest in the list.
+    says; what seller or buyer say stands before what platforms say on the way, as the
+    clocks of all of them differ; else the latest; of the same second, the furthest in
+    the list.
 
     >>> from datetime import datetime
     >>> day = datetime(2026, 11, 2)
@@ -138,6 +141,7 @@ def current(history):
         found = known.get(item[0])
         return (
             bool(found and found.ends),
+            bool(found and found.phase == PROCESSING),
             item[1],
             found.rank if found else 0,
         )

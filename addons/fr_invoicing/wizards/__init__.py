@@ -3,3 +3,4 @@ from . import fr_fix_dialog
 from . import fr_download
 from . import fr_fec_export_wizard
 from . import fr_archive_export
+from . import fr_status_answer

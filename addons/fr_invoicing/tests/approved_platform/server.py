@@ -170,7 +170,6 @@ class _Handler(BaseHTTPRequestHandler):
         if not found:
             raise Refusal(404, "MISSING_RESOURCE", parts.path)
         operation, arguments = found
-        store.requests.append((operation, self.headers.get("Request-Id") or ""))
         if store.faults.is_limited():
             raise Refusal(429, "TOO_MANY_REQUESTS", retry_after=store.faults.window_s)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
@@ -226,6 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         if operation != "getHealth" and not self.platform.store.is_signed_in(token):
             raise Refusal(401, "MISSING_TOKEN")
+        request = (operation, self.headers.get("Request-Id") or "")
+        self.platform.store.requests.append(request)
         work = getattr(self, f"_op_{operation}", None)
         if not work:
             raise Refusal(501, "NOT_IMPLEMENTED", operation)
