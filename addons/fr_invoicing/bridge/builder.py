@@ -74,6 +74,7 @@ class DocumentBuilder:
         self.terms = html2plaintext(move.narration or "").strip()
         self.findings = []
         self.fixed = fixed_amounts(move)
+        self.memo = {}
         self.mentions = [
             (mention, self._word(mention.key))
             for mention in mentions.required(self.facts)
@@ -169,7 +170,7 @@ class DocumentBuilder:
         return record
 
     def _line(self, key, line):
-        tax = line_tax(line)
+        tax = line_tax(line, self.memo)
         amount = self._amount(self.sign * exact(line.amount_currency))
         quantity = exact(line.quantity)
         price = exact(line.price_unit)
@@ -229,7 +230,7 @@ class DocumentBuilder:
         bases, amounts = defaultdict(Decimal), defaultdict(Decimal)
         reasons, keys_of_tax = defaultdict(list), {}
         for line in billed_lines(self.move):
-            tax = line_tax(line)
+            tax = line_tax(line, self.memo)
             key = (tax.category, tax.rate)
             bases[key] += self._amount(self.sign * exact(line.amount_currency))
             bases[key] += sum(amount for _tax, amount in self.fixed.get(line, ()))
@@ -304,7 +305,9 @@ class DocumentBuilder:
         """Give the delivery place: for goods, when it is another address."""
         move = self.move
         place = move.partner_shipping_id or move.partner_id
-        is_intra = any(line_tax(line).category == "K" for line in product_lines(move))
+        is_intra = any(
+            line_tax(line, self.memo).category == "K" for line in product_lines(move)
+        )
         if not is_intra and (
             self.facts.nature == tva.SERVICES or place == move.partner_id
         ):
@@ -326,8 +329,8 @@ class DocumentBuilder:
 
     def _vat_point(self):
         """Give when VAT falls due (BT-8): by nature and option, as the law says."""
-        lines = map(line_tax, billed_lines(self.move))
-        if not any(tax.category == "S" for tax in lines):
+        taxes = (line_tax(line, self.memo) for line in billed_lines(self.move))
+        if not any(tax.category == "S" for tax in taxes):
             return ""
         return tva.vat_point_code(
             self.facts.nature,
@@ -337,7 +340,10 @@ class DocumentBuilder:
 
     def _vat_group(self):
         """Give the VAT group the seller belongs to (assujetti unique), or None."""
-        if any(line_tax(line).category == "O" for line in billed_lines(self.move)):
+        if any(
+            line_tax(line, self.memo).category == "O"
+            for line in billed_lines(self.move)
+        ):
             return None  # no VAT number may be written (BR-O-02)
         return vat_group(self.move)
 

@@ -39,11 +39,22 @@ def line_taxes(line):
     return taxes - fixed, fixed
 
 
-def line_tax(line):
+def line_tax(line, memo=None):
     """Give the TVA of a line.
 
+    :param dict memo: filled and read by calls for lines of one move, so that ten
+        thousand lines of the same tax are read once; None to read afresh
     :rtype: LineTax
     """
+    if memo is None:
+        return _read_line_tax(line)
+    key = (line.tax_ids._ids, line_nature(line))
+    if key not in memo:
+        memo[key] = _read_line_tax(line)
+    return memo[key]
+
+
+def _read_line_tax(line):
     move = line.move_id
     tax = line_taxes(line)[0][:1]
     if not tax:
@@ -102,7 +113,8 @@ def facts(move):
     :rtype: mentions.Facts
     """
     company = move.company_id
-    found = [line_tax(line).mention for line in billed_lines(move)]
+    memo = {}
+    found = [line_tax(line, memo).mention for line in billed_lines(move)]
     # settings of the company say nothing about a supplier in whose name it invoices
     is_own = not is_self_billed(move)
     return mentions.Facts(

@@ -38,10 +38,10 @@ class AccountMove(models.Model):
             if not move.fr_is_concerned:
                 move.fr_flow_kind = flow_kind.NONE
                 continue
-            lines = bridge.product_lines(move)
+            lines, memo = bridge.product_lines(move), {}
             move.fr_flow_kind = flow_kind.flow_kind(
                 move.commercial_partner_id._fr_get_buyer_kind(),
-                [bridge.line_tax(line).scope for line in lines],
+                [bridge.line_tax(line, memo).scope for line in lines],
                 move.company_id._fr_charges_vat(),
             )
 
@@ -133,8 +133,9 @@ class AccountMove(models.Model):
         electronic invoice (BR-FR-16 knows French rates only) and is sent as a PDF.
         """
         self.ensure_one()
+        memo = {}
         return any(
-            bridge.line_tax(line).scope == tva.SCOPE_FOREIGN
+            bridge.line_tax(line, memo).scope == tva.SCOPE_FOREIGN
             for line in bridge.product_lines(self)
         )
 

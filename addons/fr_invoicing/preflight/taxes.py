@@ -46,7 +46,8 @@ def check_lines(move):
     :rtype: list[Finding]
     """
     lines = billed_lines(move)
-    found = {line: line_tax(line) for line in lines}
+    memo = {}
+    found = {line: line_tax(line, memo) for line in lines}
     findings = [finding for line in lines for finding in _check_line(move, line)]
     if any(tax.scope == tva.SCOPE_FOREIGN for tax in found.values()):
         return findings + _check_foreign(move, found)

@@ -26,3 +26,4 @@ from . import test_fec
 from . import test_numbering
 from . import test_export
 from . import test_bad_data
+from . import test_vat_details
