@@ -10,7 +10,7 @@ from . import res_company_territory
 from . import res_partner_kind
 from . import res_company_kind
 from . import product_template
-from . import product_template_tax
+from . import product_service_tax
 from . import res_config_settings
 from . import ir_attachment
 from . import ir_actions_report

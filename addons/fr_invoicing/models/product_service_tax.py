@@ -42,3 +42,19 @@ class ProductTemplate(models.Model):
                 twin = company._fr_chart_ref(service)
                 if twin and twin.active:
                     self.taxes_id = (self.taxes_id - tax) | twin
+
+
+class ProductProduct(models.Model):
+    _inherit = "product.product"
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Do the same for products made directly: the ORM fills in their defaults."""
+        is_default = [
+            not {"taxes_id", "product_tmpl_id"} & vals.keys() for vals in vals_list
+        ]
+        products = super().create(vals_list)
+        for product, by_default in zip(products, is_default, strict=True):
+            if by_default and product.type == "service":
+                product.product_tmpl_id._fr_take_service_taxes()
+        return products
