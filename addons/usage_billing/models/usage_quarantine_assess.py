@@ -18,6 +18,8 @@ ZERO = Decimal(0)
 #: causes looked at together, and the time a person waits for it
 TOGETHER = 100
 PATIENCE_S = 2.5
+#: rows that are added up while a person waits; a larger cause is for the background
+LARGE = 20_000
 
 
 @dataclass(slots=True)
@@ -38,7 +40,7 @@ class UsageQuarantineCause(models.Model):
     # when
     # ------------------------------------------------------------------
     @api.model
-    def _assess_stale(self, patience=PATIENCE_S, all_again=False):
+    def _assess_stale(self, patience=PATIENCE_S, all_again=False, largest=LARGE):
         """Look at causes whose number of waiting rows changed since the last look.
 
         The largest first, as many as the time allows; the scheduled action does the
@@ -47,6 +49,8 @@ class UsageQuarantineCause(models.Model):
         :param float patience: seconds
         :param bool all_again: also those looked at before (a new subscription may be
             what an old stranger is)
+        :param int largest: causes with more rows are left to the scheduled action,
+            which is called; None for all
         :return: whether all were looked at
         """
         until = time.monotonic() + patience
@@ -66,9 +70,14 @@ class UsageQuarantineCause(models.Model):
                 all_again,
             )
         )
-        by_company = defaultdict(list)
-        for id_, company_id, _count in stale:
-            by_company[company_id].append(id_)
+        by_company, is_left = defaultdict(list), False
+        for id_, company_id, count in stale:
+            if largest is not None and count > largest:
+                is_left = True
+            else:
+                by_company[company_id].append(id_)
+        if is_left:
+            self.env.ref("usage_billing.ir_cron_assess_quarantine").sudo()._trigger()
         for company_id, ids in by_company.items():
             names = None
             for start in range(0, len(ids), TOGETHER):
@@ -79,7 +88,7 @@ class UsageQuarantineCause(models.Model):
                 causes = causes.with_company(company)
                 names = names or causes._get_known_names(company)
                 causes._assess(names)
-        return True
+        return not is_left
 
     @api.model
     def _cron_assess(self):
@@ -90,7 +99,7 @@ class UsageQuarantineCause(models.Model):
         causes = self.with_context(allowed_company_ids=companies.ids)
         causes._replay_cleared()
         cron._commit_progress(processed=1, remaining=1)
-        is_done = causes._assess_stale(patience=30)
+        is_done = causes._assess_stale(patience=30, largest=None)
         cron._commit_progress(processed=1, remaining=0 if is_done else 1)
 
     @api.model

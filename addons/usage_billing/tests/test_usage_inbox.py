@@ -107,6 +107,20 @@ class TestUsageInbox(InboxCase):
             (SEPTEMBER, SEPTEMBER + timedelta(days=2)),
         )
 
+    def test_a_large_cause_is_added_up_in_the_background(self):
+        self._send([event(number, subject="stranger") for number in range(5)])
+        cause = self.env["usage.quarantine.cause"].search([("what", "=", "stranger")])
+        # those of the sending test cases may have been looked at
+        cause.sudo().assessed_count = 0
+        cron = self.env.ref("usage_billing.ir_cron_assess_quarantine")
+        self.assertFalse(cause.sudo()._assess_stale(largest=4))
+        self.assertTrue(
+            self.env["ir.cron.trigger"].sudo().search([("cron_id", "=", cron.id)])
+        )
+        self.assertEqual(cause.assessed_count, 0)
+        self.assertTrue(cause.sudo()._assess_stale(largest=None))
+        self.assertEqual(cause.assessed_count, 5)
+
     def test_amount_at_stake_is_what_the_period_would_cost_more(self):
         self._send([event(0, "7", subject="garden-site")])
         self._send([event(n, "2", subject="Garden_Site_2") for n in range(1, 11)])
