@@ -182,6 +182,10 @@ MESSAGES = {
         "The corrective invoice %(number)s must name the one invoice it replaces, with "
         "its date. Fill in the corrected invoice on the Factur-X page."
     ),
+    "corrective_after_credit_note": _lt(
+        "A credit note was issued for the invoice that %(number)s replaces: with both, "
+        "the customer deducts it twice. Make %(number)s a standard invoice."
+    ),
     "origin_date": _lt(
         "%(number)s names an earlier invoice without its date. Fill in the date of the "
         "corrected invoice on the Factur-X page."

@@ -18,6 +18,7 @@ from . import fr_facturx_mixin
 from . import account_move
 from . import account_move_vat
 from . import account_move_kind
+from . import account_move_replace
 from . import account_move_send
 from . import fr_invoice_export
 from . import fr_collected

@@ -68,7 +68,13 @@ class AccountMove(models.Model):
 
     # === Compute === #
 
-    @api.depends("company_id", "move_type", "journal_id.is_self_billing")
+    @api.depends(
+        "company_id",
+        "move_type",
+        "journal_id.is_self_billing",
+        "commercial_partner_id.country_id",
+        "fr_cancels_for_id",
+    )
     def _compute_fr_is_concerned(self):
         for move in self:
             move.fr_is_concerned = (

@@ -34,6 +34,15 @@ def check_kind(move):
         findings.append(
             fatal(move, "origin_date", fix=(move, "fr_origin_date"), number=number)
         )  # CO-04, CO-05
+    if kind == kinds.CORRECTIVE and _has_credit_note(move):
+        findings.append(
+            warning(
+                move,
+                "corrective_after_credit_note",
+                fix=(move, "fr_document_kind"),
+                number=number,
+            )
+        )
     if kind == kinds.REBATE:
         findings += _check_rebate(move, number)
     if kind == kinds.FINAL and not found:
@@ -58,6 +67,17 @@ def check_kind(move):
     findings += _check_factor(move)
     findings += _check_public_buyer(move)
     return findings
+
+
+def _has_credit_note(move):
+    """Say whether a credit note was issued for what the corrective replaces."""
+    reversals = move._fr_get_corrected_moves().reversal_move_ids
+    return any(
+        bridge.is_credit(other)
+        and other.state == "posted"
+        and not other.fr_cancels_for_id
+        for other in reversals
+    )
 
 
 def _check_rebate(move, number):

@@ -139,6 +139,56 @@ class TestKinds(KindsCommon):
             self.assertEqual(self._codes(move), ("384", "S1"))
             self.assertEqual(self._texts(move, PRECEDING), [origin.name])
 
+    def test_corrective_invoice_cancels_the_first_in_the_ledger(self):
+        origin = self._make_invoice([self._line(3, 100)])
+        self._pay(origin, amount=60)
+        corrective = self._make_invoice(
+            [self._line(2, 100)],
+            fr_document_kind="corrective",
+            fr_origin_move_id=origin.id,
+        )
+        reversal = origin.reversal_move_ids
+        self.assertEqual(reversal.fr_cancels_for_id, corrective)
+        self.assertEqual(reversal.state, "posted")
+        self.assertFalse(reversal.fr_is_concerned)
+        self.assertEqual(origin.payment_state, "reversed")
+        # 240.00, of which 60.00 were paid on the first invoice
+        self.assertEqual(corrective.amount_residual, 180)
+        moves = origin | corrective | reversal
+        self.assertEqual(sum(moves.mapped("amount_tax_signed")), 40)
+        self._make(corrective)
+        self.assertEqual(
+            self._texts(corrective, f"{SUMMATION}/ram:TotalPrepaidAmount"), ["60.00"]
+        )
+        self.assertEqual(reversal.fr_facturx_state, "none")
+
+    def test_invoice_after_a_credit_note_is_no_corrective_one(self):
+        origin = self._make_invoice([self._line(3, 100)])
+        self._credit(origin)
+        corrective = self._make_invoice(
+            [self._line(2, 100)],
+            fr_document_kind="corrective",
+            fr_origin_move_id=origin.id,
+        )
+        rules = [finding.rule for finding in corrective._fr_preflight()]
+        self.assertEqual(rules, ["CORRECTIVE-AFTER-CREDIT-NOTE"])
+        self.assertEqual(len(origin.reversal_move_ids), 1)
+
+    def test_two_deposits_and_one_final_invoice(self):
+        order = self._sell(10, 100)
+        first, second = self._advance(order, 30), self._advance(order, 20)
+        order.order_line.filtered(
+            lambda line: not line.is_downpayment
+        ).qty_delivered = 10
+        final = order._create_invoices(final=True)
+        final.invoice_date = DAY
+        final.action_post()
+        self._make(final)
+        self.assertEqual(self._texts(final, PRECEDING), [first.name, second.name])
+        self.assertEqual(
+            self._texts(final, f"{SUMMATION}/ram:TaxBasisTotalAmount"), ["500.00"]
+        )
+
     def test_corrective_invoice_without_origin_is_refused(self):
         self.company.fr_check_on_post = False
         move = self._make_invoice([self._line()], fr_document_kind="corrective")

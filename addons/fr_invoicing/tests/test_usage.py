@@ -1,4 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+import base64
 from datetime import date
 
 from odoo.tests import tagged
@@ -56,6 +57,12 @@ class TestUsage(UsageFactory, FrInvoicingCommon):
         )
         prices = self._texts(move, "//ram:NetPriceProductTradePrice/ram:ChargeAmount")
         self.assertIn("12.5", prices)
+        [annex] = self._xml(move).findall(".//{*}AttachmentBinaryObject")
+        self.assertEqual(annex.get("mimeCode"), "text/csv")
+        name, content = self.env["usage.explorer"]._prepare_invoice_file(move)
+        self.assertEqual(annex.get("filename"), name)
+        self.assertEqual(base64.b64decode(annex.text), content)
+        self.assertIn(b"345678", content)
 
     def test_service_period_ends_the_day_before_the_excluded_end(self):
         move = self._make_invoice([self._line()], post=False)

@@ -19,7 +19,6 @@ class TestVatReconciliation(EreportingCommon):
         page.action_compute()
         return page
 
-
     def _row(self, page, key):
         return page.line_ids.filtered(lambda line: line.row_key == key)
 
