@@ -140,7 +140,12 @@ class FrInvoicingCommon(AccountTestInvoicingCommon):
         wizard = (
             cls.env["account.move.reversal"]
             .with_context(active_model="account.move", active_ids=move.ids)
-            .create({"journal_id": move.journal_id.id, "date": DAY})
+            .create(
+                {
+                    "journal_id": move.journal_id.id,
+                    "date": max(DAY, move.invoice_date),
+                }
+            )
         )
         credit_note = cls.env["account.move"].browse(wizard.refund_moves()["res_id"])
         credit_note.action_post()

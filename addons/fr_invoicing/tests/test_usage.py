@@ -62,7 +62,7 @@ class TestUsage(UsageFactory, FrInvoicingCommon):
         name, content = self.env["usage.explorer"]._prepare_invoice_file(move)
         self.assertEqual(annex.get("filename"), name)
         self.assertEqual(base64.b64decode(annex.text), content)
-        self.assertIn(b"345678", content)
+        self.assertIn(b"357678", content)
 
     def test_service_period_ends_the_day_before_the_excluded_end(self):
         move = self._make_invoice([self._line()], post=False)

@@ -4,6 +4,7 @@
 from itertools import product
 
 import pytest
+
 from einvoice import kinds, tva
 from einvoice.document import CREDIT_TYPE_CODES, SELF_BILLED_TYPE_CODES
 
