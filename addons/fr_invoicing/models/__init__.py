@@ -31,10 +31,13 @@ from . import fr_ereporting_company
 from . import fr_ereporting_period
 from . import fr_ereporting_item
 from . import fr_ereporting_report
+from . import fr_ereporting_writer
 from . import fr_ereporting_collector
 from . import fr_ereporting_move
 from . import fr_ereporting_send
+from . import fr_vat_readings
 from . import fr_vat_reconciliation
+from . import fr_vat_reconciliation_line
 from . import fr_platform
 from . import fr_platform_exchange
 from . import fr_einvoice_flow

@@ -2,7 +2,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL, format_date
 
 from ..ereporting import periods
@@ -21,6 +21,12 @@ STATES = [
     ("rejected", "Refused"),
     ("rectify", "To rectify"),
 ]
+# who writes and sends reports
+REPORTERS = (
+    "usage_billing.group_usage_billing_manager",
+    "account.group_account_user",
+    "account.group_account_manager",
+)
 # computed from the operations, which are written in SQL
 TOTALS = [
     "operation_count",
@@ -168,9 +174,21 @@ class FrEreportingPeriod(models.Model):
 
     def action_refresh(self):
         """Take up what happened since, and say the state again."""
-        self.env["fr.ereporting.collector"]._collect(self.company_id)
+        self._check_may_report()
+        self.env["fr.ereporting.collector"].sudo()._collect(self.company_id)
         self._refresh_state()
         return True
+
+    def _check_may_report(self):
+        """Let those who bill or keep the books report what they see.
+
+        :raise AccessError: somebody else
+        """
+        self.check_access("read")
+        if not any(map(self.env.user.has_group, REPORTERS)):
+            raise AccessError(
+                self.env._("Only billing managers and accountants may report.")
+            )
 
     def action_make_report(self):
         """Write and check the report of the period, and open it."""

@@ -16,8 +16,6 @@ class FrEreportingReport(models.Model):
         :return: False when the company has no platform
         """
         self.ensure_one()
-        if "fr.einvoice.flow" not in self.env:
-            return super()._send_to_platform()
         platform = self.company_id.sudo().fr_platform_id  # settings of the company
         if not platform:
             return super()._send_to_platform()

@@ -20,6 +20,7 @@ from . import test_vat_situations
 from . import test_ereporting
 from . import test_ereporting_payment
 from . import test_ereporting_purchase
+from . import test_ereporting_send
 from . import test_vat_reconciliation
 from . import test_kinds
 from . import test_fec

@@ -1,0 +1,131 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import fields, models
+from odoo.tools import SQL
+
+# what a person opens at once
+OPENED = 5000
+
+
+class FrVatReconciliationLine(models.TransientModel):
+    """One row: a VAT rate, or a reason why there is none."""
+
+    _name = "fr.vat.reconciliation.line"
+    _description = "VAT Reconciliation Row"
+
+    page_id = fields.Many2one(
+        "fr.vat.reconciliation", required=True, ondelete="cascade", index=True
+    )
+    currency_id = fields.Many2one(related="page_id.currency_id")
+    row_key = fields.Char()
+    label = fields.Char(string="TVA")
+    base_ledger = fields.Monetary(string="Ledger")
+    base_documents = fields.Monetary(string="Documents")
+    base_flux_2 = fields.Monetary(string="Flux 2")
+    base_flux_101 = fields.Monetary(string="Flux 10.1")
+    base_flux_103 = fields.Monetary(string="Flux 10.3")
+    base_out = fields.Monetary(string="Not Reported")
+    base_boxes = fields.Monetary(string="Return, Base")
+    tax_ledger = fields.Monetary(string="TVA on 44571")
+    tax_documents = fields.Monetary(string="TVA of Documents")
+    tax_flux_2 = fields.Monetary(string="TVA Flux 2")
+    tax_flux_101 = fields.Monetary(string="TVA Flux 10.1")
+    tax_flux_103 = fields.Monetary(string="TVA Flux 10.3")
+    tax_out = fields.Monetary(string="TVA not Reported")
+    tax_boxes = fields.Monetary(string="Return, TVA")
+    has_unexplained = fields.Boolean()
+
+    def _amount_names(self):
+        """Give the names of the amounts, in the order shown."""
+        return [
+            name for name, field in self._fields.items() if field.type == "monetary"
+        ]
+
+
+class FrVatReconciliationGap(models.TransientModel):
+    """A reason why two readings of a row differ, with what is behind it."""
+
+    _name = "fr.vat.reconciliation.gap"
+    _description = "VAT Reconciliation Difference"
+    _order = "measure, comparison, id"
+
+    page_id = fields.Many2one(
+        "fr.vat.reconciliation", required=True, ondelete="cascade", index=True
+    )
+    currency_id = fields.Many2one(related="page_id.currency_id")
+    comparison = fields.Selection(
+        [
+            ("ledger_documents", "Ledger and documents"),
+            ("documents_flux", "Documents and flux"),
+            ("ledger_boxes", "Ledger and VAT return"),
+        ],
+        string="Between",
+    )
+    measure = fields.Selection([("base", "Without TVA"), ("tax", "TVA")], string="Of")
+    row_key = fields.Char()
+    label = fields.Char(string="TVA")
+    reason = fields.Selection(
+        [
+            ("entry", "Entries that are no documents"),
+            ("other_period_in", "Documents of another period, entered in this one"),
+            ("other_period_out", "Documents of this period, entered in another one"),
+            ("not_income", "Lines of documents on other accounts than income"),
+            ("flux_out", "Outside the reform (exempt, OSS, no operation of TVA)"),
+            ("flux_held", "Held back, to be mended"),
+            ("flux_missing", "Not taken up yet"),
+            ("base_waiting", "Services invoiced, TVA due when they are paid"),
+            ("base_untagged", "Turnover that no box of the return takes"),
+            ("base_paid", "Services whose payment made TVA due"),
+            ("base_elsewhere", "In the return, not on an income account"),
+            ("tax_entry", "Entries on 44571 that are no documents"),
+            ("tax_paid", "TVA that payments made due"),
+            ("tax_other_period_in", "TVA of documents of another period"),
+            ("tax_waiting", "TVA of services that waits for the payment"),
+            ("tax_other_period_out", "TVA of documents entered in another period"),
+            ("tax_untagged", "On 44571, in no box of the return"),
+            ("tax_elsewhere", "In the return, not on 44571"),
+            ("unexplained", "Unexplained"),
+        ],
+        string="Because of",
+    )
+    amount = fields.Monetary(string="Difference")
+    count = fields.Integer(string="Lines")
+
+    def action_view(self):
+        """Open the journal lines, or the operations, behind the difference."""
+        self.ensure_one()
+        page = self.page_id
+        if self.reason in ("flux_out", "flux_held"):
+            model, query = (
+                "fr.ereporting.item",
+                SQL(
+                    "SELECT id FROM (%s) AS reported"
+                    " WHERE row = %s AND source = %s LIMIT %s",
+                    page._reported(),
+                    self.row_key,
+                    self.reason,
+                    OPENED,
+                ),
+            )
+        else:
+            model, query = (
+                "account.move.line",
+                SQL(
+                    "SELECT id FROM (%s) AS classified"
+                    " WHERE row = %s AND measure = %s AND %s = ANY(readings) LIMIT %s",
+                    page._classified(),
+                    self.row_key,
+                    self.measure,
+                    self.reason,
+                    OPENED,
+                ),
+            )
+        ids = [row[0] for row in self.env.execute_query(query)]
+        label = dict(self._fields["reason"]._description_selection(self.env))
+        return {
+            "type": "ir.actions.act_window",
+            "name": f"{label[self.reason]} - {self.label}",
+            "res_model": model,
+            "view_mode": "list,form" if model == "account.move.line" else "list,pivot",
+            "domain": [("id", "in", ids)],
+            "context": {"create": False},
+        }
