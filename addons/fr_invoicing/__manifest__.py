@@ -69,6 +69,14 @@
         "views/fr_directory_line_views.xml",
         "views/account_move_transmission_views.xml",
         "views/fr_transmission_menus.xml",
+        "data/fr_penalty_rate_data.xml",
+        "data/fr_reminder_data.xml",
+        "views/fr_penalty_views.xml",
+        "views/fr_reminder_views.xml",
+        "views/portal_reminder_templates.xml",
+        # set-up
+        "wizards/fr_setup_views.xml",
+        "views/fr_blocker_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["fr_invoicing/static/src/scss/template_preview.scss"],

@@ -360,7 +360,9 @@ class DocumentBuilder:
                 self.findings.append(finding)
             return "-"
         company = self.move.company_id
-        rate = exact(company.fr_late_penalty_rate).normalize()
+        policy = self.move.commercial_partner_id._fr_get_penalty_policy(company)
+        rate = (policy and policy[1]) or company.fr_late_penalty_rate
+        rate = exact(rate).normalize()
         capital = exact(company.fr_share_capital).normalize()
         return wording._format(
             self.is_french,

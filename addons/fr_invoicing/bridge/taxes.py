@@ -117,11 +117,12 @@ def facts(move):
     found = [line_tax(line, memo).mention for line in billed_lines(move)]
     # settings of the company say nothing about a supplier in whose name it invoices
     is_own = not is_self_billed(move)
+    policy = move.commercial_partner_id._fr_get_penalty_policy(company)
     return mentions.Facts(
         buyer=move.commercial_partner_id._fr_get_buyer_kind(),
         nature=nature(move),
         vat_on_debits=is_own and company.fr_vat_on_debits,
-        penalty=company.fr_late_penalty,
+        penalty=policy[0] if policy else company.fr_late_penalty,
         has_discount=bool(
             company.fr_discount_terms or move.invoice_payment_term_id.early_discount
         ),

@@ -444,7 +444,7 @@ class _Reader:
             digits = str(gap.last + 1).zfill(width)
             head, _digits, tail = after.rpartition(digits)
             self.report.add(
-                "gap",
+                "gap" if gap.count > 1 else "gap_one",
                 line,
                 "EcritureNum",
                 journal=journal,

@@ -193,6 +193,11 @@ SENTENCES = {
         "Journal %(journal)s : aucune écriture de %(first)s à %(last)s (%(count)s "
         "manquantes).",
     ),
+    "gap_one": (
+        WARNING,
+        "Journal %(journal)s: entry %(first)s is missing.",
+        "Journal %(journal)s : l'écriture %(first)s manque.",
+    ),
     "label_changes": (
         WARNING,
         "%(value)s has two labels: “%(label)s” and “%(previous)s”.",

@@ -69,3 +69,10 @@ from . import fr_seal_guard
 from . import fr_numbering
 from . import fr_number_gap
 from . import fr_fec_export
+from . import fr_penalty_rate
+from . import fr_penalty_party
+from . import fr_penalty_charge
+from . import fr_penalty_move
+from . import fr_reminder
+from . import onboarding_step
+from . import fr_blocker

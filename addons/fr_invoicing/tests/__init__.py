@@ -28,3 +28,5 @@ from . import test_numbering
 from . import test_export
 from . import test_bad_data
 from . import test_vat_details
+from . import test_penalties
+from . import test_setup

@@ -4,3 +4,4 @@ from . import fr_download
 from . import fr_fec_export_wizard
 from . import fr_archive_export
 from . import fr_status_answer
+from . import fr_setup
