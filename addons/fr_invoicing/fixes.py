@@ -87,6 +87,10 @@ def field_label(env, finding):
     model, name = finding.get("model"), finding.get("field")
     if not (model and name and model in env and name in env[model]._fields):
         return ""
+    if name == "company_registry" and (record := target(env, finding)):
+        # the form names it as the country does: Siret
+        partner = record.partner_id if model == "res.company" else record
+        return partner.company_registry_label
     return env[model].fields_get([name], ["string"])[name]["string"]
 
 

@@ -136,7 +136,7 @@ def _check_regime(move, line, tax, regime):
                 **facts,
             )
         )
-    if regime == "franchise" and not company.fr_vat_franchise:
+    if regime == "franchise" and tax.tax and not company.fr_vat_franchise:
         findings.append(
             warning(
                 move,
