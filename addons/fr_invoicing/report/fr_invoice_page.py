@@ -104,7 +104,8 @@ class FrInvoicePage(models.AbstractModel):
                 style = style.replace(f"url(font:{name})", f"url(/{path})")
         values["screen"] = screen
         values["style"] = Markup(style)  # ours: a file and a checked colour
-        return str(self.env["ir.qweb"]._render("fr_invoicing.invoice_page", values))
+        page = self.env["ir.qweb"]._render("fr_invoicing.invoice_page", values)
+        return f"<!DOCTYPE html>{page}"
 
     @api.model
     def _prepare_values(

@@ -269,6 +269,22 @@ class TestUsagePage(UsageFactory, PageCase):
         self.assertRegex(text, r"Site de Lyon\s*102,64")
         self.assertRegex(text, r"Site de Brest\s*102,64")
 
+    def test_customer_of_a_reseller_reads_its_brand(self):
+        reseller = self._make_partner("Revendeur Exemple SARL", is_company=True)
+        reseller.with_company(self.company).fr_brand_template_id = self.env[
+            "fr.invoice.template"
+        ].create({"name": "Marque", "brand_name": "Nuage du Revendeur"})
+        subscription = self._create_subscription(
+            self.plan, partner_id=self.business.id, reseller_id=reseller.id
+        )
+        self._add_usage(subscription, "api", 5000)
+        move = self._bill().move_ids
+        self.assertEqual(move.fr_invoice_template_id.name, "Marque")
+        text = self._page(move)
+        self.assertTrue(text.startswith("Nuage du Revendeur"))
+        self.assertIn("Vendeur", text)
+        self.assertIn(self.company.name, text)
+
     def test_credit_note_changed_by_hand_shows_its_own_figures(self):
         move = self._invoice()
         wizard = (

@@ -171,6 +171,48 @@ class TestInvoiceTemplate(PageCase):
 
 
 @tagged("post_install", "-at_install")
+class TestPagePortal(HttpCase, PageCase):
+    def test_customer_reads_its_own_page_in_the_portal_and_no_other(self):
+        user = new_test_user(
+            self.env,
+            "page-customer",
+            groups="base.group_portal",
+            email="page-customer@example.com",
+        )
+        user.partner_id.parent_id = self.business
+        own = self._make_invoice([self._line(200, 40)])
+        own.message_subscribe(user.partner_id.ids)
+        other = self._make_invoice([self._line(7, 11)], self.person)
+        self.authenticate(user.login, user.login)
+        answer = self.url_open(f"/my/invoices/{own.id}?report_type=html")
+        self.assertEqual(answer.status_code, 200)
+        text = answer.content.decode().replace("\N{NO-BREAK SPACE}", " ")
+        self.assertIn("9 600,00 €", text)
+        self.assertTrue(text.startswith("<!DOCTYPE html>"))
+        self.assertIn('id="wrapwrap"', text)
+        answer = self.url_open(f"/my/invoices/{other.id}?report_type=html")
+        self.assertNotIn("92,40", answer.content.decode())
+
+    def test_accountant_sees_the_page_while_choosing_options(self):
+        user = new_test_user(
+            self.env,
+            "page-accountant",
+            groups="account.group_account_manager,"
+            "usage_billing.group_usage_billing_manager",
+            company_id=self.company.id,
+            company_ids=[(6, 0, self.company.ids)],
+        )
+        template = self.company._fr_get_template()
+        self.start_tour(
+            f"/odoo/action-fr_invoicing.fr_invoice_template_action/{template.id}",
+            "fr_invoicing_template",
+            login=user.login,
+        )
+        self.assertEqual(template.brand_name, "Marque Exemple")
+        self.assertEqual(template.version_id.options["grouping"], "site")
+
+
+@tagged("post_install", "-at_install")
 class TestTemplatePreview(HttpCase):
     def setUp(self):
         super().setUp()
