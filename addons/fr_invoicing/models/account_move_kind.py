@@ -198,9 +198,10 @@ class AccountMove(models.Model):
         return [*found, *preflight.check_kind(self.sudo())]
 
     def _fr_set_outcome(self, state, findings):
-        """Fix the codes of the document with its issue."""
+        """Fix the codes and the deposits of the document with its issue."""
         if state == "valid" and not self.fr_issued_codes:
             self.fr_issued_codes = f"{self.fr_type_code} {self.fr_process_code}"
+            self.fr_deposit_move_ids = bridge.deposits(self)
         return super()._fr_set_outcome(state, findings)
 
     def button_draft(self):

@@ -185,6 +185,7 @@ class TestKinds(KindsCommon):
         final.action_post()
         self._make(final)
         self.assertEqual(self._texts(final, PRECEDING), [first.name, second.name])
+        self.assertEqual(final.fr_deposit_move_ids, first | second)
         self.assertEqual(
             self._texts(final, f"{SUMMATION}/ram:TaxBasisTotalAmount"), ["500.00"]
         )
