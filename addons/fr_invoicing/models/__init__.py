@@ -57,6 +57,7 @@ from . import fr_seal_entry
 from . import fr_archive_entry
 from . import fr_seal_move
 from . import fr_seal_move_line
+from . import fr_seal_partner_merge
 from . import fr_seal_payment
 from . import fr_seal_key
 from . import fr_seal_anchor

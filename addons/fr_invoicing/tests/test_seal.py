@@ -172,6 +172,16 @@ class TestSeal(SealCommon):
         credit = self._credit(self._make_invoice([self._line()]))
         self.assertTrue(credit.fr_sealed_at)
 
+    def test_customer_of_sealed_documents_is_not_merged_away(self):
+        self._make_invoice([self._line()], self.person)
+        other = self._make_partner("Une Personne (double)", city="Toulouse")
+        merge = self.env["base.partner.merge.automatic.wizard"].create({})
+        with self.assertRaisesRegex(UserError, "sealed documents"):
+            merge._merge((self.person | other).ids, other, extra_checks=False)
+        merge._merge((self.person | other).ids, self.person, extra_checks=False)
+        self.assertFalse(other.exists())
+        self.assertEqual(self._verify(), [])
+
     # === refused by the database ===
 
     def test_database_refuses_to_change_a_sealed_document(self):
