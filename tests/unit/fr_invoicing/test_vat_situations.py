@@ -1,12 +1,21 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 import doctest
+from datetime import date
 
 import pytest
 
-from einvoice import detect, flow_kind, mentions, territory, tva
+from einvoice import (
+    detect,
+    flow_kind,
+    mentions,
+    rule_fix,
+    territory,
+    territory_setup,
+    tva,
+)
 
 
-@pytest.mark.parametrize("module", [detect, flow_kind, territory, tva])
+@pytest.mark.parametrize("module", [detect, flow_kind, rule_fix, territory, tva])
 def test_examples_in_the_docstrings(module):
     assert doctest.testmod(module).failed == 0
 
@@ -127,3 +136,63 @@ def test_every_code_of_the_words_is_a_regime():
         for nature in ("goods", "services")
     }
     assert codes <= set(tva.regimes())
+
+
+@pytest.mark.parametrize(
+    ("home", "there", "business", "expected"),
+    [
+        ("metropole", "reunion", True, ["dom_business"]),
+        ("metropole", "reunion", False, ["dom_consumer"]),
+        ("metropole", "guyane", True, ["outside_business"]),
+        ("metropole", "corsica", False, ["corsica"]),
+        ("metropole", "metropole", True, []),
+        ("reunion", "reunion", False, ["dom_local"]),
+        ("reunion", "metropole", True, ["mainland_business"]),
+        ("guyane", "guyane", True, ["no_vat", "outside_business"]),
+    ],
+)
+def test_fiscal_position_of_a_territory(home, there, business, expected):
+    places = territory.territories()
+    found = [
+        row.area
+        for row in territory_setup.positions()
+        if territory_setup.matches(
+            row.area, places[home], places[there], business, False
+        )
+    ]
+    assert found == expected
+
+
+def test_exemption_scheme_goes_first_in_france_only():
+    home = territory.territories()["metropole"]
+    assert territory_setup.matches("franchise", home, home, True, True)
+    assert territory_setup.matches("franchise", home, None, False, True)
+    assert not territory_setup.matches("franchise", home, None, True, True)
+
+
+def test_taxes_are_switched_on_where_they_are_needed():
+    places, day = territory.territories(), date(2026, 11, 22)
+    by_code = {row.code: row for row in territory_setup.taxes()}
+
+    def is_active(code, home):
+        return territory_setup.is_active(by_code[code], places[home], False, False, day)
+
+    assert is_active("fr_dom_85_s", "metropole")
+    assert not is_active("fr_dom_175_g", "metropole")
+    assert is_active("fr_dom_175_g", "martinique")
+    assert is_active("fr_corsica_13_g", "corsica")
+    assert not is_active("fr_corsica_13_g", "reunion")
+
+
+def test_rates_of_the_territory_taxes_are_in_force():
+    for row in territory_setup.taxes():
+        assert not row.rate or tva.is_rate_in_force(row.rate, date(2026, 11, 22))
+        assert row.regime in tva.regimes()
+
+
+def test_every_rule_leads_to_a_known_place():
+    places = {"move", "line", "tax", "buyer", "delivery", "seller", "company", "bank"}
+    assert {target for _rule, target, _field in rule_fix._table()} <= places
+    assert rule_fix.find("BR-FR-16_BT-152") == ("tax", "fr_tax_profile_id")
+    assert rule_fix.find("BR-FR-CO-05_BT-3") == ("move", "fr_origin_move_id")
+    assert rule_fix.find("BR-IC-11") == ("move", "delivery_date")
