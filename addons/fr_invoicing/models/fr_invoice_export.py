@@ -2,6 +2,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from .. import bridge
 from ..einvoice import facturx, validate
 from ..einvoice.errors import EinvoiceError
 from ..einvoice.findings import FATAL
@@ -159,6 +160,14 @@ class AccountMoveSend(models.AbstractModel):
     """Offers the separate XML files when an invoice is sent."""
 
     _inherit = "account.move.send"
+
+    @api.model
+    def _get_move_constraints(self, move):
+        """Let self-billed documents be sent to the supplier like customer invoices."""
+        constraints = super()._get_move_constraints(move)
+        if move.fr_is_concerned and bridge.is_self_billed(move):
+            constraints.pop("not_sale_document", None)
+        return constraints
 
     @api.model
     def _get_all_extra_edis(self):

@@ -271,6 +271,10 @@ class TestKinds(KindsCommon):
         self.assertEqual(
             self._texts(bill, f"{SUMMATION}/ram:GrandTotalAmount"), ["480.00"]
         )
+        self.env["account.move.send"]._generate_and_send_invoices(
+            bill | refund, sending_methods={"email"}
+        )
+        self.assertEqual((bill | refund).mapped("is_move_sent"), [True, True])
 
     def test_factored_invoice_is_paid_to_the_factor(self):
         factor = self._make_partner(
