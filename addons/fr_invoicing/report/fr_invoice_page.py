@@ -1,4 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from markupsafe import Markup
@@ -10,6 +11,7 @@ from ..bridge import DocumentBuilder, seller
 from ..einvoice.page import figures, grouping
 from ..einvoice.page.formats import Format, colour
 from ..einvoice.page.labels import title
+from ..einvoice.page.look import SUMMARY
 from . import page_blocks, page_charts, page_lines, page_rows, page_sample
 
 # Inter (SIL Open Font License), with figures of one width so that columns align
@@ -17,6 +19,8 @@ FONTS = {
     "regular": "fr_invoicing/static/fonts/Inter-Regular.ttf",
     "bold": "fr_invoicing/static/fonts/Inter-SemiBold.ttf",
 }
+# nobody reads more rows, and drawing them takes minutes: such a page is a summary
+MOST_ROWS = 2000
 COMPACT_FROM = 60  # rows: a long statement is read down its columns
 STYLE = "fr_invoicing/report/page.css"
 
@@ -161,8 +165,18 @@ class FrInvoicePage(models.AbstractModel):
         """Give the table of the first page, and the details after a summary."""
         words, tables = format_.words, []
         facts = (look.grouping, document.line_total, words["others"])
+        is_too_long = len(entries) > MOST_ROWS
+        if is_too_long:
+            look = replace(look, detail=SUMMARY)
         if look.is_summary:
-            rows = page_rows.summary_rows(grouping.summary(entries, *facts), format_)
+            items = grouping.summary(entries, *facts)
+            if len(items) > MOST_ROWS:
+                bare = [replace(entry, labels={}) for entry in entries]
+                items = grouping.summary(bare, *facts[:2], words["all_lines"])
+            rows = page_rows.summary_rows(items, format_)
+            if is_too_long:
+                text = words["too_long"] % {"count": len(document.lines)}
+                rows.append({"kind": "note", "name": text, "amount": ""})
             tables.append({"title": words["summary"], "rows": rows, "kind": "summary"})
         if look.has_details:
             rows = page_rows.rows(grouping.group(entries, *facts), format_)

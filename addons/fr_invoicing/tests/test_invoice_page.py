@@ -2,6 +2,7 @@
 import io
 import re
 from decimal import Decimal
+from unittest.mock import patch
 
 from pypdf import PdfReader
 
@@ -12,6 +13,7 @@ from odoo.addons.usage_billing.tests.common import UsageFactory
 
 from .. import bridge
 from ..einvoice import pdf
+from ..report import fr_invoice_page
 from .common import FrInvoicingCommon
 
 MONEY = re.compile(r"-?[0-9][0-9 ]*,[0-9]{2}(?![0-9])")
@@ -122,6 +124,28 @@ class TestInvoicePage(PageCase):
         text = self._page(move)
         self.assertIn("Relevé détaillé", text)
         self.assertIn("Ligne 2", text)
+
+    def test_invoice_too_long_to_read_is_summed_up(self):
+        lines = [self._line(1, 10, name=f"Ligne {number}") for number in range(8)]
+        move = self._make_invoice(lines, post=False)
+        with patch.object(fr_invoice_page, "MOST_ROWS", 5):
+            text = self._page(move)
+        self.assertRegex(text, r"Machine virtuelle\s*8\s*20 %\s*80,00")
+        self.assertIn("Les 8 lignes sont résumées ici", text)
+        self.assertNotIn("Ligne 3", text)
+        tax = self._tax("tva_normale_encaissement")
+        named = [
+            {
+                "name": f"Ligne {number}",
+                "price_unit": 10,
+                "tax_ids": [Command.set(tax.ids)],
+            }
+            for number in range(8)
+        ]
+        move = self._make_invoice(named, post=False)
+        with patch.object(fr_invoice_page, "MOST_ROWS", 5):
+            text = self._page(move)
+        self.assertRegex(text, r"Ensemble des lignes\s*8\s*20 %\s*80,00")
 
     def test_long_invoice_repeats_its_head_and_keeps_the_totals_with_lines(self):
         lines = [self._line(1, 10, name=f"Ressource {index}") for index in range(120)]

@@ -75,6 +75,13 @@ LABELS = {
     "amount": ("Amount excl. VAT", "Montant HT"),
     "count": ("Lines", "Lignes"),
     "others": ("Other items", "Autres lignes"),
+    "all_lines": ("All items", "Ensemble des lignes"),
+    "too_long": (
+        "The %(count)s lines are summed up here: the electronic original inside this "
+        "PDF has each of them.",
+        "Les %(count)s lignes sont résumées ici : l'original électronique contenu dans "
+        "ce PDF les donne toutes.",
+    ),
     "correction": ("(correction)", "(correction)"),
     # totals
     "base": ("Base excl. VAT", "Base HT"),
