@@ -75,12 +75,14 @@ class FrInvoiceTemplateVersion(models.Model):
 
     def write(self, vals):
         """Refuse any change: what was printed stays known."""
-        raise UserError(
-            self.env._(
-                "A version of an invoice template does not change. Change the "
-                "template: a new version is made."
+        if self:
+            raise UserError(
+                self.env._(
+                    "A version of an invoice template does not change. Change the "
+                    "template: a new version is made."
+                )
             )
-        )
+        return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_used(self):
