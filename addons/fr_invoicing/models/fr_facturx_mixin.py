@@ -80,6 +80,8 @@ class FrFacturxMixin(models.AbstractModel):
         todo = self.filtered(
             lambda move: move._fr_needs_facturx() and move.fr_facturx_state != "valid"
         )
+        # what is written on them from here changes no line: nothing to recompute
+        todo = todo.with_context(skip_invoice_sync=True)
         for start in range(0, len(todo), BATCH):
             todo[start : start + BATCH]._fr_generate_facturx_batch()
         return self.filtered(lambda move: move.fr_facturx_state == "valid")

@@ -30,3 +30,6 @@ from . import test_bad_data
 from . import test_vat_details
 from . import test_penalties
 from . import test_setup
+from .scenarios import test_scenario_agreement
+from .scenarios import test_scenario_bad_data
+from .scenarios import test_scenarios

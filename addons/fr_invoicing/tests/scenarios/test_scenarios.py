@@ -1,0 +1,33 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo.tests import tagged
+
+from odoo.addons.usage_billing.tests.common import UsageFactory
+
+from .amounts import AmountScenarios
+from .common import ScenarioCase
+from .documents import DocumentScenarios
+from .parties import PartyScenarios
+from .payments import PaymentScenarios
+from .usage import UsageScenarios
+from .vat import VatScenarios
+
+
+@tagged("post_install", "-at_install")
+class TestScenarios(
+    DocumentScenarios,
+    VatScenarios,
+    AmountScenarios,
+    PaymentScenarios,
+    PartyScenarios,
+    UsageScenarios,
+    UsageFactory,
+    ScenarioCase,
+):
+    """All scenarios, on one company set up once."""
+
+    allow_inherited_tests_method = True
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.product = cls.service  # of the usage factory
