@@ -1,10 +1,14 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+import logging
 from dataclasses import dataclass
 
 from odoo import models
+from odoo.exceptions import UserError, ValidationError
 
 from ..einvoice import identifiers
 from ..transmission import delivery
+
+_logger = logging.getLogger(__name__)
 
 SELF_BILLED = ("389", "261", "501", "471", "473", "500", "502")
 CREDIT_TYPES = ("381", "396", "261", "262", "503", "502")
@@ -140,18 +144,22 @@ class FrEinvoiceFlowBill(models.Model):
             [("code", "=", header.seller_country or "FR")], limit=1
         )
         siren = header.seller_siren if header.seller_siren.isdigit() else ""
-        return self.env["res.partner"].create(
-            {
-                "name": header.seller_name or header.seller_siren,
-                "is_company": True,
-                "vat": header.seller_vat or False,
-                "fr_siren": siren if identifiers.is_siren(siren) else False,
-                "country_id": country.id,
-                "company_id": self.company_id.id,
-                "supplier_rank": 1,
-                "fr_needs_review": True,
-            }
-        )
+        values = {
+            "name": header.seller_name or header.seller_siren,
+            "is_company": True,
+            "vat": header.seller_vat or False,
+            "fr_siren": siren if identifiers.is_siren(siren) else False,
+            "country_id": country.id,
+            "company_id": self.company_id.id,
+            "supplier_rank": 1,
+            "fr_needs_review": True,
+        }
+        try:
+            with self.env.cr.savepoint():
+                return self.env["res.partner"].create(values)
+        except ValidationError:
+            # a VAT number with a wrong key is no reason to lose the invoice
+            return self.env["res.partner"].create({**values, "vat": False})
 
     def _import_bill(self, header, files, key, journal):
         """Create the bill, then let Odoo's import fill it.
@@ -205,7 +213,12 @@ class FrEinvoiceFlowBill(models.Model):
             info = move._get_edi_decoder(file, new=True)
             if not info or not info.get("priority"):
                 continue
-            problem = info["decoder"](move, file, True)
+            try:
+                with self.env.cr.savepoint():
+                    problem = info["decoder"](move, file, True)
+            except (UserError, ValidationError) as error:
+                _logger.info("Supplier invoice %s not filled: %s", self.id, error)
+                continue
             if not problem and move.invoice_line_ids:
                 return True
         return False

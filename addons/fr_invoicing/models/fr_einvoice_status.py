@@ -49,10 +49,11 @@ class FrEinvoiceStatus(models.Model):
         string="On", required=True, readonly=True, help="As its issuer dates it."
     )
     received_at = fields.Datetime(string="Received on", readonly=True)
-    issuer = fields.Char(string="By", readonly=True)
-    reasons = fields.Json(readonly=True)
+    issuer = fields.Char(string="Issuer", readonly=True)
+    issuer_text = fields.Char(string="By", compute="_compute_words")
+    reasons = fields.Json(string="Reasons as Received", readonly=True)
     reasons_text = fields.Text(string="Reasons", compute="_compute_words")
-    amounts = fields.Json(readonly=True)
+    amounts = fields.Json(string="Amounts as Data", readonly=True)
     amounts_text = fields.Char(string="Amounts", compute="_compute_words")
     flow_state = fields.Selection(related="flow_id.state", string="Transmission")
     is_compulsory = fields.Boolean(compute="_compute_words")
@@ -62,14 +63,21 @@ class FrEinvoiceStatus(models.Model):
         "UNIQUE (company_id, key)", "A status is recorded once."
     )
 
-    @api.depends("code", "reasons", "amounts")
+    @api.depends("code", "reasons", "amounts", "issuer")
     @api.depends_context("lang")
     def _compute_words(self):
         is_french = (self.env.lang or "").startswith("fr")
+        roles = {
+            "WK": self.env._("Platform"),
+            "DFH": self.env._("Tax office"),
+            "SE": self.env._("Seller"),
+            "BY": self.env._("Buyer"),
+        }
         for status in self:
             known = statuses.statuses().get(status.code)
             name = statuses.label(status.code, is_french)
             status.label = f"{status.code} {name}" if name != status.code else name
+            status.issuer_text = roles.get(status.issuer, status.issuer)
             status.is_compulsory = bool(known and known.is_compulsory)
             status.reasons_text = "\n".join(
                 _reason_line(reason, is_french) for reason in status.reasons or []
@@ -181,7 +189,7 @@ class FrEinvoiceStatus(models.Model):
                 body=self.env._(
                     "%(status)s, said by %(issuer)s. %(reasons)s",
                     status=status.label,
-                    issuer=status.issuer or "",
+                    issuer=status.issuer_text or "",
                     reasons=status.reasons_text or "",
                 )
             )

@@ -62,7 +62,7 @@ class FrPlatform(models.Model):
     )
     scope = fields.Char(string="Scopes", help="Separated by blanks, if asked for.")
     client_id = fields.Char(string="Client ID", required=True)
-    client_secret = fields.Char(groups=NO_ACCESS, copy=False)
+    client_secret = fields.Char(string="Kept Secret", groups=NO_ACCESS, copy=False)
     new_client_secret = fields.Char(
         string="Client Secret",
         compute="_compute_new_client_secret",

@@ -154,6 +154,19 @@ class TestReceivedBills(TransmissionCommon):
         self.assertEqual(flow._get_bytes(), content)
         self.assertEqual(base64.b64decode(flow.content), content)
 
+    def test_supplier_with_a_wrong_vat_key_is_created_without_it(self):
+        seller = f'<ram:ID schemeID="0002">{SUPPLIER}</ram:ID>'
+        template = CII.replace("{seller}", SUPPLIER).replace(
+            "</ram:SellerTradeParty>",
+            '<ram:SpecifiedTaxRegistration><ram:ID schemeID="VA">FR00732829320'
+            "</ram:ID></ram:SpecifiedTaxRegistration></ram:SellerTradeParty>",
+        )
+        self.assertIn(seller, template)
+        bill = self._deliver(template=template).move_id
+        self.assertEqual(bill.partner_id.fr_siren, SUPPLIER)
+        self.assertFalse(bill.partner_id.vat)
+        self.assertTrue(bill.partner_id.fr_needs_review)
+
     def test_known_supplier_is_used(self):
         known = self._make_partner(
             "Fournisseur", is_company=True, city="Lille", fr_siren=SUPPLIER

@@ -13,7 +13,9 @@ class FrStatusAnswer(models.TransientModel):
     _name = "fr.status.answer"
     _description = "Answer to an Invoice"
 
-    move_id = fields.Many2one("account.move", required=True, readonly=True)
+    move_id = fields.Many2one(
+        "account.move", string="Invoice", required=True, readonly=True
+    )
     is_sale = fields.Boolean(compute="_compute_is_sale")
     code = fields.Selection(selection="_selection_code", string="Status", required=True)
     reason = fields.Selection(selection="_selection_reason")
