@@ -75,6 +75,26 @@ class Worker:
         wait()
         self.post(run_id, limit=50)
 
+    def start_computing(self, run_id):
+        """Let a run find what is to be billed."""
+        self.transaction(
+            lambda env: env["usage.billing.run"].browse(run_id)._start_computing()
+        )
+        say("started")
+
+    def compute(self, run_id, limit):
+        """Slice after slice of computing, a commit after each."""
+
+        def compute(env):
+            run = env["usage.billing.run"].browse(run_id)
+            return run._compute_slice(limit=int(limit))
+
+        say("ready")
+        wait()
+        while self.transaction(compute):
+            say("slice")
+        say("done")
+
     def compute_and_approve(self, run_id):
         """Get a run to where invoices can be posted."""
         self.transaction(

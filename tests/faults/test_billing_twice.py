@@ -5,13 +5,12 @@ B12. What keeps them is the UNIQUE index on live rated lines and the one on invo
 the same race without the index bills twice, and a test here shows it.
 """
 
-import subprocess
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-WORKER = Path(__file__).with_name("billing_worker.py")
+from tests.faults.race import Race, run_ids
+
 SUBSCRIPTIONS = 8
 FEE, USAGE = Decimal("12.50"), Decimal(10)  # 12.50 flat + 1000 x 0.01
 
@@ -53,76 +52,13 @@ runs = env["usage.billing.run"].create(
 CONSTRAINT = "usage_rated_line_live_unique"
 
 
-class Race:
-    """Processes of :mod:`billing_worker` on one database."""
-
-    def __init__(self, odoo, database, tmp_path):
-        self.odoo, self.database, self.folder = odoo, database, tmp_path
-        self.processes = []
-
-    def script(self, text, *arguments):
-        path = self.folder / "step.py"
-        path.write_text(text)
-        self.odoo.script_in(self.database, path, *arguments)
-
-    def query(self, sql):
-        return self.odoo.server.query(sql, self.database)
-
-    def start(self, *command):
-        config = self.odoo.configuration(self.database)
-        process = subprocess.Popen(
-            [self.odoo.python, WORKER, config, self.database, *map(str, command)],
-            env=self.odoo.variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        return process
-
-    def hear(self, process, word):
-        """Wait until a process says a word."""
-        for line in process.stdout:
-            if line.strip() == word:
-                return
-        raise AssertionError(f"a worker ended before it said {word!r}")
-
-    def go(self, process):
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-    def end(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
-
-    # -- what came out ------------------------------------------------------------
-    def invoices(self):
-        """(partner, number of posted usage invoices, untaxed total) of each payer."""
-        return [
-            (partner, int(count), Decimal(total))
-            for partner, count, total in self.query(
-                "select partner_id, count(*), sum(amount_untaxed) from account_move"
-                " where usage_run_id is not null and state = 'posted'"
-                " group by partner_id order by partner_id"
-            )
-        ]
-
-    def count(self, table, state):
-        """Rows of a table in a state."""
-        ((number,),) = self.query(
-            f"select count(*) from {table} where state = '{state}'"
-        )
-        return int(number)
-
-    def check_billed_once(self):
-        invoices = self.invoices()
-        assert len(invoices) == SUBSCRIPTIONS
-        assert {count for _partner, count, _total in invoices} == {1}
-        assert {total for _partner, _count, total in invoices} == {FEE + USAGE}
-        assert self.count("usage_rated_line", "posted") == 2 * SUBSCRIPTIONS
-        assert self.count("usage_period", "billed") == SUBSCRIPTIONS
+def check_billed_once(race):
+    invoices = race.invoices()
+    assert len(invoices) == SUBSCRIPTIONS
+    assert {count for _partner, count, _total in invoices} == {1}
+    assert {total for _partner, _count, total in invoices} == {FEE + USAGE}
+    assert race.count("usage_rated_line", "posted") == 2 * SUBSCRIPTIONS
+    assert race.count("usage_period", "billed") == SUBSCRIPTIONS
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +78,6 @@ def race(odoo, copies, story, tmp_path):
     found.end()
 
 
-def run_ids(race):
-    return [
-        row[0] for row in race.query("select id from usage_billing_run order by id")
-    ]
-
-
 def two_overlapping_runs(race):
     """Both take their snapshot before either writes, then compute and post."""
     workers = [race.start("compute_and_post", run_id) for run_id in run_ids(race)]
@@ -163,7 +93,7 @@ def two_overlapping_runs(race):
 
 def test_two_overlapping_runs_make_one_set_of_invoices(race):
     two_overlapping_runs(race)
-    race.check_billed_once()
+    check_billed_once(race)
     held = race.query(
         "select run_id, count(*), min(reason) from usage_billing_run_line"
         " where state = 'held' group by run_id"
@@ -178,7 +108,7 @@ def test_without_the_constraint_the_same_runs_bill_twice(race):
     race.script(f'env.cr.execute("DROP INDEX {CONSTRAINT}")')
     two_overlapping_runs(race)
     with pytest.raises(AssertionError):
-        race.check_billed_once()
+        check_billed_once(race)
     assert {count for _partner, count, _total in race.invoices()} == {2}
 
 
@@ -193,7 +123,7 @@ def test_one_run_posted_by_two_processes_makes_one_set_of_invoices(race):
     # what one could not take because the other held it is still approved
     last = race.start("post", run_id)
     race.hear(last, "done")
-    race.check_billed_once()
+    check_billed_once(race)
 
 
 def test_a_killed_run_is_finished_by_the_next_process(race):
@@ -210,6 +140,6 @@ def test_a_killed_run_is_finished_by_the_next_process(race):
 
     heir = race.start("post", run_id)
     race.hear(heir, "done")
-    race.check_billed_once()
+    check_billed_once(race)
     ((state,),) = race.query(f"select state from usage_billing_run where id = {run_id}")
     assert state == "posted"

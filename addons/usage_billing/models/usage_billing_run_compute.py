@@ -10,6 +10,8 @@ from .. import bridge, isolation, rater
 
 #: subscriptions rated together: one set of aggregate queries, one savepoint
 COMPUTE_BATCH = 200
+#: how many slices are looked at for lines that no other worker has taken
+SHARED = 32
 
 ZERO = Decimal(0)
 
@@ -157,8 +159,11 @@ class UsageBillingRun(models.Model):
         lines = (
             self.env["usage.billing.run.line"]
             .sudo()  # results belong to the run, no user writes them
-            .search([("run_id", "=", self.id), ("state", "=", "pending")], limit=limit)
-            .try_lock_for_update(allow_referencing=True)
+            .search(
+                [("run_id", "=", self.id), ("state", "=", "pending")],
+                limit=limit * SHARED,
+            )
+            .try_lock_for_update(allow_referencing=True, limit=limit)
         )
         if lines:
             self._rate_lines(lines)

@@ -9,6 +9,8 @@ from .. import bridge, isolation, messages
 #: invoices made and posted in one transaction: the number of a journal is held
 #: until the commit, so the batch is kept short (spec/performance section 3)
 POST_BATCH = 50
+#: how many slices are looked at for groups that no other worker has taken
+SHARED = 16
 
 #: no chatter line and no tracking on thousands of invoices: the run is the trail
 QUIET = {
@@ -56,10 +58,12 @@ class UsageBillingRun(models.Model):
 
         :return: [(group key, run lines)], at most ``limit``
         """
-        lines = (
-            self.env["usage.billing.run.line"]
-            .sudo()  # results belong to the run
-            .search([("run_id", "=", self.id), ("state", "=", "approved")])
+        every_line = self.env["usage.billing.run.line"].sudo()  # belong to the run
+        approved = [("run_id", "=", self.id), ("state", "=", "approved")]
+        some = every_line.search(approved, limit=limit * SHARED)
+        payers = some.subscription_id.payer_id
+        lines = every_line.search(
+            [*approved, ("subscription_id.payer_id", "in", payers.ids)]
         )
         groups = list(lines.grouped(lambda line: line._get_group_key()).items())
         taken = []
