@@ -61,9 +61,9 @@ class FrEreportingPeriod(models.Model):
     currency_id = fields.Many2one(related="company_id.currency_id")
     kind = fields.Selection(KINDS, required=True, readonly=True)
     regime = fields.Char(required=True, readonly=True)
-    date_start = fields.Date(string="From", required=True, readonly=True)
+    date_start = fields.Date(string="First Day", required=True, readonly=True)
     date_end = fields.Date(
-        string="To", required=True, readonly=True, help="Last day, included."
+        string="Last Day", required=True, readonly=True, help="Last day, included."
     )
     deadline = fields.Date(required=True, readonly=True)
     source = fields.Char(readonly=True, help="Where the deadline comes from.")

@@ -29,10 +29,10 @@ class FrVatReconciliation(models.TransientModel):
     )
     currency_id = fields.Many2one(related="company_id.currency_id")
     date_from = fields.Date(
-        string="From", required=True, default=lambda self: self._default_dates()[0]
+        string="First Day", required=True, default=lambda self: self._default_dates()[0]
     )
     date_to = fields.Date(
-        string="To", required=True, default=lambda self: self._default_dates()[1]
+        string="Last Day", required=True, default=lambda self: self._default_dates()[1]
     )
     line_ids = fields.One2many("fr.vat.reconciliation.line", "page_id")
     # the same rows, shown a second time for their TVA
