@@ -11,7 +11,7 @@ ADDONS = Path(__file__).resolve().parents[2] / "addons"
 
 #: core package -> what it may import beside the standard library and itself
 CORES = {
-    "usage_billing/rating": set(),
+    "usage_billing/rating": {"holidays"},
     "usage_billing/rating_reference": set(),
     "usage_billing/metering": {"psycopg2", "clickhouse_driver", "chdb"},
     "usage_billing/api": {"msgspec"},
