@@ -49,7 +49,7 @@ class FrEinvoiceStatus(models.Model):
         string="On", required=True, readonly=True, help="As its issuer dates it."
     )
     received_at = fields.Datetime(string="Received on", readonly=True)
-    issuer = fields.Char(string="Issuer", readonly=True)
+    issuer = fields.Char(readonly=True)
     issuer_text = fields.Char(string="By", compute="_compute_words")
     reasons = fields.Json(string="Reasons as Received", readonly=True)
     reasons_text = fields.Text(string="Reasons", compute="_compute_words")

@@ -51,7 +51,6 @@ class FrEreportingItem(models.Model):
     company_id = fields.Many2one("res.company", required=True, readonly=True)
     period_id = fields.Many2one(
         "fr.ereporting.period",
-        string="Period",
         required=True,
         readonly=True,
         index=True,
@@ -128,22 +127,27 @@ class FrEreportingItem(models.Model):
 
     def _held_texts(self):
         """Give what is to be mended, by code of ereporting/checks.py."""
-        _ = self.env._
         return {
-            "number": _(
+            "number": self.env._(
                 "The number has more than 35 characters or other characters than "
                 "letters, digits and + - _ /."
             ),
-            "seller_identifier": _("The supplier has no VAT number and no name."),
-            "seller_vat": _("The seller's VAT number is missing."),
-            "seller_country": _("The supplier has no country."),
-            "buyer_identifier": _("The customer has no VAT number and no name."),
-            "buyer_vat": _("The buyer's VAT number is missing."),
-            "buyer_country": _("The customer has no country."),
-            "reference": _("The corrected invoice is not known."),
-            "reference_date": _("The date of the corrected invoice is not known."),
-            "rate": _("The rate is not a French one."),
-            "exemption": _("The reason of the exemption is missing."),
+            "seller_identifier": self.env._(
+                "The supplier has no VAT number and no name."
+            ),
+            "seller_vat": self.env._("The seller's VAT number is missing."),
+            "seller_country": self.env._("The supplier has no country."),
+            "buyer_identifier": self.env._(
+                "The customer has no VAT number and no name."
+            ),
+            "buyer_vat": self.env._("The buyer's VAT number is missing."),
+            "buyer_country": self.env._("The customer has no country."),
+            "reference": self.env._("The corrected invoice is not known."),
+            "reference_date": self.env._(
+                "The date of the corrected invoice is not known."
+            ),
+            "rate": self.env._("The rate is not a French one."),
+            "exemption": self.env._("The reason of the exemption is missing."),
         }
 
     def action_open_document(self):
@@ -152,9 +156,11 @@ class FrEreportingItem(models.Model):
         return self.move_id._get_records_action(name=self.move_id.display_name)
 
     @api.model_create_multi
+    # always refused: pylint: disable-next=method-required-super
     def create(self, vals_list):
         raise UserError(self.env._("Operations come from documents and payments."))
 
+    # always refused: pylint: disable-next=method-required-super
     def write(self, vals):
         raise UserError(
             self.env._("Operations are not changed by hand: correct the document.")

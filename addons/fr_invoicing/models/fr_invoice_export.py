@@ -55,7 +55,13 @@ class AccountMove(models.Model):
         moves._fr_generate_facturx()
         for move in moves:
             if move._fr_needs_facturx() and move.fr_facturx_state != "valid":
-                raise UserError(f"{move.name}\n{move._fr_get_findings_text()}")
+                raise UserError(
+                    self.env._(
+                        "%(document)s cannot be issued:\n%(findings)s",
+                        document=move.name,
+                        findings=move._fr_get_findings_text(),
+                    )
+                )
             if filetype == UBL:
                 move._fr_get_ubl()
         ids = ",".join(map(str, moves.ids))
@@ -214,6 +220,7 @@ class AccountMoveSend(models.AbstractModel):
         return {**params, "attachments": [*params["attachments"], *extra]}
 
 
+# a few lines beside their model: pylint: disable-next=no-wizard-in-models
 class AccountMoveSendWizard(models.TransientModel):
     _inherit = "account.move.send.wizard"
 

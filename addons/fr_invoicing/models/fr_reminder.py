@@ -63,9 +63,7 @@ class FrReminder(models.Model):
     )
     recipient_id = fields.Many2one("res.partner", string="Sent to", required=True)
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
-    level_id = fields.Many2one(
-        "fr.reminder.level", string="Level", required=True, ondelete="restrict"
-    )
+    level_id = fields.Many2one("fr.reminder.level", required=True, ondelete="restrict")
     date = fields.Date(required=True, readonly=True)
     state = fields.Selection(
         [

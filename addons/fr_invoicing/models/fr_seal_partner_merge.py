@@ -3,6 +3,7 @@ from odoo import models
 from odoo.exceptions import UserError
 
 
+# a few lines beside their model: pylint: disable-next=no-wizard-in-models
 class BasePartnerMergeAutomaticWizard(models.TransientModel):
     """Merging writes the other partner on documents: sealed ones keep theirs."""
 

@@ -234,13 +234,12 @@ class FrVatReadings(models.AbstractModel):
 
     def _row_labels(self):
         """Give what people read for each row, with the boxes of the return."""
-        _ = self.env._
         labels = {
-            "none": _("Without tax"),
-            "E1": _("Exports outside the Union (box E1)"),
-            "E2": _("Other operations not taxed (box E2)"),
-            "E3": _("Distance sales taxed abroad (box E3)"),
-            "F2": _("Supplies inside the Union (box F2)"),
+            "none": self.env._("Without tax"),
+            "E1": self.env._("Exports outside the Union (box E1)"),
+            "E2": self.env._("Other operations not taxed (box E2)"),
+            "E3": self.env._("Distance sales taxed abroad (box E3)"),
+            "F2": self.env._("Supplies inside the Union (box F2)"),
         }
         for tax in self._sale_taxes().filtered("amount"):
             names = [
@@ -249,8 +248,10 @@ class FrVatReadings(models.AbstractModel):
                 if tag.name.endswith("_base")
             ]
             key = f"{exact(tax.amount).normalize():f}"
-            label = _("TVA %(rate)s %%", rate=key)
+            label = self.env._("TVA %(rate)s %%", rate=key)
             if names:
-                label = _("TVA %(rate)s %% (box %(box)s)", rate=key, box=names[0])
+                label = self.env._(
+                    "TVA %(rate)s %% (box %(box)s)", rate=key, box=names[0]
+                )
             labels.setdefault(key, label)
         return labels

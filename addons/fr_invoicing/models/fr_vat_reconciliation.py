@@ -12,6 +12,7 @@ from ..bridge import exact
 from ..ereporting import reconcile
 
 
+# a few lines beside their model: pylint: disable-next=no-wizard-in-models
 class FrVatReconciliation(models.TransientModel):
     """Ledger, documents, flux 10 (and 2) and VAT boxes of a period, side by side.
 

@@ -6,6 +6,7 @@ from odoo.tools import SQL
 OPENED = 5000
 
 
+# a few lines beside their model: pylint: disable-next=no-wizard-in-models
 class FrVatReconciliationLine(models.TransientModel):
     """One row: a VAT rate, or a reason why there is none."""
 
@@ -41,6 +42,7 @@ class FrVatReconciliationLine(models.TransientModel):
         ]
 
 
+# a few lines beside their model: pylint: disable-next=no-wizard-in-models
 class FrVatReconciliationGap(models.TransientModel):
     """A reason why two readings of a row differ, with what is behind it."""
 

@@ -9,6 +9,8 @@ there is none, 1 when there is one, 2 when nothing could be verified, 3 when onl
 signatures could not be checked because lxml, xmlsec or cryptography is missing.
 """
 
+# a command line: pylint: disable=print-used
+
 import argparse
 import sys
 import zipfile

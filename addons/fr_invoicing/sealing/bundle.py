@@ -32,6 +32,7 @@ class _Chunks:
     def __init__(self):
         self.parts, self.position = [], 0
 
+    # no model: pylint: disable-next=method-required-super
     def write(self, data):
         self.parts.append(bytes(data))
         self.position += len(data)

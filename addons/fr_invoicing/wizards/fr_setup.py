@@ -207,16 +207,17 @@ class FrSetup(models.TransientModel):
             )
 
     def _get_territory_names(self):
-        _ = self.env._
         return {
-            "metropole": _("Mainland France"),
-            "corsica": _("Corsica: rates of 0.9, 2.1, 10 and 13 % beside 20 %"),
-            "monaco": _("Monaco, taxed as France"),
-            "guadeloupe": _("Guadeloupe: 8.5 and 2.1 %"),
-            "martinique": _("Martinique: 8.5 and 2.1 %"),
-            "reunion": _("La Réunion: 8.5 and 2.1 %"),
-            "guyane": _("Guyane: no TVA"),
-            "mayotte": _("Mayotte: no TVA"),
+            "metropole": self.env._("Mainland France"),
+            "corsica": self.env._(
+                "Corsica: rates of 0.9, 2.1, 10 and 13 % beside 20 %"
+            ),
+            "monaco": self.env._("Monaco, taxed as France"),
+            "guadeloupe": self.env._("Guadeloupe: 8.5 and 2.1 %"),
+            "martinique": self.env._("Martinique: 8.5 and 2.1 %"),
+            "reunion": self.env._("La Réunion: 8.5 and 2.1 %"),
+            "guyane": self.env._("Guyane: no TVA"),
+            "mayotte": self.env._("Mayotte: no TVA"),
         }
 
     @api.depends("company_id")
@@ -305,18 +306,22 @@ class FrSetup(models.TransientModel):
     # one function for each block: sentences of what is left, none when it is done
 
     def _todo_identity(self):
-        _, todo = self.env._, []
+        todo = []
         typed = identifiers.clean(self.company_registry or "")
         if typed and not (identifiers.is_siren(typed) or identifiers.is_siret(typed)):
-            todo.append(_("“%(value)s” is neither a SIREN nor a SIRET.", value=typed))
+            todo.append(
+                self.env._("“%(value)s” is neither a SIREN nor a SIRET.", value=typed)
+            )
         elif not self.siren:
-            todo.append(_("Enter the SIRET, as on the K-bis."))
+            todo.append(self.env._("Enter the SIRET, as on the K-bis."))
         if not self.fr_legal_form:
-            todo.append(_("Enter the legal form (C. com. R123-238)."))
+            todo.append(self.env._("Enter the legal form (C. com. R123-238)."))
         elif not self.fr_share_capital and self._has_capital():
-            todo.append(_("Enter the share capital (C. com. R123-238)."))
+            todo.append(self.env._("Enter the share capital (C. com. R123-238)."))
         if not self.fr_registry_city:
-            todo.append(_("Enter the city of the trade register (C. com. R123-237)."))
+            todo.append(
+                self.env._("Enter the city of the trade register (C. com. R123-237).")
+            )
         return todo
 
     def _has_capital(self):
@@ -337,56 +342,56 @@ class FrSetup(models.TransientModel):
         )
 
     def _todo_address(self):
-        _, todo = self.env._, []
+        todo = []
         if not (self.street and self.zip and self.city):
-            todo.append(_("Enter street, postcode and city."))
+            todo.append(self.env._("Enter street, postcode and city."))
         if not self.country_id:
-            todo.append(_("Choose the country."))
+            todo.append(self.env._("Choose the country."))
         elif not self.territory_name:
-            todo.append(_("Choose a country of the French Republic."))
+            todo.append(self.env._("Choose a country of the French Republic."))
         if not self.email:
-            todo.append(_("Enter an e-mail address for the customers."))
+            todo.append(self.env._("Enter an e-mail address for the customers."))
         return todo
 
     def _todo_vat(self):
-        _ = self.env._
         if self.fr_vat_regime == "franchise":
             return []
         if not self.vat:
-            return [_("Enter the TVA number, or take the one of the SIREN.")]
+            return [self.env._("Enter the TVA number, or take the one of the SIREN.")]
         if not identifiers.is_french_vat(self.vat):
-            return [_("The TVA number has a wrong key.")]
+            return [self.env._("The TVA number has a wrong key.")]
         if self.siren and identifiers.siren_of_vat(self.vat) not in ("", self.siren):
-            return [_("The TVA number belongs to another SIREN.")]
+            return [self.env._("The TVA number belongs to another SIREN.")]
         return []
 
     def _todo_taxes(self):
-        _ = self.env._
         if not self._get_sale_taxes():
-            return [_("Apply the French chart of accounts with its taxes.")]
+            return [self.env._("Apply the French chart of accounts with its taxes.")]
         wrong = self._get_wrong_taxes()
         if wrong:
             return [
-                _(
+                self.env._(
                     "%(count)s sale taxes have no regime: %(names)s.",
                     count=len(wrong),
                     names=", ".join(wrong[:5].mapped("name")),
                 )
             ]
         if not self.company_id._fr_chart_ref("fr_out_of_scope"):
-            return [_("Apply the taxes and fiscal positions of the territories.")]
+            return [
+                self.env._("Apply the taxes and fiscal positions of the territories.")
+            ]
         if not self._get_sale_journals():
-            return [_("Create a sales journal.")]
+            return [self.env._("Create a sales journal.")]
         return []
 
     def _todo_terms(self):
-        _, todo = self.env._, []
+        todo = []
         today = fields.Date.context_today(self)
         rates = self.env["fr.penalty.rate"]._get_rates()
         _rate, provisional = penalties.rate_of(rates, penalties.half_year(today))
         if provisional:
             todo.append(
-                _(
+                self.env._(
                     "Enter the reference rates of the half-year from %(day)s.",
                     day=penalties.half_year(today),
                 )
@@ -395,7 +400,7 @@ class FrSetup(models.TransientModel):
             minimum = penalties.lawful_minimum(rates, today)
             if self.fr_late_penalty_rate < float(minimum):
                 todo.append(
-                    _(
+                    self.env._(
                         "The rate must be at least %(minimum)s %%, three times the "
                         "legal interest rate.",
                         minimum=f"{minimum:f}",

@@ -1,6 +1,8 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Start the platform by hand: ``python -m approved_platform --port 8090``."""
 
+# a command line: pylint: disable=print-used
+
 import argparse
 import contextlib
 
