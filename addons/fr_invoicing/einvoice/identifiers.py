@@ -13,10 +13,15 @@ LA_POSTE = "356000000"
 def clean(text):
     """Drop blanks, dots and dashes, as people type them.
 
+    A lone "/" is Odoo's way to say that a partner has no VAT number.
+
     >>> clean(" 100 000 009 ")
     '100000009'
+    >>> clean("/")
+    ''
     """
-    return re.sub(r"[\s.\-]", "", text or "")
+    text = re.sub(r"[\s.\-]", "", text or "")
+    return "" if text == "/" else text
 
 
 def is_siren(text):

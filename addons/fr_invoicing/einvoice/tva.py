@@ -25,8 +25,8 @@ MIXED = "mixed"
 # BT-23, first letter (BR-FR-08)
 PROCESS_LETTERS = {GOODS: "B", SERVICES: "S", MIXED: "M"}
 
-# BR-FR-15: the categories France knows (Z, zero rate, is accepted and not used)
-CATEGORIES = frozenset({"S", "E", "AE", "K", "G", "O", "Z"})
+# BR-FR-15 accepts Z too, the zero rate, which French law does not have
+CATEGORIES = frozenset({"S", "E", "AE", "K", "G", "O"})
 
 # scope of a regime, see VatRegime
 SCOPE_OUT = "out"

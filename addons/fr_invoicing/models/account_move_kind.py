@@ -194,6 +194,8 @@ class AccountMove(models.Model):
     def _fr_preflight_document(self):
         """Add what the kind of the document calls for."""
         found = super()._fr_preflight_document()
+        if not self.partner_id:
+            return found
         # partners and bank accounts the biller may not read
         return [*found, *preflight.check_kind(self.sudo())]
 

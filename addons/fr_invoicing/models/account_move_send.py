@@ -16,6 +16,9 @@ class AccountMoveSend(models.AbstractModel):
             *[invoice for invoice in invoices_data if invoice._fr_needs_facturx()]
         )
         ours._fr_generate_facturx()
+        for invoice in invoices_data:
+            if invoice._fr_needs_plain_pdf():
+                invoice._fr_attach_plain_pdf()
         for invoice in ours:
             if invoice.fr_facturx_state != "valid":
                 invoices_data[invoice]["error"] = {
@@ -32,6 +35,9 @@ class AccountMoveSend(models.AbstractModel):
     def _hook_if_success(self, moves_data, from_cron=False):
         """Mark our invoices as sent: Odoo does so only when it builds the PDF."""
         for move in moves_data:
-            if move.fr_facturx_state == "valid" and not move.is_move_sent:
+            issued = move.fr_facturx_state == "valid" or (
+                move._fr_is_outside_flow() and move.invoice_pdf_report_id
+            )
+            if issued and not move.is_move_sent:
                 move.is_move_sent = True
         return super()._hook_if_success(moves_data, from_cron=from_cron)

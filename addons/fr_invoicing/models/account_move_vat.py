@@ -56,6 +56,19 @@ class AccountMove(models.Model):
                 found = move._fr_get_findings()
             move.fr_to_fix = fixes.alerts(self.env, found, move) or False
 
+    def _compute_invoice_date_due(self):
+        """Let nothing fall due before its date.
+
+        Without payment term Odoo proposes the day of entry, which is too early for an
+        invoice dated later (posted automatically at its date, for instance).
+        """
+        super()._compute_invoice_date_due()
+        for move in self:
+            issue = move.invoice_date
+            is_early = issue and move.invoice_date_due and move.invoice_date_due < issue
+            if is_early and move.fr_is_concerned and not move.invoice_payment_term_id:
+                move.invoice_date_due = issue
+
     # === Checks === #
 
     def _get_alerts(self):
@@ -89,6 +102,8 @@ class AccountMove(models.Model):
         """
         self.ensure_one()
         move = self.sudo()  # partner and tax data the biller may not read
+        if not move.partner_id:  # kind, taxes and mentions follow from the customer
+            return preflight.check_buyer(move)
         return [
             *preflight.check_buyer(move),
             *preflight.check_document(move),
@@ -138,6 +153,49 @@ class AccountMove(models.Model):
             bridge.line_tax(line, memo).scope == tva.SCOPE_FOREIGN
             for line in bridge.product_lines(self)
         )
+
+    def _fr_is_outside_flow(self):
+        """Say whether the posted document leaves as a PDF and nothing else."""
+        self.ensure_one()
+        return (
+            self.fr_is_concerned
+            and self.state == "posted"
+            and self._fr_bears_foreign_vat()
+        )
+
+    def _fr_needs_plain_pdf(self):
+        """Say whether the PDF of such a document is still to be made."""
+        return self._fr_is_outside_flow() and not self.invoice_pdf_report_id
+
+    def _fr_attach_plain_pdf(self):
+        """Attach our page without XML.
+
+        Odoo puts a Factur-X of its own into every PDF it builds itself, "for
+        interoperability": here it would break the French rules.
+        """
+        self.ensure_one()
+        # the biller may send, and the file is not theirs to write otherwise
+        self.message_main_attachment_id = (
+            self.env["ir.attachment"]
+            .sudo()
+            .create(
+                {
+                    "name": self._get_invoice_report_filename(),
+                    "raw": self._fr_get_printable_pdf(),
+                    "mimetype": "application/pdf",
+                    "res_model": self._name,
+                    "res_id": self.id,
+                    "res_field": "invoice_pdf_report_file",
+                }
+            )
+        )
+        self.invalidate_recordset(["invoice_pdf_report_id", "invoice_pdf_report_file"])
+
+    def _need_ubl_cii_xml(self, ubl_cii_format):
+        """Make no Factur-X of Odoo's of a sale outside the French flow."""
+        if ubl_cii_format == "facturx" and self._fr_is_outside_flow():
+            return False
+        return super()._need_ubl_cii_xml(ubl_cii_format)
 
     def _fr_needs_facturx(self):
         """Keep sales under the VAT of another state out of the French flow."""

@@ -125,6 +125,14 @@ class AccountTax(models.Model):
         if category == "K" and nature == tva.SERVICES:
             # Odoo offers K for services too; EN 16931 keeps it for goods (BR-IC-11, 12)
             category, vatex = "AE", "VATEX-EU-AE"
+        if category == "AE" and self._fr_is_domestic(partner):
+            # one code of Odoo for all reverse charges: the words tell which one
+            code = self._fr_read_words(nature, partner)
+            is_reverse = code in tva.regimes() and (
+                tva.regimes()[code].vatex == "VATEX-FR-AE"
+            )
+            code = code if is_reverse else "domestic_reverse"
+            return _situation(code, self.company_id)
         for regime in tva.regimes().values():
             if vatex and (regime.category, regime.vatex) == (category, vatex):
                 return _situation(regime.code, self.company_id)

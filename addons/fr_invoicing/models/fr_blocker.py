@@ -181,7 +181,7 @@ class FrBlocker(models.Model):
     def _lacks_vat(self, partner):
         return (
             partner.is_company
-            and not partner.vat
+            and not identifiers.clean(partner.vat)
             and partner.fr_siren
             and partner.country_id.code in FR_COUNTRY_CODES
         )
@@ -297,7 +297,7 @@ class FrBlocker(models.Model):
 
     def _fix_vat(self):
         for partner in self._get_records():
-            if partner.fr_siren and not partner.vat:
+            if partner.fr_siren and not identifiers.clean(partner.vat):
                 number = stdnum_siren.to_tva(partner.fr_siren).replace(" ", "")
                 partner.vat = number if number.startswith("FR") else f"FR{number}"
         return self

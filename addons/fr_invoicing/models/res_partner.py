@@ -145,7 +145,8 @@ class ResPartner(models.Model):
         partner = self.commercial_partner_id
         if partner.fr_buyer_status:
             return partner.fr_buyer_status == "business"
-        return bool(partner.is_company or partner.vat or partner.fr_siren)
+        vat = identifiers.clean(partner.vat)
+        return bool(partner.is_company or vat or partner.fr_siren)
 
     def _fr_is_in_european_union(self):
         """Say whether the partner's country belongs to the European Union."""

@@ -19,7 +19,7 @@ def check_kind(move):
     """
     findings = []
     kind = move.fr_document_kind
-    number = move.name or ""
+    number = move.name or move.display_name
     found = bridge.references(move)
     if kind == kinds.CORRECTIVE and len(found) != 1:
         findings.append(

@@ -28,11 +28,12 @@ def check_company(company):
                 company, "seller_address", fix=(company, "city"), company=company.name
             )
         )
-    if not company.vat and not company.fr_vat_franchise and company._fr_charges_vat():
+    vat = identifiers.clean(company.vat)
+    if not vat and not company.fr_vat_franchise and company._fr_charges_vat():
         findings.append(
             fatal(company, "seller_vat", fix=(company, "vat"), company=company.name)
         )
-    elif company.vat:
+    elif vat:
         findings += _check_vat_key(partner, company)
     group = company.fr_vat_group_partner_id
     if group and not (group.fr_siren and group.vat and group.country_id):
@@ -66,7 +67,7 @@ def check_partner(partner):
             )
         )
     findings += _check_siren(buyer)
-    if buyer.vat:
+    if identifiers.clean(buyer.vat):
         findings += _check_vat_key(buyer, buyer)
     if not (partner.city or buyer.city):
         findings.append(

@@ -5,11 +5,10 @@ Also whether the reason fits the customer's place and the seller's regime.
 """
 
 from ..bridge import billed_lines, exact, line_label, line_tax, line_taxes, nature
-from ..einvoice import mentions, tva
+from ..einvoice import identifiers, mentions, tva
 from ..einvoice.territory import FRANCE
 from ..messages import fatal, warning
 
-PERCENT = ("percent", "division")
 CONSUMERS = (mentions.CONSUMER, mentions.FOREIGN_CONSUMER)
 UNKNOWN = "unknown"
 
@@ -23,7 +22,7 @@ def check_tax(tax, day):
     """
     if tax.amount_type == "fixed":
         return []  # part of the price, see check_lines
-    if tax.amount_type not in PERCENT:
+    if tax.amount_type != "percent":
         return [fatal(tax, "tax_kind", fix=(tax, "amount_type"), tax=tax.name)]
     if tax.amount and not tva.is_rate_in_force(exact(tax.amount), day):
         return [
@@ -206,7 +205,7 @@ def _check_mix(move, found):
 def _check_buyer_vat(move, found):
     buyer = move.commercial_partner_id
     categories = {tax.category for tax in found.values()}
-    if buyer.vat or not categories & {"K", "AE"}:
+    if identifiers.clean(buyer.vat) or not categories & {"K", "AE"}:
         return []
     # a reverse charge inside France may name the SIREN instead (EN 16931 BR-AE-02)
     is_domestic = "K" not in categories and all(

@@ -13,6 +13,7 @@ from . import test_seal
 from . import test_seal_closing
 from . import test_seal_verify
 from . import test_send
+from . import test_stranger_cases
 from . import test_tour
 from . import test_transmission
 from . import test_usage
