@@ -287,7 +287,7 @@ class DocumentBuilder:
         starts = [period.start for period in periods if period.start]
         ends = [period.end for period in periods if period.end]
         if not (starts or ends):
-            return None
+            return self._deposit_period()
         return Period(min(starts, default=None), max(ends, default=None))
 
     def _rounding(self):
@@ -301,14 +301,27 @@ class DocumentBuilder:
             sum((self.sign * exact(line.amount_currency) for line in lines), Decimal(0))
         )
 
+    def _deposit_period(self):
+        """Give the day of a deposit on intra-community goods, not delivered yet.
+
+        EN 16931 BR-IC-11 asks for the day of delivery or a period.
+        """
+        day = self.move.invoice_date
+        if not day or self.move.fr_document_kind != kinds.DEPOSIT:
+            return None
+        return Period(day, day) if self._is_intra_goods() else None
+
+    def _is_intra_goods(self):
+        return any(
+            line_tax(line, self.memo).category == "K"
+            for line in product_lines(self.move)
+        )
+
     def _delivery(self):
         """Give the delivery place: for goods, when it is another address."""
         move = self.move
         place = move.partner_shipping_id or move.partner_id
-        is_intra = any(
-            line_tax(line, self.memo).category == "K" for line in product_lines(move)
-        )
-        if not is_intra and (
+        if not self._is_intra_goods() and (
             self.facts.nature == tva.SERVICES or place == move.partner_id
         ):
             return None

@@ -35,7 +35,7 @@ class AccountMove(models.Model):
     )
     def _compute_fr_flow_kind(self):
         for move in self:
-            if not move.fr_is_concerned:
+            if not (move.fr_is_concerned and move.partner_id):
                 move.fr_flow_kind = flow_kind.NONE
                 continue
             lines, memo = bridge.product_lines(move), {}

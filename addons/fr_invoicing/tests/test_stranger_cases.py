@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import Command
 from odoo.exceptions import RedirectWarning
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 
 from .common import DAY, FrInvoicingCommon
 
@@ -113,3 +113,54 @@ class TestStrangerCases(FrInvoicingCommon):
             [("res_model", "=", "account.move"), ("res_id", "=", move.id)]
         )
         self.assertNotIn("factur-x.xml", attached.mapped("name"))
+
+    def test_invoice_typed_in_the_form_from_nothing(self):
+        form = Form(
+            self.env["account.move"].with_context(default_move_type="out_invoice")
+        )
+        form.partner_id = self.business
+        form.invoice_date = DAY
+        with form.invoice_line_ids.new() as line:
+            line.product_id = self.service
+        move = form.save()
+        move.action_post()
+        move._fr_generate_facturx()
+        self.assertValid(move)
+
+    def test_deposit_on_goods_for_another_member_state(self):
+        order = (
+            self.env["sale.order"]
+            .sudo()
+            .create(
+                {
+                    "partner_id": self.german.id,
+                    "order_line": [
+                        Command.create(
+                            {
+                                "product_id": self.good.id,
+                                "product_uom_qty": 10,
+                                "tax_ids": [
+                                    Command.set(self._tax("tva_sale_good_intra_0").ids)
+                                ],
+                            }
+                        )
+                    ],
+                }
+            )
+        )
+        order.action_confirm()
+        wizard = (
+            self.env["sale.advance.payment.inv"]
+            .sudo()
+            .with_context(active_model="sale.order", active_ids=order.ids)
+            .create({"advance_payment_method": "percentage", "amount": 30})
+        )
+        wizard.create_invoices()
+        deposit = order.invoice_ids
+        deposit.invoice_date = DAY
+        deposit.action_post()
+        deposit._fr_generate_facturx()
+        self.assertValid(deposit)
+        self.assertEqual(
+            self._texts(deposit, "//rsm:ExchangedDocument/ram:TypeCode"), ["386"]
+        )
