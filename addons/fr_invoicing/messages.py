@@ -37,6 +37,11 @@ MESSAGES = {
         "The customer %(partner)s is a French business without SIREN. Fill in the "
         "SIREN (or the SIRET or the VAT number) on the customer form."
     ),
+    "supplier_identity": _lt(
+        "The supplier %(partner)s has neither SIREN nor TVA number: an invoice cannot "
+        "be made in its name. Fill one in on its form, or record its own bill in "
+        "another journal."
+    ),
     "buyer_siren_key": _lt(
         "The SIREN %(value)s of %(partner)s has a wrong key. Check it on the customer "
         "form: nine digits, as on the customer's K-bis."

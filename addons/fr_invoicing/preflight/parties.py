@@ -1,6 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Identity and address of the seller and of its customers."""
 
+from ..bridge import is_self_billed
 from ..einvoice import identifiers, mentions
 from ..messages import fatal, warning
 
@@ -91,6 +92,15 @@ def check_buyer(move):
     if not partner:
         return [fatal(move, "buyer_missing", fix=(move, "partner_id"))]
     findings = check_partner(partner)
+    if is_self_billed(move) and not (buyer.fr_siren or identifiers.clean(buyer.vat)):
+        findings.append(
+            fatal(
+                move,
+                "supplier_identity",
+                fix=(buyer, "company_registry"),
+                partner=buyer.display_name,
+            )
+        )  # EN 16931 BR-CO-26
     if not partner._fr_get_endpoint():
         add = warning if move.company_id.email else fatal
         code = "buyer_endpoint_replaced" if move.company_id.email else "buyer_endpoint"

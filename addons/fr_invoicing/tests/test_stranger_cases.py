@@ -164,3 +164,30 @@ class TestStrangerCases(FrInvoicingCommon):
         self.assertEqual(
             self._texts(deposit, "//rsm:ExchangedDocument/ram:TypeCode"), ["386"]
         )
+
+    def test_self_billing_needs_a_supplier_with_a_number(self):
+        journal = self.env["account.journal"].create(
+            {
+                "name": "Autofacturation",
+                "code": "AUTOF",
+                "type": "purchase",
+                "is_self_billing": True,
+            }
+        )
+        account = self.company_data["default_account_expense"]
+        move = self._make_invoice(
+            [
+                {
+                    "name": "Reversement",
+                    "price_unit": 100,
+                    "account_id": account.id,
+                    "tax_ids": [Command.set(self._tax("tva_acq_encaissement").ids)],
+                }
+            ],
+            self.person,
+            move_type="in_invoice",
+            journal_id=journal.id,
+            post=False,
+        )
+        with self.assertRaisesRegex(RedirectWarning, "neither SIREN nor TVA"):
+            move.action_post()
