@@ -14,6 +14,8 @@ from .ui import Failure, say
 
 # folders beside the add-ons whose tests run inside Odoo
 ODOO_TESTS = ["tests/flows", "tests/lint"]
+#: add-on whose tests are about as many as all the others'
+INVOICING = "fr_invoicing"
 GOLDEN = paths.ROOT / "tests" / "golden"
 
 
@@ -77,7 +79,7 @@ def odoo_pytest(odoo, database, targets, *arguments):
 
 
 def run_all(odoo):
-    """Run everything, in two lanes side by side: the Odoo tests, and all the rest.
+    """Run everything, in two lanes of about the same length side by side.
 
     :param Odoo odoo: on the test cluster
     :return: exit status
@@ -196,9 +198,18 @@ def _pytest(odoo, report, command):
 
 
 def _odoo_tests(odoo, report):
+    """Tests inside Odoo of all add-ons but the one with a stage of its own."""
+    others = [addon for addon in suite_addons() if addon != INVOICING]
+    return _tests_inside(odoo, report, [f"addons/{a}" for a in others] + ODOO_TESTS)
+
+
+def _invoicing_tests(odoo, report):
+    return _tests_inside(odoo, report, [f"addons/{INVOICING}"])
+
+
+def _tests_inside(odoo, report, targets):
     name = databases.temporary("test")
     databases.copy(odoo, databases.suite_template(odoo), name)
-    targets = [f"addons/{addon}" for addon in suite_addons()] + ODOO_TESTS
     try:
         return _pytest(odoo, report, odoo_pytest(odoo, name, targets, "-q"))
     finally:
@@ -256,6 +267,7 @@ STAGES = {
     "unit": ("Unit tests", _unit_tests),
     "golden-core": ("Golden cases, core", _golden_core),
     "translations": ("Translations", _translations),
+    "invoicing": ("Odoo tests, French invoicing", _invoicing_tests),
     "golden-odoo": ("Golden cases, Odoo", _golden_odoo),
     "golden-clickhouse": ("Golden cases, Odoo on chDB", _golden_clickhouse),
     "lifecycle": ("Install, upgrade, uninstall", _lifecycle),
@@ -263,4 +275,4 @@ STAGES = {
     "clients": ("Official clients", _clients),
     "faults": ("Faults", _faults),
 }
-FIRST_LANE = ["odoo"]
+FIRST_LANE = ["odoo", "golden-odoo", "golden-clickhouse", "lifecycle"]
