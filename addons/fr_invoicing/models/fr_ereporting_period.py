@@ -75,6 +75,7 @@ class FrEreportingPeriod(models.Model):
     )
     light = fields.Selection(
         [("grey", "Running"), ("green", "Done"), ("orange", "To do"), ("red", "Late")],
+        string="Urgency",
         compute="_compute_light",
     )
     report_ids = fields.One2many("fr.ereporting.report", "period_id", string="Reports")

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 from . import fr_penalty_party as party
 
@@ -71,7 +72,7 @@ class FrPenaltyCharge(models.Model):
                         "recorded yet: the interest of %(invoice)s would be "
                         "provisional. Enter them in French Invoicing, Ledger Duties, "
                         "Late-payment Rates.",
-                        day=until,
+                        day=format_date(self.env, until),
                         invoice=move.name,
                     )
                 )

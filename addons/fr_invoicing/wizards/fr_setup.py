@@ -4,6 +4,7 @@ from stdnum.fr import siren as stdnum_siren
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import format_date
 
 from odoo.addons.base.models.res_bank import sanitize_account_number
 
@@ -393,7 +394,7 @@ class FrSetup(models.TransientModel):
             todo.append(
                 self.env._(
                     "Enter the reference rates of the half-year from %(day)s.",
-                    day=penalties.half_year(today),
+                    day=format_date(self.env, penalties.half_year(today)),
                 )
             )
         if self.fr_late_penalty == penalties.FIXED:
