@@ -82,13 +82,21 @@ def target(env, finding):
     return record if record and record.has_access("read") else None
 
 
-def field_label(env, finding):
-    """Give the label of the field to correct in the user's language, or ""."""
+def field_label(env, finding, record=None):
+    """Give the label of the field to correct in the user's language, or "".
+
+    :param record: a record at hand: the finding's own is then not looked up again
+    """
     model, name = finding.get("model"), finding.get("field")
     if not (model and name and model in env and name in env[model]._fields):
         return ""
-    if name == "company_registry" and (record := target(env, finding)):
+    if name == "company_registry":
         # the form names it as the country does: Siret
+        place = (model, finding.get("res_id"))
+        if record is None or (record._name, record.id) != place:
+            record = target(env, finding)
+        if not record:
+            return env[model].fields_get([name], ["string"])[name]["string"]
         partner = record.partner_id if model == "res.company" else record
         return partner.company_registry_label
     return env[model].fields_get([name], ["string"])[name]["string"]

@@ -87,7 +87,7 @@ class FrBlocker(models.Model):
             "res_id": finding.res_id if known else record.id,
             "name": record.display_name,
             "field": finding.field,
-            "field_label": fixes.field_label(self.env, fixes.as_dict(finding))
+            "field_label": fixes.field_label(self.env, fixes.as_dict(finding), record)
             if target is not None
             else False,
             "rule": finding.rule,
