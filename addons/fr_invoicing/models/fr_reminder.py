@@ -3,7 +3,7 @@ import logging
 
 from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import formatLang
+from odoo.tools import format_date, formatLang
 
 _logger = logging.getLogger(__name__)
 
@@ -100,6 +100,18 @@ class FrReminder(models.Model):
                 )
                 if part
             )
+
+    @api.depends("partner_id", "level_id", "date")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        """The stored name in the reader's language, its date in words."""
+        for reminder in self:
+            parts = (
+                reminder.level_id.name,
+                reminder.partner_id.name,
+                reminder.date and format_date(self.env, reminder.date),
+            )
+            reminder.display_name = " – ".join(part for part in parts if part)
 
     @api.depends("line_ids.unpaid", "line_ids.interest", "line_ids.indemnity")
     def _compute_totals(self):
