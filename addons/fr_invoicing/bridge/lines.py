@@ -21,10 +21,16 @@ def exact(value):
 
 
 def billed_lines(move):
-    """Give every line with an amount, in the order shown."""
-    return move.invoice_line_ids.filtered(
-        lambda line: line.display_type == PRODUCT
-    ).sorted(lambda line: (line.sequence, line.id))
+    """Give every line with an amount, in the order shown.
+
+    What is read of them is read for all the documents of the caller at once.
+    """
+    lines = move.invoice_line_ids
+    return (
+        lines.filtered(lambda line: line.display_type == PRODUCT)
+        .sorted(lambda line: (line.sequence, line.id))
+        .with_prefetch(lines._prefetch_ids)
+    )
 
 
 def is_document_level(line):
@@ -49,12 +55,13 @@ def product_lines(move):
     kept = lines.filtered(
         lambda line: not is_document_level(line) or not line.amount_currency
     )
-    return kept or lines
+    return kept.with_prefetch(lines._prefetch_ids) if kept else lines
 
 
 def allowance_lines(move):
     """Give the lines that become document level allowances and charges, in order."""
-    return billed_lines(move) - product_lines(move)
+    lines = billed_lines(move)
+    return (lines - product_lines(move)).with_prefetch(lines._prefetch_ids)
 
 
 def line_nature(line):

@@ -187,12 +187,12 @@ class AccountMove(models.Model):
         :return: the new rows
         :rtype: fr.collected
         """
-        moves = self.filtered(lambda move: move.fr_is_concerned).sudo()
-        if not moves:
-            return self.env["fr.collected"]
+        concerned = self.filtered(lambda move: move.fr_is_concerned)
         values = []
-        for move in moves:
+        for move in concerned.with_prefetch(self._prefetch_ids).sudo():
             values += move._prepare_fr_collected_vals()
+        if not values:
+            return self.env["fr.collected"]
         rows = self.env["fr.collected"].sudo().create(values)  # nobody may by hand
         rows._after_record()
         return rows
@@ -243,14 +243,20 @@ class AccountMove(models.Model):
         self.ensure_one()
         lines = self.line_ids.filtered(
             lambda line: line.account_id.account_type == "asset_receivable"
-        )
+        ).with_prefetch(self.line_ids._prefetch_ids)
+        # line by line: what is read serves all the documents looked at together
+        pairs = [
+            (partial, True, partial.credit_move_id)
+            for line in lines
+            for partial in line.matched_credit_ids
+        ] + [
+            (partial, False, partial.debit_move_id)
+            for line in lines
+            for partial in line.matched_debit_ids
+        ]
         result = {}
-        for partial in lines.matched_credit_ids | lines.matched_debit_ids:
-            is_debit = partial.debit_move_id in lines
-            if is_debit and partial.credit_move_id in lines:
-                continue
-            other = partial.credit_move_id if is_debit else partial.debit_move_id
-            if not _is_cash(other.move_id):
+        for partial, is_debit, other in pairs:
+            if other in lines or not _is_cash(other.move_id):
                 continue
             sign = Decimal(1) if is_debit else Decimal(-1)
             in_currency = (

@@ -117,6 +117,8 @@ class FrEreportingCollector(models.AbstractModel):
         :param moves: account.move records of one company, with any state
         """
         moves = moves.with_company(company)
+        told = moves.filtered(self._is_told_when_paid)
+        told.with_prefetch(moves._prefetch_ids)._fr_sync_collected()
         drafts = []
         for move in moves:
             drafts += self._document_rows(move) + self._payment_rows(move)
@@ -199,17 +201,23 @@ class FrEreportingCollector(models.AbstractModel):
             for sequence, share in enumerate(shares)
         ]
 
+    def _is_told_when_paid(self, move):
+        """Say whether payments of a document may belong to flux 10."""
+        flow, kind = move._fr_ereporting_flow()
+        return kind == "sale" and flow in ("10.1", "10.3") and move.fr_is_concerned
+
     def _payment_rows(self, move):
         """Give (kind, row without period) for each payment and rate.
 
         Only where VAT falls due on payment (CGI 290 A). Payments of a document that is
-        no longer posted stay: they came in, and what went back says so itself.
+        no longer posted stay: they came in, and what went back says so itself. What is
+        reconciled was recorded before, for all documents of the slice.
         """
-        flow, kind = move._fr_ereporting_flow()
-        if kind != "sale" or flow not in ("10.1", "10.3") or not move.fr_is_concerned:
+        if not self._is_told_when_paid(move):
             return []
+        flow = move._fr_ereporting_flow()[0]
         try:
-            events = move._fr_collected_parts()
+            events = move._fr_known_parts()
         except EinvoiceError:
             return []  # a document of zero: no payment has a share in it
         found = []

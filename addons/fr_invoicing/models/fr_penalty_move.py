@@ -106,8 +106,7 @@ class AccountMove(models.Model):
         payments = lines._fr_get_payments()
         rates = self.env["fr.penalty.rate"]._get_rates()
         charged = moves._fr_get_charged()
-        policies = {}
-        found = {}
+        policies, indemnities, found = {}, {}, {}
         for move, own in lines.grouped("move_id").items():
             key = (move.commercial_partner_id, move.company_id)
             if key not in policies:
@@ -119,13 +118,17 @@ class AccountMove(models.Model):
                 rates,
                 policies[key],
                 charged[move.id],
+                indemnities,
             )
             if late.days:
                 found[move] = late
         return found
 
-    def _fr_add_up(self, lines, payments, until, rates, policy, charged):
-        """Add up the instalments of one invoice."""
+    def _fr_add_up(self, lines, payments, until, rates, policy, charged, indemnities):
+        """Add up the instalments of one invoice.
+
+        :param dict indemnities: filled and read by the calls for one day
+        """
         pieces, days = [], 0
         indemnity = interest = unpaid = Decimal(0)
         provisional = False
@@ -151,7 +154,9 @@ class AccountMove(models.Model):
                 interest += result.amount
                 provisional = provisional or result.is_provisional
                 indemnity = indemnity or self._fr_get_indemnity(
-                    penalties.indemnity(line.date_maturity, amount, paid, until), until
+                    penalties.indemnity(line.date_maturity, amount, paid, until),
+                    until,
+                    indemnities,
                 )
         charged_interest, charged_indemnity = charged
         return Late(
@@ -165,14 +170,20 @@ class AccountMove(models.Model):
             provisional,
         )
 
-    def _fr_get_indemnity(self, euros, day):
-        """Give the 40 EUR in the currency of the invoice."""
-        euro = self.env.ref("base.EUR")
-        if not euros or self.currency_id == euro:
+    def _fr_get_indemnity(self, euros, day, memo):
+        """Give the 40 EUR in the currency of the invoice.
+
+        :param dict memo: what was converted for the same currency and company
+        """
+        if not euros or self.currency_id.name == "EUR":
             return euros
-        return Decimal(
-            str(euro._convert(float(euros), self.currency_id, self.company_id, day))
-        )
+        key = (self.currency_id, self.company_id, euros)
+        if key not in memo:
+            euro = self.env.ref("base.EUR")
+            memo[key] = Decimal(
+                str(euro._convert(float(euros), self.currency_id, self.company_id, day))
+            )
+        return memo[key]
 
     def _fr_get_charged(self):
         """Give what debit notes hold already: {move id: (interest, indemnity)}."""

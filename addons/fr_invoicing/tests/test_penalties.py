@@ -209,7 +209,7 @@ class TestPenalties(LatePaymentCommon):
             return self.env.cr.sql_log_count - before
 
         count(more)  # settings and caches of the registry
-        self.assertLessEqual(count(more), count(moves) + 9)
+        self.assertEqual(count(more), count(moves))
 
     def test_a_half_year_begins_in_january_or_july(self):
         with self.assertRaises(ValidationError):
