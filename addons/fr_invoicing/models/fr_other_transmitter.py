@@ -3,6 +3,7 @@
 
 from odoo import api, models
 
+from ..einvoice import mentions
 from ..transmission import delivery
 from .fr_einvoice_flow import LIVE
 
@@ -52,6 +53,15 @@ class AccountMove(models.Model):
             return "Peppol"
         return ""
 
+    def _fr_has_one_original(self):
+        """Say whether the customer gets our Factur-X and no file of Odoo's."""
+        self.ensure_one()
+        return (
+            self._fr_needs_facturx()
+            and not self.ubl_cii_xml_id
+            and self.commercial_partner_id._fr_get_buyer_kind() == mentions.BUSINESS
+        )
+
     def _fr_is_in_transmission(self):
         """Say whether our platform has this invoice, or will."""
         self.ensure_one()
@@ -63,9 +73,14 @@ class AccountMoveSend(models.AbstractModel):
 
     @api.model
     def _is_applicable_to_move(self, method, move, **move_data):
-        """Offer Peppol for no invoice that goes by the approved platform."""
+        """Offer Peppol for no invoice that goes by the approved platform.
+
+        Nor to a French business, which gets our file: Odoo would look it up first, and
+        write the answer on a partner the biller may not change.
+        """
         if method == "peppol" and (
             move._fr_is_in_transmission()
+            or move._fr_has_one_original()
             or (move._fr_get_platform() and move._fr_is_for_platform())
         ):
             return False

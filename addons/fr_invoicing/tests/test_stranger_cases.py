@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import Command
 from odoo.exceptions import RedirectWarning
-from odoo.tests import Form, tagged
+from odoo.tests import Form, new_test_user, tagged
 
 from .common import DAY, FrInvoicingCommon
 
@@ -191,3 +191,17 @@ class TestStrangerCases(FrInvoicingCommon):
         )
         with self.assertRaisesRegex(RedirectWarning, "neither SIREN nor TVA"):
             move.action_post()
+
+    def test_biller_sends_several_without_rights_on_contacts(self):
+        moves = self._make_invoice([self._line()]) | self._make_invoice([self._line()])
+        biller = new_test_user(
+            self.env, "plain_biller", "account.group_account_invoice"
+        )
+        wizard = (
+            self.env["account.move.send.batch.wizard"]
+            .with_user(biller)
+            .with_context(active_model="account.move", active_ids=moves.ids)
+            .create({})
+        )
+        wizard.action_send_and_print(force_synchronous=True)
+        self.assertValid(moves)
