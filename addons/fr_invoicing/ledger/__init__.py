@@ -7,6 +7,7 @@
     numbering.py     gaps in the numbers of documents
     penalties.py     late-payment interest per day, indemnity, public buyers
     des.py           file of the statement of services to the European Union (DES)
+    das2.py          fees paid to third parties: thresholds, kinds, who is declared
 
 Amounts are Decimal (the FEC checker counts whole cents), dates are ``datetime.date``.
 ``python3 addons/fr_invoicing/ledger FILE`` checks a FEC without Odoo.

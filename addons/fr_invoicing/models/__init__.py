@@ -70,6 +70,8 @@ from . import fr_seal_guard
 from . import fr_numbering
 from . import fr_number_gap
 from . import fr_fec_export
+from . import fr_des
+from . import fr_das2
 from . import fr_penalty_rate
 from . import fr_penalty_party
 from . import fr_penalty_charge

@@ -50,6 +50,18 @@ class ResConfigSettings(models.TransientModel):
     fr_facturx_auto = fields.Boolean(
         related="company_id.fr_facturx_auto", readonly=False
     )
+    fr_reminder_auto = fields.Boolean(
+        related="company_id.fr_reminder_auto", readonly=False
+    )
+    fr_reminder_spacing = fields.Integer(
+        related="company_id.fr_reminder_spacing", readonly=False
+    )
+    fr_penalty_account_id = fields.Many2one(
+        related="company_id.fr_penalty_account_id", readonly=False
+    )
+    fr_indemnity_account_id = fields.Many2one(
+        related="company_id.fr_indemnity_account_id", readonly=False
+    )
     fr_is_french_company = fields.Boolean(compute="_compute_fr_is_french_company")
 
     def _compute_fr_is_french_company(self):

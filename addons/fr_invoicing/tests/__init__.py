@@ -31,6 +31,7 @@ from . import test_bad_data
 from . import test_vat_details
 from . import test_penalties
 from . import test_query_counts
+from . import test_statements
 from . import test_setup
 from .scenarios import test_scenario_agreement
 from .scenarios import test_scenario_bad_data
