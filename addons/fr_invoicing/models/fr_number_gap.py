@@ -65,8 +65,8 @@ class FrNumberGap(models.Model):
     prefix = fields.Char(readonly=True)
     first = fields.Integer(readonly=True)
     last = fields.Integer(readonly=True)
-    first_number = fields.Char(string="First Number", readonly=True)
-    last_number = fields.Char(string="Last Number", readonly=True)
+    first_number = fields.Char(readonly=True)
+    last_number = fields.Char(readonly=True)
     count = fields.Integer(string="Numbers", readonly=True)
     move_id = fields.Many2one(
         "account.move",
