@@ -35,7 +35,8 @@ CORES = {
         "xmlsec",
     },
     "fr_invoicing/sealing": {"cryptography", "lxml", "psycopg2", "xmlsec"},
-    "fr_invoicing/ledger": set(),
+    "fr_invoicing/ledger": {"stdnum"},
+    "fr_invoicing/transmission": {"lxml", "requests"},
 }
 
 #: these decide about money, so no float may ever appear in them
