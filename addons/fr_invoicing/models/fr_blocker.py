@@ -70,7 +70,7 @@ class FrBlocker(models.Model):
         blockers_sudo = self.sudo().with_company(company)
         blockers_sudo.search([("company_id", "=", company.id)]).unlink()
         values = [
-            *blockers_sudo._check_company(company),
+            *blockers_sudo._find_company_blockers(company),
             *blockers_sudo._check_partners(company),
             *blockers_sudo._check_taxes(company),
             *blockers_sudo._check_products(company),
@@ -95,7 +95,7 @@ class FrBlocker(models.Model):
             "fix": fix,
         }
 
-    def _check_company(self, company):
+    def _find_company_blockers(self, company):
         return [
             self._prepare(company, company, finding) for finding in company._fr_check()
         ]

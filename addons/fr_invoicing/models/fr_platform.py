@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.orm.models import NO_ACCESS
 
 from ..transmission import delivery
 from ..transmission.client import PlatformClient
@@ -62,7 +61,9 @@ class FrPlatform(models.Model):
     )
     scope = fields.Char(string="Scopes", help="Separated by blanks, if asked for.")
     client_id = fields.Char(string="Client ID", required=True)
-    client_secret = fields.Char(string="Kept Secret", groups=NO_ACCESS, copy=False)
+    client_secret = fields.Char(
+        string="Kept Secret", groups=fields.NO_ACCESS, copy=False
+    )
     new_client_secret = fields.Char(
         string="Client Secret",
         compute="_compute_new_client_secret",
@@ -74,8 +75,8 @@ class FrPlatform(models.Model):
         string="Organization ID",
         help="Sent along when one account serves several companies.",
     )
-    token = fields.Char(groups=NO_ACCESS, copy=False)
-    token_expires_at = fields.Float(groups=NO_ACCESS, copy=False)
+    token = fields.Char(groups=fields.NO_ACCESS, copy=False)
+    token_expires_at = fields.Float(groups=fields.NO_ACCESS, copy=False)
 
     # what it can do
     syntax = fields.Selection(

@@ -33,6 +33,4 @@ from . import test_penalties
 from . import test_query_counts
 from . import test_statements
 from . import test_setup
-from .scenarios import test_scenario_agreement
-from .scenarios import test_scenario_bad_data
-from .scenarios import test_scenarios
+from .scenarios import *  # noqa: F403

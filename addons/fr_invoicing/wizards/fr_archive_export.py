@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 
@@ -37,13 +37,13 @@ class FrArchiveExport(models.TransientModel):
     )
 
     @api.model
-    def default_get(self, fields_list):
+    def default_get(self, fields):
         """Take the documents of the list or form the wizard was opened from."""
-        values = super().default_get(fields_list)
+        values = super().default_get(fields)
         if self.env.context.get("active_model") == "account.move":
             moves = self.env["account.move"].browse(self.env.context["active_ids"])
             values["scope"] = "selection"
-            values["move_ids"] = [fields.Command.set(moves.ids)]
+            values["move_ids"] = [Command.set(moves.ids)]
             values["company_id"] = moves[:1].company_id.id
         return values
 

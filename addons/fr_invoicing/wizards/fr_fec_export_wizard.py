@@ -3,6 +3,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.fields import Date
 from odoo.tools import SQL
 
 from ..einvoice import identifiers
@@ -33,12 +34,12 @@ class FrFecExportWizard(models.TransientModel):
     )
 
     @api.model
-    def default_get(self, fields_list):
+    def default_get(self, fields):
         """Propose the last fiscal year that has ended."""
-        values = super().default_get(fields_list)
+        values = super().default_get(fields)
         company = self.env.company
         if company._fr_is_french() and not values.get("date_to"):
-            today = fields.Date.context_today(self)
+            today = Date.context_today(self)
             this_year = company.compute_fiscalyear_dates(today)
             last = company.compute_fiscalyear_dates(
                 this_year["date_from"] - timedelta(days=1)

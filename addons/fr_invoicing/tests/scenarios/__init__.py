@@ -4,3 +4,7 @@
 Written from the law and the norms, not from the code: the XML is read, added up and
 compared with ledger and page by programs of this folder alone.
 """
+
+from . import test_scenario_agreement
+from . import test_scenario_bad_data
+from . import test_scenarios
