@@ -23,12 +23,16 @@ company.write({{"vat": "FR88100000009", "company_registry": "10000000900017",
 partner = env["res.partner"].create({{
     "name": "Client", "is_company": True, "country_id": env.ref("base.fr").id,
     "vat": "FR37200000008", "city": "Lyon", "email": "client@example.com"}})
+tax = env["account.tax"].search(
+    [("company_id", "=", company.id), ("type_tax_use", "=", "sale"),
+     ("amount", "=", 20), ("price_include", "=", False)], limit=1)
 for number in range({INVOICES}):
     env["account.move"].create({{
         "move_type": "out_invoice", "partner_id": partner.id,
         "invoice_date": "2026-11-02",
         "invoice_line_ids": [
-            (0, 0, {{"name": "Service", "price_unit": 10 + number}})]}})
+            (0, 0, {{"name": "Service", "price_unit": 10 + number,
+                     "tax_ids": tax.ids}})]}})
 """
 
 REPORT = """
