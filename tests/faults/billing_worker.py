@@ -128,5 +128,4 @@ def main(config, database, command, *arguments):
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # the folder of this file: its names must not hide others
     main(*sys.argv[1:])

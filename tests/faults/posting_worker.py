@@ -70,5 +70,4 @@ def main(config, database, ids):
 
 
 if __name__ == "__main__":
-    sys.path.pop(0)  # the folder of this file: its names must not hide others
     main(*sys.argv[1:])

@@ -1,20 +1,25 @@
-"""Processes of :mod:`billing_worker` on one database, and what they leave."""
+"""Processes on one database, and what billing ones leave."""
 
 import subprocess
 from decimal import Decimal
 from pathlib import Path
 
-WORKER = Path(__file__).with_name("billing_worker.py")
 
+class Processes:
+    """Workers of one kind on a database; the test decides who goes on when.
 
-class Race:
-    """Processes of :mod:`billing_worker` on one database."""
+    A worker says a word for each step on its standard output, and waits for a line
+    where it meets the others.
+    """
 
-    def __init__(self, odoo, database, tmp_path):
-        self.odoo, self.database, self.folder = odoo, database, tmp_path
+    worker = None  #: path of the program
+
+    def __init__(self, odoo, database, folder):
+        self.odoo, self.database, self.folder = odoo, database, folder
         self.processes = []
 
     def script(self, text, *arguments):
+        """Run a script inside Odoo, committed at its end."""
         path = self.folder / "step.py"
         path.write_text(text)
         self.odoo.script_in(self.database, path, *arguments)
@@ -23,9 +28,11 @@ class Race:
         return self.odoo.server.query(sql, self.database)
 
     def start(self, *command, variables=None):
+        # -P: the folder of the workers has a platform.py of its own
+        python = [self.odoo.python, "-P", self.worker]
         config = self.odoo.configuration(self.database)
         process = subprocess.Popen(
-            [self.odoo.python, WORKER, config, self.database, *map(str, command)],
+            [*python, config, self.database, *map(str, command)],
             env={**self.odoo.variables(), **(variables or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -51,7 +58,12 @@ class Race:
                 process.kill()
             process.communicate()
 
-    # -- what came out ------------------------------------------------------------
+
+class Race(Processes):
+    """Processes of :mod:`billing_worker`, and the invoices that came out."""
+
+    worker = Path(__file__).with_name("billing_worker.py")
+
     def invoices(self):
         """(partner, number of posted usage invoices, untaxed total) of each payer."""
         return [

@@ -6,14 +6,13 @@ their invoice had its number, some savepoints too, and one process is killed whi
 posts. What is posted at the end is numbered 1, 2, 3, ... and the gap report is empty.
 """
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.faults.race import Processes
 from tools.releve import databases
 
-WORKER = Path(__file__).with_name("posting_worker.py")
 INVOICES = 24
 
 SETUP = f"""
@@ -46,20 +45,10 @@ def template(odoo):
     return databases.suite_template(odoo, ["usage_billing", "fr_invoicing"])
 
 
-class Posting:
-    """Processes of :mod:`posting_worker` on one database."""
+class Posting(Processes):
+    """Processes of :mod:`posting_worker`."""
 
-    def __init__(self, odoo, database, folder):
-        self.odoo, self.database, self.folder = odoo, database, folder
-        self.processes = []
-
-    def script(self, text):
-        path = self.folder / "step.py"
-        path.write_text(text)
-        self.odoo.script_in(self.database, path)
-
-    def query(self, sql):
-        return self.odoo.server.query(sql, self.database)
+    worker = Path(__file__).with_name("posting_worker.py")
 
     def drafts(self):
         return [
@@ -70,38 +59,9 @@ class Posting:
             )
         ]
 
-    def start(self, ids):
-        process = subprocess.Popen(
-            [
-                self.odoo.python,
-                WORKER,
-                self.odoo.configuration(self.database),
-                self.database,
-                ",".join(map(str, ids)),
-            ],
-            env=self.odoo.variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        return process
-
-    def hear(self, process, word):
-        for line in process.stdout:
-            if line.strip() == word:
-                return
-        raise AssertionError(f"a worker ended before it said {word!r}")
-
-    def go(self, process):
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-    def end(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
+    def post(self, ids):
+        """Start a process that posts these invoices in their order."""
+        return self.start(",".join(map(str, ids)))
 
     def numbers(self):
         return [
@@ -123,7 +83,7 @@ def posting(odoo, copies, template, tmp_path):
 
 def test_two_processes_that_fail_now_and_then_leave_no_gap(posting):
     ids = posting.drafts()
-    workers = [posting.start(ids[0::2]), posting.start(ids[1::2])]
+    workers = [posting.post(ids[0::2]), posting.post(ids[1::2])]
     for worker in workers:
         posting.hear(worker, "ready")
     for worker in workers:
@@ -137,7 +97,7 @@ def test_two_processes_that_fail_now_and_then_leave_no_gap(posting):
 
 def test_two_processes_on_the_same_invoices_number_each_once(posting):
     ids = posting.drafts()[:8]
-    workers = [posting.start(ids), posting.start(ids)]
+    workers = [posting.post(ids), posting.post(ids)]
     for worker in workers:
         posting.hear(worker, "ready")
         posting.go(worker)
@@ -149,7 +109,7 @@ def test_two_processes_on_the_same_invoices_number_each_once(posting):
 
 def test_a_killed_process_gives_its_number_back(posting):
     ids = posting.drafts()
-    first, second = posting.start(ids[0::2]), posting.start(ids[1::2])
+    first, second = posting.post(ids[0::2]), posting.post(ids[1::2])
     for worker in (first, second):
         posting.hear(worker, "ready")
         posting.go(worker)
@@ -159,7 +119,7 @@ def test_a_killed_process_gives_its_number_back(posting):
     posting.hear(second, "done")
     posted = posting.numbers()
     assert posted == list(range(1, len(posted) + 1))
-    again = posting.start(posting.drafts())
+    again = posting.post(posting.drafts())
     posting.hear(again, "ready")
     posting.go(again)
     posting.hear(again, "done")

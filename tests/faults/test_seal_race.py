@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.race import Processes
 from tools.releve import databases
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKER = Path(__file__).with_name("seal_worker.py")
 COUNT = 6
 
 SETUP = f"""
@@ -39,46 +39,22 @@ for journal in sale + other:
 LINK = 'env["fr.seal.chain"]._cron_link()'
 
 
-class Ledger:
+class Ledger(Processes):
     """A database with drafts in two journals, and what may happen to it."""
 
-    def __init__(self, odoo, database, folder):
-        self.odoo, self.database, self.folder = odoo, database, folder
-        self.processes = []
-
-    def script(self, text):
-        path = self.folder / "step.py"
-        path.write_text(text)
-        self.odoo.script_in(self.database, path)
-
-    def query(self, sql):
-        return self.odoo.server.query(sql, self.database)
+    worker = Path(__file__).with_name("seal_worker.py")
 
     def poster(self, *arguments):
-        config = self.odoo.configuration(self.database)
-        process = subprocess.Popen(
-            # -P: the folder of the worker has a platform.py of its own
-            [self.odoo.python, "-P", WORKER, config, self.database, *arguments],
-            env=self.odoo.variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        assert process.stdout.readline().strip() == "ready"
+        """Start a process that is about to post."""
+        process = self.start(*arguments)
+        self.hear(process, "ready")
         return process
 
-    def go(self, *posters):
+    def post(self, *posters):
+        """Let them post side by side, and give their exit codes."""
         for poster in posters:
-            poster.stdin.write("\n")
-            poster.stdin.flush()
+            self.go(poster)
         return [poster.wait(120) for poster in posters]
-
-    def end(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
 
     def verify(self):
         """Run the command on the database, with nothing of Odoo on its path."""
@@ -135,7 +111,8 @@ def links(ledger):
 
 
 def test_two_posters_extend_one_chain_without_fork_or_hole(ledger):
-    assert ledger.go(ledger.poster("VTA", str(COUNT)), ledger.poster("VTB", str(COUNT)))
+    posters = [ledger.poster(code, COUNT) for code in ("VTA", "VTB")]
+    assert ledger.post(*posters) == [0, 0]
     assert links(ledger) == list(range(1, 2 * COUNT + 1))
     ((distinct,),) = ledger.query(
         "select count(distinct previous_hash) from fr_seal_entry"
@@ -146,7 +123,7 @@ def test_two_posters_extend_one_chain_without_fork_or_hole(ledger):
 
 
 def test_what_a_crash_left_unlinked_is_linked_by_the_schedule(ledger):
-    assert ledger.go(ledger.poster("VTA", "2", "unlinked")) == [9]
+    assert ledger.post(ledger.poster("VTA", "2", "unlinked")) == [9]
     ((waiting,),) = ledger.query(
         "select count(*) from fr_seal_entry where sequence is null"
     )
@@ -166,7 +143,7 @@ def test_what_a_crash_left_unlinked_is_linked_by_the_schedule(ledger):
 
 
 def test_the_superuser_with_triggers_off_is_named(ledger):
-    assert ledger.go(ledger.poster("VTA", "3")) == [0]
+    assert ledger.post(ledger.poster("VTA", "3")) == [0]
     assert ledger.verify().returncode == 0
     ((move, name),) = ledger.query(
         "select id, name from account_move where fr_sealed_at is not null"

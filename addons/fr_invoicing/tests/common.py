@@ -151,6 +151,29 @@ class FrInvoicingCommon(AccountTestInvoicingCommon):
         credit_note.action_post()
         return credit_note
 
+    def _receivable(self, move):
+        return move.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+
+    def _bank_line(self, move, amount):
+        """Match money on the bank account with an invoice."""
+        line = self.env["account.bank.statement.line"].create(
+            {
+                "journal_id": self.company_data["default_journal_bank"].id,
+                "date": "2026-11-20",
+                "payment_ref": move.name,
+                "amount": amount,
+                "partner_id": move.partner_id.id,
+            }
+        )
+        suspense = line.move_id.line_ids.filtered(
+            lambda entry: entry.account_id == line.journal_id.suspense_account_id
+        )
+        suspense.account_id = self._receivable(move).account_id
+        (suspense + self._receivable(move)).reconcile()
+        return line
+
     def _xml(self, move):
         """Give the root of the stored XML."""
         return etree.fromstring(move._fr_get_xml_attachment().raw)

@@ -25,29 +25,6 @@ class TestCollected(FrInvoicingCommon):
             self._bank_line(move, payment.amount)
         return payment
 
-    def _bank_line(self, move, amount):
-        line = self.env["account.bank.statement.line"].create(
-            {
-                "journal_id": self.company_data["default_journal_bank"].id,
-                "date": "2026-11-20",
-                "payment_ref": move.name,
-                "amount": amount,
-                "partner_id": move.partner_id.id,
-            }
-        )
-        suspense = line.move_id.line_ids.filtered(
-            lambda entry: entry.account_id == line.journal_id.suspense_account_id
-        )
-        receivable = self._receivable(move)
-        suspense.account_id = receivable.account_id
-        (suspense + receivable).reconcile()
-        return line
-
-    def _receivable(self, move):
-        return move.line_ids.filtered(
-            lambda line: line.account_id.account_type == "asset_receivable"
-        )
-
     def _amounts(self, move):
         return [event.amount for event in move._fr_collected()]
 
