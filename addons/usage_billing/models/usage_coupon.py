@@ -108,26 +108,35 @@ class UsageCoupon(models.Model):
         return self.filtered(lambda coupon: coupon._counts_on(day))
 
     def _counts_on(self, day):
-        self.ensure_one()
-        start = self.date_from or self.subscription_id.date_start
-        if day < start or (self.date_to and day > self.date_to):
-            return False
-        before = self.subscription_id.period_ids.filtered(
-            lambda period: period.local_start >= start and period.local_end <= day
+        periods = self.subscription_id.period_ids
+        own = periods.filtered(lambda one: one.local_start <= day < one.local_end)
+        first = own.local_start or day
+        return self._counts_from(
+            first,
+            lambda start: len(
+                periods.filtered(
+                    lambda one: one.local_start >= start and one.local_end <= first
+                )
+            ),
         )
-        return not self.period_count or len(before) < self.period_count
 
     def _counts_in(self, period, history):
         """Whether the coupon applies to a period.
 
         :param history: :class:`rater_history.History` that knows the other periods
         """
-        self.ensure_one()
-        start = self.date_from or period.subscription_id.date_start
-        if period.local_start < start:
-            return False
-        if self.date_to and period.local_start > self.date_to:
-            return False
-        return not self.period_count or (
-            history.number(period, start) < self.period_count
+        return self._counts_from(
+            period.local_start, lambda start: history.number(period, start)
         )
+
+    def _counts_from(self, first, number):
+        """Whether the coupon applies to a period that begins on a day.
+
+        :param datetime.date first: local first day of the period
+        :param number: function: first day of the coupon -> periods between
+        """
+        self.ensure_one()
+        start = self.date_from or self.subscription_id.date_start
+        if first < start or (self.date_to and first > self.date_to):
+            return False
+        return not self.period_count or number(start) < self.period_count

@@ -1,7 +1,6 @@
 from odoo import models
-from odoo.tools import SQL
 
-from .usage_price_guard import Unlocked
+from .usage_price_guard import install_guard
 
 #: refuses to change what an approved exception says; it may only end
 OVERRIDE_FUNCTION = """
@@ -48,41 +47,22 @@ END $$;
 class UsageOverride(models.Model):
     """Frozen by the database too, whoever writes and by whatever means."""
 
-    _inherit = "usage.override"
+    _name = "usage.override"
+    _inherit = ["usage.override", "usage.frozen.row"]
 
     def init(self):
         result = super().init()
-        self.env.cr.execute(OVERRIDE_FUNCTION)
-        self.env.cr.execute(
-            """DROP TRIGGER IF EXISTS usage_override_guard ON usage_override;
-               CREATE TRIGGER usage_override_guard BEFORE UPDATE OR DELETE
-                   ON usage_override
-                   FOR EACH ROW EXECUTE FUNCTION usage_override_guard()"""
-        )
+        name, events = "usage_override_guard", "UPDATE OR DELETE"
+        install_guard(self, OVERRIDE_FUNCTION, name, events)
         return result
-
-    def _init_column(self, column_name):
-        with Unlocked(self.env.cr):
-            return super()._init_column(column_name)
 
 
 class UsageOverrideTier(models.Model):
-    _inherit = "usage.override.tier"
+    _name = "usage.override.tier"
+    _inherit = ["usage.override.tier", "usage.frozen.row"]
 
     def init(self):
         result = super().init()
-        self.env.cr.execute(OVERRIDE_FUNCTION)
-        self.env.cr.execute(
-            SQL(
-                """DROP TRIGGER IF EXISTS usage_override_tier_guard ON %(table)s;
-                   CREATE TRIGGER usage_override_tier_guard
-                       BEFORE INSERT OR UPDATE OR DELETE ON %(table)s
-                       FOR EACH ROW EXECUTE FUNCTION usage_override_tier_guard()""",
-                table=SQL.identifier(self._table),
-            )
-        )
+        name, events = "usage_override_tier_guard", "INSERT OR UPDATE OR DELETE"
+        install_guard(self, OVERRIDE_FUNCTION, name, events)
         return result
-
-    def _init_column(self, column_name):
-        with Unlocked(self.env.cr):
-            return super()._init_column(column_name)

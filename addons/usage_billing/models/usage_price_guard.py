@@ -90,24 +90,31 @@ END $$;
 """
 
 
-def _install_guard(model):
-    """Put the trigger on a table of prices; made again at each upgrade, because the
-    list of frozen columns may have grown."""
-    columns = "{" + ",".join(price_terms.frozen_columns(model)) + "}"
-    table = SQL.identifier(model._table)
-    model.env.cr.execute(GUARD_FUNCTION)
-    model.env.cr.execute(SQL("DROP TRIGGER IF EXISTS usage_price_guard ON %s", table))
+def install_guard(model, functions, name, events, *arguments):
+    """Put a trigger on the table of a model, of the name of its function.
+
+    Made again at each upgrade: what it guards may have grown.
+
+    :param str functions: statements that create the function
+    :param str events: such as "UPDATE OR DELETE"
+    :param arguments: texts that the function is called with
+    """
+    table, trigger = SQL.identifier(model._table), SQL.identifier(name)
+    model.env.cr.execute(functions)
+    model.env.cr.execute(SQL("DROP TRIGGER IF EXISTS %s ON %s", trigger, table))
     model.env.cr.execute(
         SQL(
-            "CREATE TRIGGER usage_price_guard BEFORE INSERT OR UPDATE OR DELETE ON %s"
-            " FOR EACH ROW EXECUTE FUNCTION usage_price_guard(%s)",
+            "CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s(%s)",
+            trigger,
+            SQL(events),
             table,
-            columns,
+            trigger,
+            SQL(", ").join(SQL("%s", argument) for argument in arguments),
         )
     )
 
 
-class Unlocked:
+class _Unlocked:
     """Lets the set-up of a new column write into frozen rows of this transaction."""
 
     def __init__(self, cr):
@@ -121,21 +128,31 @@ class Unlocked:
             self.cr.execute(SQL("SELECT set_config(%s, 'off', true)", UNLOCK))
 
 
+class UsageFrozenRow(models.AbstractModel):
+    """Rows that the database freezes; an upgrade may still fill a new column."""
+
+    _name = "usage.frozen.row"
+    _description = "Usage Frozen Row"
+
+    def _init_column(self, column_name):
+        with _Unlocked(self.env.cr):
+            return super()._init_column(column_name)
+
+
 class UsagePriceRow(models.AbstractModel):
     """Mixed into every table of prices: frozen by the database too."""
 
     _name = "usage.price.row"
+    _inherit = "usage.frozen.row"
     _description = "Usage Price Row"
 
     def init(self):
         result = super().init()
         if not self._abstract:
-            _install_guard(self)
+            columns = "{" + ",".join(price_terms.frozen_columns(self)) + "}"
+            name, events = "usage_price_guard", "INSERT OR UPDATE OR DELETE"
+            install_guard(self, GUARD_FUNCTION, name, events, columns)
         return result
-
-    def _init_column(self, column_name):
-        with Unlocked(self.env.cr):
-            return super()._init_column(column_name)
 
 
 class UsageCharge(models.Model):
@@ -203,11 +220,6 @@ class UsagePlanVersion(models.Model):
 
     def init(self):
         result = super().init()
-        self.env.cr.execute(VERSION_FUNCTION)
-        self.env.cr.execute(
-            """DROP TRIGGER IF EXISTS usage_version_guard ON usage_plan_version;
-               CREATE TRIGGER usage_version_guard BEFORE UPDATE OR DELETE
-                   ON usage_plan_version
-                   FOR EACH ROW EXECUTE FUNCTION usage_version_guard()"""
-        )
+        name, events = "usage_version_guard", "UPDATE OR DELETE"
+        install_guard(self, VERSION_FUNCTION, name, events)
         return result

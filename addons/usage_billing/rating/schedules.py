@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-import holidays
-
 from .errors import RatingError
 from .periods import add_months
 from .rounding import ZERO, allocate, divide, exact_arithmetic
@@ -96,6 +94,8 @@ def public_holidays(country):
     >>> date(2026, 7, 14) in public_holidays("FR")
     True
     """
+    import holidays  # a tenth of a second that few price lists need
+
     try:
         return holidays.country_holidays(country)
     except NotImplementedError:
