@@ -35,6 +35,7 @@ from . import fr_ereporting_writer
 from . import fr_ereporting_collector
 from . import fr_ereporting_move
 from . import fr_ereporting_send
+from . import fr_ledger_page
 from . import fr_vat_readings
 from . import fr_vat_reconciliation
 from . import fr_vat_reconciliation_line

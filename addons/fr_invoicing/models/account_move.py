@@ -229,15 +229,7 @@ class AccountMove(models.Model):
     def _fr_get_xml_attachment(self):
         """Give the attachment that holds the XML of the Factur-X."""
         self.ensure_one()
+        # the caller can read the invoice; the file belongs to the field
         return (
-            self.env["ir.attachment"]
-            .sudo()  # the caller can read the invoice; the file belongs to the field
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_id", "=", self.id),
-                    ("res_field", "=", "fr_facturx_xml_file"),
-                ],
-                limit=1,
-            )
+            self.env["ir.attachment"].sudo()._fr_of_field(self, "fr_facturx_xml_file")
         )

@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 
 from .. import bridge, preflight
 from ..const import DOCUMENT_KINDS, FRAMES
@@ -199,12 +199,14 @@ class AccountMove(models.Model):
         # partners and bank accounts the biller may not read
         return [*found, *preflight.check_kind(self.sudo())]
 
-    def _fr_set_outcome(self, state, findings):
+    def _fr_set_outcome(self, state, findings, **values):
         """Fix the codes and the deposits of the document with its issue."""
         if state == "valid" and not self.fr_issued_codes:
-            self.fr_issued_codes = f"{self.fr_type_code} {self.fr_process_code}"
-            self.fr_deposit_move_ids = bridge.deposits(self)
-        return super()._fr_set_outcome(state, findings)
+            values |= {
+                "fr_issued_codes": f"{self.fr_type_code} {self.fr_process_code}",
+                "fr_deposit_move_ids": [Command.set(bridge.deposits(self).ids)],
+            }
+        return super()._fr_set_outcome(state, findings, **values)
 
     def button_draft(self):
         """Forget the codes of a document that is not issued any more."""

@@ -137,18 +137,8 @@ class FrArchiveEntry(models.Model):
     def _get_attachment(self):
         """Give the attachment that holds the bytes."""
         self.ensure_one()
-        return (
-            self.env["ir.attachment"]
-            .sudo()  # access was checked on the archive entry
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_id", "=", self.id),
-                    ("res_field", "=", "content"),
-                ],
-                limit=1,
-            )
-        )
+        # access was checked on the archive entry
+        return self.env["ir.attachment"].sudo()._fr_of_field(self, "content")
 
     # === Guards (and fr_seal_guard.py in the database) === #
 

@@ -72,12 +72,9 @@ class FrDas2(models.TransientModel):
     """
 
     _name = "fr.das2"
+    _inherit = "fr.ledger.page"
     _description = "Fees Paid (DAS2)"
 
-    company_id = fields.Many2one(
-        "res.company", required=True, default=lambda self: self.env.company
-    )
-    currency_id = fields.Many2one(related="company_id.currency_id")
     year = fields.Integer(
         required=True,
         default=lambda self: fields.Date.context_today(self).year - 1,
@@ -97,23 +94,8 @@ class FrDas2(models.TransientModel):
 
     # === Actions === #
 
-    @api.model
-    def action_open(self):
-        """Open the page on the year before."""
-        return self.create({}).action_compute()
-
-    def action_compute(self):
-        """Read the year again."""
-        self.ensure_one()
-        self._compute_page()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Fees Paid (DAS2)"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "current",
-        }
+    def _get_title(self):
+        return self.env._("Fees Paid (DAS2)")
 
     def action_previous(self):
         """Show the year before the one shown."""
@@ -165,14 +147,7 @@ class FrDas2(models.TransientModel):
 
     # === Reading === #
 
-    def _compute_page(self):
-        """Fill the page. Reads journal entries as its reader may: all or none."""
-        self.ensure_one()
-        self.env["account.move.line"].check_access("read")
-        if self.company_id not in self.env.companies:
-            raise UserError(
-                self.env._("Choose %(company)s first.", company=self.company_id.name)
-            )
+    def _fill(self):
         if not 2007 <= self.year <= 2099:
             raise UserError(self.env._("Choose a year from 2007 to 2099."))
         threshold = das2.threshold(self.year)

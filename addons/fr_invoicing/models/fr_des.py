@@ -44,12 +44,9 @@ class FrDes(models.TransientModel):
     """
 
     _name = "fr.des"
+    _inherit = "fr.ledger.page"
     _description = "Statement of Services (DES)"
 
-    company_id = fields.Many2one(
-        "res.company", required=True, default=lambda self: self.env.company
-    )
-    currency_id = fields.Many2one(related="company_id.currency_id")
     year = fields.Integer(
         required=True, default=lambda self: self._default_day().year, aggregator=None
     )
@@ -76,23 +73,8 @@ class FrDes(models.TransientModel):
 
     # === Actions === #
 
-    @api.model
-    def action_open(self):
-        """Open the page on the month before."""
-        return self.create({}).action_compute()
-
-    def action_compute(self):
-        """Read the month again."""
-        self.ensure_one()
-        self._compute_page()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("European Services (DES)"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "current",
-        }
+    def _get_title(self):
+        return self.env._("European Services (DES)")
 
     def action_previous(self):
         """Show the month before the one shown."""
@@ -185,14 +167,7 @@ class FrDes(models.TransientModel):
         first = date(self.year, int(self.month), 1)
         return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
-    def _compute_page(self):
-        """Fill the page. Reads journal entries as its reader may: all or none."""
-        self.ensure_one()
-        self.env["account.move.line"].check_access("read")
-        if self.company_id not in self.env.companies:
-            raise UserError(
-                self.env._("Choose %(company)s first.", company=self.company_id.name)
-            )
+    def _fill(self):
         found = self._read_services()
         partners = self.env["res.partner"].browse(found).sudo()
         self.line_ids.unlink()

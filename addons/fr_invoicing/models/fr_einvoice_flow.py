@@ -423,18 +423,8 @@ class FrEinvoiceFlow(models.Model):
         :rtype: bytes
         """
         self.ensure_one()
-        attachment = (
-            self.env["ir.attachment"]
-            .sudo()  # the file belongs to the field of a row the caller reads
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_field", "=", "content"),
-                    ("res_id", "=", self.id),
-                ],
-                limit=1,
-            )
-        )
+        # the file belongs to the field of a row the caller reads
+        attachment = self.env["ir.attachment"].sudo()._fr_of_field(self, "content")
         return attachment.raw or b""
 
     def _is_unchanged(self):

@@ -340,16 +340,6 @@ class FrEreportingReport(models.Model):
         :rtype: bytes
         """
         self.ensure_one()
-        attachment = (
-            self.env["ir.attachment"]
-            .sudo()  # the file belongs to the field of a record the caller reads
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_field", "=", "xml_file"),
-                    ("res_id", "=", self.id),
-                ],
-                limit=1,
-            )
-        )
+        # the file belongs to the field of a record the caller reads
+        attachment = self.env["ir.attachment"].sudo()._fr_of_field(self, "xml_file")
         return attachment.raw or b""

@@ -210,8 +210,9 @@ class FrFacturxMixin(models.AbstractModel):
         self.invalidate_recordset(
             ["invoice_pdf_report_id", "invoice_pdf_report_file", "fr_facturx_xml_file"]
         )
-        self.message_main_attachment_id = attachment
-        self._fr_set_outcome("valid", findings)
+        self._fr_set_outcome(
+            "valid", findings, message_main_attachment_id=attachment.id
+        )
         self._fr_after_issue(content, xml)
 
     def _fr_after_issue(self, pdf_bytes, xml_bytes):
@@ -226,8 +227,11 @@ class FrFacturxMixin(models.AbstractModel):
         """
         self.ensure_one()
 
-    def _fr_set_outcome(self, state, findings):
-        """Write state and findings; the only place that does."""
+    def _fr_set_outcome(self, state, findings, **values):
+        """Write state and findings; the only place that does.
+
+        :param values: of other fields, in the same write
+        """
         self.ensure_one()
         self.write(
             {
@@ -237,6 +241,7 @@ class FrFacturxMixin(models.AbstractModel):
                 ],
                 "fr_facturx_made_at": fields.Datetime.now(),
                 "fr_facturx_rules": f"factur-x {facturx.LIBRARY_VERSION}",
+                **values,
             }
         )
 

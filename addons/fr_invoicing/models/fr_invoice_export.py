@@ -124,18 +124,8 @@ class AccountMove(models.Model):
         return xml
 
     def _fr_get_ubl_attachment(self):
-        return (
-            self.env["ir.attachment"]
-            .sudo()  # the caller can read the invoice; the file belongs to the field
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_id", "=", self.id),
-                    ("res_field", "=", "fr_ubl_xml_file"),
-                ],
-                limit=1,
-            )
-        )
+        # the caller can read the invoice; the file belongs to the field
+        return self.env["ir.attachment"].sudo()._fr_of_field(self, "fr_ubl_xml_file")
 
     def _fr_get_export_name(self, filetype):
         number = (self.name or "").replace("/", "_")

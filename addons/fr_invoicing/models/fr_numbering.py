@@ -42,6 +42,12 @@ class AccountMove(models.Model):
             and self.company_id._fr_is_french()
         )
 
+    def _fr_get_issued(self):
+        """Give the documents that left the house, or have a file that may."""
+        return self.filtered(
+            lambda move: move.is_move_sent or move.fr_facturx_state == "valid"
+        )
+
     def _fr_check_number_kept(self, name):
         """Refuse to change the number of a document when a gap would stay behind."""
         moves = self.filtered(
@@ -49,10 +55,7 @@ class AccountMove(models.Model):
         )
         if not moves:
             return
-        issued = moves.filtered(
-            lambda move: move.is_move_sent or move.fr_facturx_state == "valid"
-        )
-        if issued:
+        if issued := moves._fr_get_issued():
             raise UserError(
                 self.env._(
                     "%(invoice)s was issued: its number cannot be changed. Make a "
@@ -79,10 +82,7 @@ class AccountMove(models.Model):
         if self.env.context.get("force_delete"):
             return
         moves = self.filtered(lambda move: move._fr_has_number_to_keep())
-        issued = moves.filtered(
-            lambda move: move.is_move_sent or move.fr_facturx_state == "valid"
-        )
-        if issued:
+        if issued := moves._fr_get_issued():
             raise UserError(
                 self.env._(
                     "%(invoice)s was issued and cannot be deleted. Make a credit note "

@@ -177,18 +177,8 @@ class AccountMove(models.Model):
 
     def _fr_seal_file(self, kind, field, file_bytes):
         self.ensure_one()
-        source = (
-            self.env["ir.attachment"]
-            .sudo()  # the file of an invoice this user may issue
-            .search(
-                [
-                    ("res_model", "=", self._name),
-                    ("res_id", "=", self.id),
-                    ("res_field", "=", field),
-                ],
-                limit=1,
-            )
-        )
+        # the file of an invoice this user may issue
+        source = self.env["ir.attachment"].sudo()._fr_of_field(self, field)
         self.env["fr.archive.entry"]._store(
             kind, self, source.name, file_bytes, source.mimetype, source
         )

@@ -5,7 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.tools import SQL, format_date
 
 from ..bridge import exact
@@ -22,13 +21,9 @@ class FrVatReconciliation(models.TransientModel):
     """
 
     _name = "fr.vat.reconciliation"
-    _inherit = "fr.vat.readings"
+    _inherit = ["fr.ledger.page", "fr.vat.readings"]
     _description = "VAT Reconciliation"
 
-    company_id = fields.Many2one(
-        "res.company", required=True, default=lambda self: self.env.company
-    )
-    currency_id = fields.Many2one(related="company_id.currency_id")
     date_from = fields.Date(
         string="First Day", required=True, default=lambda self: self._default_dates()[0]
     )
@@ -59,17 +54,8 @@ class FrVatReconciliation(models.TransientModel):
 
     # === Actions === #
 
-    @api.model
-    def action_open(self):
-        """Open the page on the month before."""
-        page = self.create({})
-        page._compute_page()
-        return page._reopen()
-
-    def action_compute(self):
-        """Compute the page for its days."""
-        self._compute_page()
-        return self._reopen()
+    def _get_title(self):
+        return self.env._("VAT Reconciliation")
 
     def action_previous(self):
         """Show the month before the one shown."""
@@ -82,20 +68,8 @@ class FrVatReconciliation(models.TransientModel):
     def action_export(self):
         """Download the rows and the reasons as CSV."""
         self.ensure_one()
-        attachment = self.env["ir.attachment"].create(
-            {
-                "name": f"tva-{self.date_from}-{self.date_to}.csv",
-                "mimetype": "text/csv",
-                "raw": self._csv().encode("utf-8-sig"),
-                "res_model": self._name,
-                "res_id": self.id,
-            }
-        )
-        return {
-            "type": "ir.actions.act_url",
-            "url": f"/web/content/{attachment.id}?download=true",
-            "target": "self",
-        }
+        name = f"tva-{self.date_from}-{self.date_to}.csv"
+        return self.env["fr.download"]._offer(name, self._csv().encode("utf-8-sig"))
 
     def _move(self, day):
         first = day.replace(day=1)
@@ -103,27 +77,9 @@ class FrVatReconciliation(models.TransientModel):
         self.write({"date_from": first, "date_to": following - timedelta(days=1)})
         return self.action_compute()
 
-    def _reopen(self):
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("VAT Reconciliation"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "view_mode": "form",
-            "target": "current",
-        }
-
     # === Computing === #
 
-    def _compute_page(self):
-        """Fill the page. Reads journal entries as its reader may: all or none."""
-        self.ensure_one()
-        self.env["account.move.line"].check_access("read")
-        if self.company_id not in self.env.companies:
-            raise UserError(
-                self.env._("Choose %(company)s first.", company=self.company_id.name)
-            )
+    def _fill(self):
         self.env["fr.ereporting.collector"].sudo()._collect(self.company_id)
         rows, gaps = reconcile.reconcile(self._cells())
         labels = self._row_labels()

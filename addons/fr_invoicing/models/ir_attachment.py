@@ -9,6 +9,24 @@ CONTENT = {"raw", "datas", "db_datas", "store_fname", "res_id", "res_model"}
 class IrAttachment(models.Model):
     _inherit = "ir.attachment"
 
+    @api.model
+    def _fr_of_field(self, record, name):
+        """Give the attachment behind a binary field, with its bytes as they are.
+
+        :param record: one record
+        :param str name: of the field
+        :return: one attachment, or none
+        """
+        record.ensure_one()
+        return self.search(
+            [
+                ("res_model", "=", record._name),
+                ("res_id", "=", record.id),
+                ("res_field", "=", name),
+            ],
+            limit=1,
+        )
+
     @api.ondelete(at_uninstall=False)
     def _unlink_except_fr_facturx(self):
         self._fr_check_facturx()
