@@ -1,6 +1,6 @@
 from odoo import models
 
-from .usage_price_guard import install_guard
+from .usage_price_guard import CHANGES, EVERY_WRITE, install_guard
 
 #: refuses to change what an approved exception says; it may only end
 OVERRIDE_FUNCTION = """
@@ -52,8 +52,7 @@ class UsageOverride(models.Model):
 
     def init(self):
         result = super().init()
-        name, events = "usage_override_guard", "UPDATE OR DELETE"
-        install_guard(self, OVERRIDE_FUNCTION, name, events)
+        install_guard(self, OVERRIDE_FUNCTION, "usage_override_guard", CHANGES)
         return result
 
 
@@ -63,6 +62,6 @@ class UsageOverrideTier(models.Model):
 
     def init(self):
         result = super().init()
-        name, events = "usage_override_tier_guard", "INSERT OR UPDATE OR DELETE"
-        install_guard(self, OVERRIDE_FUNCTION, name, events)
+        name = "usage_override_tier_guard"
+        install_guard(self, OVERRIDE_FUNCTION, name, EVERY_WRITE)
         return result

@@ -90,13 +90,17 @@ END $$;
 """
 
 
+EVERY_WRITE = SQL("INSERT OR UPDATE OR DELETE")
+CHANGES = SQL("UPDATE OR DELETE")
+
+
 def install_guard(model, functions, name, events, *arguments):
     """Put a trigger on the table of a model, of the name of its function.
 
     Made again at each upgrade: what it guards may have grown.
 
     :param str functions: statements that create the function
-    :param str events: such as "UPDATE OR DELETE"
+    :param SQL events: EVERY_WRITE, or CHANGES of rows that are there
     :param arguments: texts that the function is called with
     """
     table, trigger = SQL.identifier(model._table), SQL.identifier(name)
@@ -106,7 +110,7 @@ def install_guard(model, functions, name, events, *arguments):
         SQL(
             "CREATE TRIGGER %s BEFORE %s ON %s FOR EACH ROW EXECUTE FUNCTION %s(%s)",
             trigger,
-            SQL(events),
+            events,
             table,
             trigger,
             SQL(", ").join(SQL("%s", argument) for argument in arguments),
@@ -150,8 +154,8 @@ class UsagePriceRow(models.AbstractModel):
         result = super().init()
         if not self._abstract:
             columns = "{" + ",".join(price_terms.frozen_columns(self)) + "}"
-            name, events = "usage_price_guard", "INSERT OR UPDATE OR DELETE"
-            install_guard(self, GUARD_FUNCTION, name, events, columns)
+            name = "usage_price_guard"
+            install_guard(self, GUARD_FUNCTION, name, EVERY_WRITE, columns)
         return result
 
 
@@ -220,6 +224,5 @@ class UsagePlanVersion(models.Model):
 
     def init(self):
         result = super().init()
-        name, events = "usage_version_guard", "UPDATE OR DELETE"
-        install_guard(self, VERSION_FUNCTION, name, events)
+        install_guard(self, VERSION_FUNCTION, "usage_version_guard", CHANGES)
         return result
