@@ -98,7 +98,7 @@ def refuse(face, error, facts):
         if status == 429:  # Lago's client reads these, Retry-After is everybody's
             headers["X-RateLimit-Remaining"] = "0"
             headers["X-RateLimit-Reset"] = headers.get("Retry-After", "1")
-        body = face.write_refusal(status, error.code, error.detail, **facts)
+        body = face.write_refusal(status, error.code, str(error.detail), **facts)
     return answer(body, status, headers)
 
 

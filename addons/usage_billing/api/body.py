@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from .problem import ApiProblem
+from .words import Sentence as _lt
 
 #: Bytes of a request, on the wire and after decompression.
 MAX_BODY = 32 * 1024 * 1024
@@ -39,9 +40,12 @@ def too_large(limit=MAX_BODY):
     return ApiProblem(
         413,
         "body_too_large",
-        "The request is too large",
-        f"A request holds at most {limit} bytes, before and after decompression.",
-        action="Send the events in several requests of up to 10,000 events.",
+        _lt("The request is too large"),
+        _lt(
+            "A request holds at most %(most)s bytes, before and after decompression.",
+            most=limit,
+        ),
+        action=_lt("Send the events in several requests of up to 10,000 events."),
         headers={"Connection": "close"},
     )
 
@@ -60,10 +64,13 @@ def decompress(data, encoding, limit=MAX_BODY):
         raise ApiProblem(
             415,
             "unsupported_encoding",
-            "The content encoding is not supported",
-            f"Content-Encoding “{encoding[:50]}” is not supported.",
+            _lt("The content encoding is not supported"),
+            _lt(
+                "Content-Encoding “%(encoding)s” is not supported.",
+                encoding=encoding[:50],
+            ),
             field="Content-Encoding",
-            action="Send the body as gzip or without compression.",
+            action=_lt("Send the body as gzip or without compression."),
             headers={"Accept-Encoding": "gzip, identity"},
         )
     parts, size = [], 0
@@ -84,10 +91,10 @@ def decompress(data, encoding, limit=MAX_BODY):
         raise ApiProblem(
             400,
             "invalid_gzip",
-            "The body is not valid gzip",
-            f"The compressed body cannot be read: {error}.",
+            _lt("The body is not valid gzip"),
+            _lt("The compressed body cannot be read: %(error)s.", error=str(error)),
             field="Content-Encoding",
-            action="Send the whole gzip stream, or leave out Content-Encoding.",
+            action=_lt("Send the whole gzip stream, or leave out Content-Encoding."),
         ) from error
     return b"".join(parts)
 
@@ -118,9 +125,9 @@ def read_json(data):
         raise ApiProblem(
             400,
             "empty_body",
-            "The request has no body",
-            "A JSON document was expected, nothing was sent.",
-            action="Send the events in the body.",
+            _lt("The request has no body"),
+            _lt("A JSON document was expected, nothing was sent."),
+            action=_lt("Send the events in the body."),
         )
     try:
         return load_json(data)
@@ -128,8 +135,10 @@ def read_json(data):
         raise ApiProblem(
             400,
             "invalid_json",
-            "The body is not valid JSON",
-            f"{error}. Nothing of the request was stored.",
-            action="Send JSON in UTF-8 (RFC 8259), without NaN or Infinity; write very "
-            "large numbers as texts.",
+            _lt("The body is not valid JSON"),
+            _lt("%(error)s. Nothing of the request was stored.", error=str(error)),
+            action=_lt(
+                "Send JSON in UTF-8 (RFC 8259), without NaN or Infinity; write very "
+                "large numbers as texts."
+            ),
         ) from error

@@ -23,7 +23,8 @@ from urllib.parse import unquote
 import msgspec
 
 from .body import BadNumber, load_json, read_json
-from .problem import ApiProblem
+from .problem import ApiProblem, unsupported_type
+from .words import Sentence as _lt
 
 MAX_EVENTS = 10_000
 MAX_NAME = 512
@@ -45,6 +46,7 @@ _OWN = frozenset(
 )
 _DATA = frozenset("value amount currency dimensions properties".split())
 _EMPTY = {}
+_NO_TIME = _lt("not a date and time as in RFC 3339")
 _from_iso = datetime.fromisoformat
 #: Whether the first digit of a number stands where numbers of the store begin.
 _is_modest = frozenset(range(-MAX_DIGITS + 1, MAX_DIGITS)).__contains__
@@ -63,12 +65,14 @@ class Reading:
 
     rows: one for each event, in order; row numbers count from 1
     fields: row number -> member of the event that could not be read
+    sentences: row number -> what is wrong with it
     is_single: the request is one event, so its outcome is the outcome of the request
     has_units: some rows name the unit of their value, see ``unit_row`` of the reader
     """
 
     rows: list = field(default_factory=list)
     fields: dict[int, str] = field(default_factory=dict)
+    sentences: dict[int, str] = field(default_factory=dict)
     is_single: bool = False
     has_units: bool = False
 
@@ -105,19 +109,13 @@ class EventReader:
         if kind in NDJSON:
             return self._read_lines(body)
         if kind not in ACCEPTED:
-            raise ApiProblem(
-                415,
-                "unsupported_media_type",
-                "The content type is not supported",
-                f"Content-Type “{kind[:100]}” is not supported here.",
-                field="Content-Type",
-                action="Use one of: " + ", ".join(ACCEPTED) + ".",
-                headers={"Accept-Post": ", ".join(ACCEPTED)},
-            )
+            raise unsupported_type(kind, ACCEPTED)
         document = read_json(body)
         if kind == STRUCTURED:
             if not isinstance(document, dict):
-                raise _wrong_shape("one CloudEvent: a JSON object")
+                raise _wrong_shape(
+                    _lt("The body must be one CloudEvent: a JSON object.")
+                )
             return self._read_single(document, True)
         if isinstance(document, dict) and kind == JSON:
             if "events" not in document:
@@ -125,11 +123,15 @@ class EventReader:
             unknown = document.keys() - {"events"}
             if unknown:
                 raise _wrong_shape(
-                    f"an object with the member “events” only, not “{min(unknown)}”"
+                    _lt(
+                        "The body must be an object with the member “events” only, "
+                        "not “%(name)s”.",
+                        name=min(unknown)[:100],
+                    )
                 )
             document = document["events"]
         if not isinstance(document, list):
-            raise _wrong_shape("a list of events")
+            raise _wrong_shape(_lt("The body must be a list of events."))
         return self.read_events(document, kind == BATCH)
 
     def read_events(self, documents, is_cloud=False):
@@ -155,10 +157,10 @@ class EventReader:
             raise ApiProblem(
                 422,
                 code,
-                "The event cannot be read",
-                f"{name}: {sentence}.",
+                _lt("The event cannot be read"),
+                _lt("%(field)s: %(sentence)s.", field=name, sentence=sentence),
                 field=name,
-                action="Correct the event and send it again; nothing was stored.",
+                action=_lt("Correct the event and send it again; nothing was stored."),
             ) from error
 
     def _read_all(self, documents, is_cloud):
@@ -201,12 +203,15 @@ class EventReader:
         """The row of an event that cannot be read, with what can be shown of it."""
         reason, name, sentence = error.args
         reading.fields[number] = name
+        if name:
+            sentence = _lt("%(field)s: %(sentence)s", field=name, sentence=sentence)
+        reading.sentences[number] = sentence
         known = document if isinstance(document, dict) else {}
         raw = document if isinstance(document, str) else _encode(document).decode()
         return self._rejected(
             number,
             reason,
-            f"{name}: {sentence}" if name else sentence,
+            str(sentence),
             raw,
             event_id=_shown(known.get("id")),
             type=_shown(known.get("type")),
@@ -217,7 +222,7 @@ class EventReader:
 
     def _read_own(self, document, number):
         if document.__class__ is not dict:
-            raise Unreadable("unreadable", "", "an event is a JSON object")
+            raise Unreadable("unreadable", "", _lt("an event is a JSON object"))
         get = document.get
         known = 4
         event_id, kind, subject = get("id"), get("type"), get("subject")
@@ -260,7 +265,7 @@ class EventReader:
             unknown = document.keys() - _OWN
             if unknown:
                 raise Unreadable(
-                    "unreadable", min(unknown)[:100], "there is no such member"
+                    "unreadable", min(unknown)[:100], _lt("there is no such member")
                 )
             amount = _decimal(get("amount"), "amount")
             currency = _currency(get("currency"))
@@ -273,16 +278,16 @@ class EventReader:
         if unit is None:
             return row
         if self._unit is None:
-            raise Unreadable("unreadable", "unit", "there is no such member")
+            raise Unreadable("unreadable", "unit", _lt("there is no such member"))
         self._has_units = True
         return self._unit(row, unit, _encode(document).decode())
 
     def _read_cloud(self, document, number):
         if document.__class__ is not dict:
-            raise Unreadable("unreadable", "", "an event is a JSON object")
+            raise Unreadable("unreadable", "", _lt("an event is a JSON object"))
         get = document.get
         if get("specversion") != "1.0":
-            raise Unreadable("unreadable", "specversion", "must be “1.0”")
+            raise Unreadable("unreadable", "specversion", _lt("must be “1.0”"))
         event_id = read_name(get("id"), "id")
         source = read_name(get("source"), "source")
         value, amount, currency, dimensions, properties = self._read_data(document)
@@ -304,7 +309,9 @@ class EventReader:
         data = document.get("data")
         if data is None:
             if document.get("data_base64") is not None:
-                raise Unreadable("unreadable", "data_base64", "send JSON in “data”")
+                raise Unreadable(
+                    "unreadable", "data_base64", _lt("send JSON in “data”")
+                )
             return None, None, None, _EMPTY, _EMPTY
         if data.__class__ is not dict:
             return _decimal(data, "data"), None, None, _EMPTY, _EMPTY
@@ -344,12 +351,16 @@ def read_name(value, name):
     """A text that is there and not too long."""
     if value.__class__ is not str:
         if value is None:
-            raise Unreadable("missing_field", name, "is missing")
-        raise Unreadable("invalid_value", name, "must be a text")
+            raise Unreadable("missing_field", name, _lt("is missing"))
+        raise Unreadable("invalid_value", name, _lt("must be a text"))
     if not value:
-        raise Unreadable("missing_field", name, "is empty")
+        raise Unreadable("missing_field", name, _lt("is empty"))
     if len(value) > MAX_NAME:
-        raise Unreadable("invalid_value", name, f"is longer than {MAX_NAME} characters")
+        raise Unreadable(
+            "invalid_value",
+            name,
+            _lt("is longer than %(most)s characters", most=MAX_NAME),
+        )
     return value
 
 
@@ -361,23 +372,26 @@ def read_time(text, name):
                 moment = _from_iso(text[:-1])
                 if moment.tzinfo is None:
                     return moment
-                raise ValueError("two zones")
+                raise ValueError(_lt("two zones"))
             moment = _from_iso(text[:-1] + "Z" if text[-1] == "z" else text)
             if moment.tzinfo is None:
                 raise ValueError(
-                    "the zone is missing: end with Z or an offset as +02:00"
+                    _lt("the zone is missing: end with Z or an offset as +02:00")
                 )
             return moment.astimezone(UTC).replace(tzinfo=None)
-        raise ValueError("not a date and time as in RFC 3339")
+        raise ValueError(_NO_TIME)
     except (ValueError, OverflowError, IndexError) as error:
-        said = "not a date and time as in RFC 3339"
-        said = said if isinstance(error, IndexError) else error
-        raise Unreadable("invalid_time", name, f"“{text[:50]}”: {said}") from error
+        said = _NO_TIME if isinstance(error, IndexError) else error.args[0]
+        raise Unreadable(
+            "invalid_time",
+            name,
+            _lt("“%(text)s”: %(said)s", text=text[:50], said=said),
+        ) from error
     except (TypeError, KeyError) as error:
         if text is None:
-            raise Unreadable("missing_field", name, "is missing") from error
+            raise Unreadable("missing_field", name, _lt("is missing")) from error
         raise Unreadable(
-            "invalid_time", name, "must be a text as in RFC 3339"
+            "invalid_time", name, _lt("must be a text as in RFC 3339")
         ) from error
 
 
@@ -394,14 +408,18 @@ def _decimal(value, name):
         try:
             number = Decimal(value)
         except InvalidOperation:
-            raise Unreadable("invalid_value", name, "is not a number") from None
+            raise Unreadable("invalid_value", name, _lt("is not a number")) from None
     else:
         raise Unreadable(
-            "invalid_value", name, f"{_shown(value)[:60]} is not a decimal number"
+            "invalid_value",
+            name,
+            _lt("%(text)s is not a decimal number", text=_shown(value)[:60]),
         )
     if not _is_modest(number.adjusted()):
         raise Unreadable(
-            "invalid_value", name, f"has more than {MAX_DIGITS} digits on one side"
+            "invalid_value",
+            name,
+            _lt("has more than %(most)s digits on one side", most=MAX_DIGITS),
         )
     return number
 
@@ -412,7 +430,9 @@ def _currency(value, name="currency"):
     if value.__class__ is not str or not (
         len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
     ):
-        raise Unreadable("invalid_value", name, "must be a code such as EUR (ISO 4217)")
+        raise Unreadable(
+            "invalid_value", name, _lt("must be a code such as EUR (ISO 4217)")
+        )
     return value
 
 
@@ -420,7 +440,7 @@ def _members(value, name):
     if value is None:
         return _EMPTY
     if value.__class__ is not dict:
-        raise Unreadable("invalid_value", name, "must be a JSON object")
+        raise Unreadable("invalid_value", name, _lt("must be a JSON object"))
     return value
 
 
@@ -430,18 +450,20 @@ def _texts(members, name, most, longest):
     :param int most: members allowed; :param int longest: characters of a value
     """
     if members.__class__ is not dict:
-        raise Unreadable("invalid_value", name, "must be a JSON object")
+        raise Unreadable("invalid_value", name, _lt("must be a JSON object"))
     if not members:
         return _EMPTY
     if len(members) > most:
-        raise Unreadable("invalid_value", name, f"has more than {most} members")
+        raise Unreadable(
+            "invalid_value", name, _lt("has more than %(most)s members", most=most)
+        )
     for key, value in members.items():
         if value.__class__ is not str or len(value) > longest or len(key) > MAX_NAME:
             break
     else:
         return members
     if max(map(len, members)) > MAX_NAME:
-        raise Unreadable("invalid_value", name, "has a name that is too long")
+        raise Unreadable("invalid_value", name, _lt("has a name that is too long"))
     texts = {
         key: _text(value, f"{name}.{key[:100]}")
         for key, value in members.items()
@@ -452,7 +474,7 @@ def _texts(members, name, most, longest):
             raise Unreadable(
                 "invalid_value",
                 f"{name}.{key[:100]}",
-                f"is longer than {longest} characters",
+                _lt("is longer than %(most)s characters", most=longest),
             )
     return texts
 
@@ -468,7 +490,9 @@ def _text(value, name):
         text = format(_decimal(value, name), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     if kind is BadNumber:
-        raise Unreadable("invalid_value", name, f"{value[:60]} is not a number")
+        raise Unreadable(
+            "invalid_value", name, _lt("%(text)s is not a number", text=value[:60])
+        )
     return _encode(value).decode()
 
 
@@ -497,10 +521,10 @@ def _media_type(content_type):
             raise ApiProblem(
                 415,
                 "unsupported_charset",
-                "The character set is not supported",
-                f"Charset “{value.strip()[:50]}” is not supported.",
+                _lt("The character set is not supported"),
+                _lt("Charset “%(name)s” is not supported.", name=value.strip()[:50]),
                 field="Content-Type",
-                action="Send UTF-8.",
+                action=_lt("Send UTF-8."),
             )
     return kind.strip().lower()
 
@@ -517,23 +541,35 @@ def _binary(body, kind, headers):
             raise ApiProblem(
                 415,
                 "unsupported_media_type",
-                "The content type is not supported",
-                f"The data of a CloudEvent must be JSON, not “{kind[:100]}”.",
+                _lt("The content type is not supported"),
+                _lt(
+                    "The data of a CloudEvent must be JSON, not “%(kind)s”.",
+                    kind=kind[:100],
+                ),
                 field="Content-Type",
-                action="Send the data as application/json.",
+                action=_lt("Send the data as application/json."),
                 headers={"Accept-Post": ", ".join(ACCEPTED)},
             )
         document["data"] = read_json(body)
     return document
 
 
-def _wrong_shape(expected):
+def write_lines(documents):
+    """Events that were decoded, as JSON lines with every digit.
+
+    :param list documents: JSON values, from :func:`.body.load_json`
+    :rtype: bytes
+    """
+    return b"\n".join(map(_encode, documents))
+
+
+def _wrong_shape(detail):
     return ApiProblem(
         400,
         "wrong_shape",
-        "The body has another shape",
-        f"The body must be {expected}.",
-        action="See the examples of this operation in the documentation.",
+        _lt("The body has another shape"),
+        detail,
+        action=_lt("See the examples of this operation in the documentation."),
     )
 
 
@@ -542,8 +578,12 @@ def _check_count(count):
         raise ApiProblem(
             413,
             "too_many_events",
-            "Too many events in one request",
-            f"{count} events were sent; a request holds at most {MAX_EVENTS}.",
+            _lt("Too many events in one request"),
+            _lt(
+                "%(count)s events were sent; a request holds at most %(most)s.",
+                count=count,
+                most=MAX_EVENTS,
+            ),
             field="events",
-            action="Send the events in several requests; nothing was stored.",
+            action=_lt("Send the events in several requests; nothing was stored."),
         )

@@ -1,7 +1,7 @@
 """What became of the events of a request."""
 
 
-def describe(index, row, outcome, reasons, field=None):
+def describe(index, row, outcome, reasons, field=None, said=None):
     """What became of one event, for the response.
 
     :param int index: place in the request, from 0
@@ -9,6 +9,7 @@ def describe(index, row, outcome, reasons, field=None):
     :param outcome: RowOutcome, None for an accepted event
     :param reasons: reason code -> (sentence, what to do); "" for any other code
     :param str field: member that could not be read, if any
+    :param str said: what is wrong with it, in the language of the caller
     """
     result = {"index": index, "id": row.event_id}
     if outcome is None:
@@ -18,7 +19,7 @@ def describe(index, row, outcome, reasons, field=None):
     if outcome.code:
         sentence, action = reasons.get(outcome.code) or reasons[""]
         result["code"] = outcome.code
-        result["detail"] = f"{sentence} {outcome.detail}".rstrip()
+        result["detail"] = f"{sentence} {said or outcome.detail}".rstrip()
         result["action"] = action
         if field:
             result["field"] = f"events[{index}].{field}"

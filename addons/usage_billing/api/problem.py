@@ -1,5 +1,7 @@
 """Errors of the API: problem details for HTTP APIs (RFC 9457)."""
 
+from .words import Sentence as _lt
+
 #: RFC 9457, section 3: the media type of the body.
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,20 +43,23 @@ class ApiProblem(Exception):
         self.headers = dict(headers or {})
         self.members = dict(members or {})
 
-    def body(self):
+    def body(self, translate=str):
         """The members of the problem document, those without value left out.
+
+        :param translate: function text -> text in the language of the caller, str
+            without. RFC 9457, section 3.1.3, lets a title differ by language only.
 
         >>> ApiProblem(404, "not_found", "Not found", "No meter “x”.").body()["type"]
         '/usage/v1/docs#not_found'
         """
         members = {
             "type": f"{DOCUMENTATION}#{self.code}",
-            "title": self.title,
+            "title": translate(self.title),
             "status": self.status,
-            "detail": self.detail,
+            "detail": translate(self.detail),
             "code": self.code,
             "field": self.field,
-            "action": self.action,
+            "action": self.action and translate(self.action),
             **self.members,
         }
         return {name: value for name, value in members.items() if value is not None}
@@ -65,11 +70,13 @@ def unauthorized(detail, code="invalid_key"):
     return ApiProblem(
         401,
         code,
-        "The API key is not accepted",
+        _lt("The API key is not accepted"),
         detail,
         field="Authorization",
-        action="Send “Authorization: Bearer <key>” with a key in force; keys are made "
-        "in Usage Billing, Configuration, API Keys.",
+        action=_lt(
+            "Send “Authorization: Bearer <key>” with a key in force; keys are made in "
+            "Usage Billing, Configuration, API Keys."
+        ),
         headers={"WWW-Authenticate": 'Bearer realm="usage"'},
     )
 
@@ -79,10 +86,10 @@ def forbidden(scope):
     return ApiProblem(
         403,
         "missing_scope",
-        "The API key may not do this",
-        f"The key lacks the scope “{scope}”.",
+        _lt("The API key may not do this"),
+        _lt("The key lacks the scope “%(scope)s”.", scope=scope),
         field="Authorization",
-        action="Use a key with this scope, or have it added to the key.",
+        action=_lt("Use a key with this scope, or have it added to the key."),
     )
 
 
@@ -94,10 +101,14 @@ def too_many_requests(retry_after_s):
     return ApiProblem(
         429,
         "rate_limited",
-        "Too many requests",
-        f"The key's rate limit is used up for {retry_after_s} s.",
-        action="Wait as long as Retry-After says, then send again; put several events "
-        "into one request.",
+        _lt("Too many requests"),
+        _lt(
+            "The key's rate limit is used up for %(wait)s s.", wait=retry_after_s
+        ),
+        action=_lt(
+            "Wait as long as Retry-After says, then send again; put several events "
+            "into one request."
+        ),
         headers={"Retry-After": str(retry_after_s)},
     )
 
@@ -107,21 +118,35 @@ def unavailable(retry_after_s=1):
     return ApiProblem(
         503,
         "unavailable",
-        "Not available at the moment",
-        "The request could not be stored now; nothing of it was kept.",
-        action="Send the same request again after Retry-After; events that were stored "
-        "already count as duplicates.",
+        _lt("Not available at the moment"),
+        _lt("The request could not be stored now; nothing of it was kept."),
+        action=_lt(
+            "Send the same request again after Retry-After; events that were stored "
+            "already count as duplicates."
+        ),
         headers={"Retry-After": str(retry_after_s)},
+    )
+
+
+def unsupported_type(kind, accepted):
+    """The body is of a media type that the operation does not take."""
+    return ApiProblem(
+        415,
+        "unsupported_media_type",
+        _lt("The content type is not supported"),
+        _lt("Content-Type “%(kind)s” is not supported here.", kind=kind[:100]),
+        field="Content-Type",
+        action=_lt("Use one of: %(kinds)s.", kinds=", ".join(accepted)),
+        headers={"Accept-Post": ", ".join(accepted)},
     )
 
 
 def not_found(detail):
     """What the address names does not exist, or not for this key."""
-    return ApiProblem(404, "not_found", "Not found", detail)
+    return ApiProblem(404, "not_found", _lt("Not found"), detail)
 
 
 def invalid_parameter(name, detail, action=None):
     """A query parameter cannot be read."""
-    return ApiProblem(
-        400, "invalid_parameter", "A parameter is not valid", detail, name, action
-    )
+    title = _lt("A parameter is not valid")
+    return ApiProblem(400, "invalid_parameter", title, detail, name, action)

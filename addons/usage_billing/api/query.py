@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from . import events
 from .events import Unreadable
 from .problem import invalid_parameter
+from .words import Sentence as _lt
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
@@ -23,7 +24,9 @@ def check_text(name, text):
     except UnicodeEncodeError:
         text = "\x00"
     if "\x00" in text:
-        raise invalid_parameter(name, "The text holds a character that is not allowed.")
+        raise invalid_parameter(
+            name, _lt("The text holds a character that is not allowed.")
+        )
     return text
 
 
@@ -44,7 +47,10 @@ def read_int(query, name, default=None, low=0, high=2**31 - 1):
         and low <= int(text) <= high
     ):
         return int(text)
-    raise invalid_parameter(name, f"A whole number from {low} to {high} is expected.")
+    raise invalid_parameter(
+        name,
+        _lt("A whole number from %(low)s to %(high)s is expected.", low=low, high=high),
+    )
 
 
 def read_choice(query, name, choices, default=None):
@@ -52,7 +58,12 @@ def read_choice(query, name, choices, default=None):
     text = query.get(name, default)
     if text is not None and text not in choices:
         raise invalid_parameter(
-            name, f"“{text[:50]}” is none of: {', '.join(choices)}."
+            name,
+            _lt(
+                "“%(text)s” is none of: %(words)s.",
+                text=text[:50],
+                words=", ".join(choices),
+            ),
         )
     return text
 
@@ -66,7 +77,9 @@ def read_time(query, name, default=None):
         return events.read_time(text.replace(" ", "+"), name)
     except Unreadable as error:
         raise invalid_parameter(
-            name, f"{error.args[2]}.", "Write it as 2026-09-15T12:00:00Z."
+            name,
+            _lt("%(detail)s.", detail=error.args[2]),
+            _lt("Write it as %(example)s.", example="2026-09-15T12:00:00Z"),
         ) from error
 
 
@@ -75,7 +88,9 @@ def read_names(query, name, most=10):
     names = [part.strip() for part in query.get(name, "").split(",")]
     names = list(dict.fromkeys(part for part in names if part))
     if len(names) > most or any(len(part) > 200 for part in names):
-        raise invalid_parameter(name, f"At most {most} short names are expected.")
+        raise invalid_parameter(
+            name, _lt("At most %(most)s short names are expected.", most=most)
+        )
     return names
 
 
@@ -116,8 +131,8 @@ def read_cursor(query, *types):
     except (ValueError, binascii.Error, RecursionError) as error:
         raise invalid_parameter(
             "cursor",
-            "The cursor is not one that this list gave.",
-            "Send “next” of the page before, or leave the cursor out.",
+            _lt("The cursor is not one that this list gave."),
+            _lt("Send “next” of the page before, or leave the cursor out."),
         ) from error
 
 

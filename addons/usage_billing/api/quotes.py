@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 from .problem import ApiProblem
+from .words import Sentence as _lt
 
 #: items of one basket
 MAX_ITEMS = 500
@@ -64,9 +65,11 @@ def read(document):
     items = _list(document, "items")
     products = _list(document, "products")
     if len(items) + len(products) > MAX_ITEMS:
-        raise _invalid("items", f"A basket has at most {MAX_ITEMS} items.")
+        raise _invalid(
+            "items", _lt("A basket has at most %(most)s items.", most=MAX_ITEMS)
+        )
     if not plan and not items and not products:
-        raise _invalid("items", "The basket is empty and names no plan.")
+        raise _invalid("items", _lt("The basket is empty and names no plan."))
     return QuoteRequest(
         plan=plan,
         customer=_text(document, "customer", ""),
@@ -87,19 +90,19 @@ def _item(item, place, plan):
     _check_object(item, place, ITEM)
     found = _text(item, "plan", place) or plan
     if not found:
-        raise _invalid(f"{place}.plan", "Say on which plan the item is priced.")
+        raise _invalid(f"{place}.plan", _lt("Say on which plan the item is priced."))
     charge = _text(item, "charge", place)
     if not charge:
-        raise _invalid(f"{place}.charge", "Say which charge or meter is used.")
+        raise _invalid(f"{place}.charge", _lt("Say which charge or meter is used."))
     dimensions = item.get("dimensions") or {}
     if not isinstance(dimensions, dict) or not all(
         isinstance(value, str) for value in dimensions.values()
     ):
-        raise _invalid(f"{place}.dimensions", "Dimensions are texts by name.")
+        raise _invalid(f"{place}.dimensions", _lt("Dimensions are texts by name."))
     values = item.get("values")
     if values is not None:
         if not isinstance(values, list):
-            raise _invalid(f"{place}.values", "Values are a list of numbers.")
+            raise _invalid(f"{place}.values", _lt("Values are a list of numbers."))
         values = tuple(
             _number(value, f"{place}.values[{number}]")
             for number, value in enumerate(values)
@@ -120,7 +123,7 @@ def _product(item, place):
     _check_object(item, place, PRODUCT)
     product = _text(item, "product", place)
     if not product:
-        raise _invalid(f"{place}.product", "Name the product by its reference.")
+        raise _invalid(f"{place}.product", _lt("Name the product by its reference."))
     price = item.get("price")
     return QuoteProduct(
         product=product,
@@ -131,13 +134,16 @@ def _product(item, place):
 
 def _check_object(value, place, known):
     if not isinstance(value, dict):
-        raise _invalid(place or "body", "A JSON object is expected.")
+        raise _invalid(place or "body", _lt("A JSON object is expected."))
     for name in value:
         if name not in known:
             where = f"{place}.{name}" if place else name
             raise _invalid(
                 where[:120],
-                f"There is no such member here. Known: {', '.join(sorted(known))}.",
+                _lt(
+                    "There is no such member here. Known: %(names)s.",
+                    names=", ".join(sorted(known)),
+                ),
             )
 
 
@@ -147,20 +153,20 @@ def _text(value, name, place):
         return ""
     if not isinstance(text, str) or len(text) > 200 or "\x00" in text:
         where = f"{place}.{name}" if place else name
-        raise _invalid(where, "A text of at most 200 characters is expected.")
+        raise _invalid(where, _lt("A text of at most 200 characters is expected."))
     return text.strip()
 
 
 def _list(value, name):
     found = value.get(name) or []
     if not isinstance(found, list):
-        raise _invalid(name, "A list is expected.")
+        raise _invalid(name, _lt("A list is expected."))
     return found
 
 
 def _flag(value):
     if not isinstance(value, bool):
-        raise _invalid("fees", "True or false is expected.")
+        raise _invalid("fees", _lt("True or false is expected."))
     return value
 
 
@@ -170,7 +176,7 @@ def _day(value):
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise _invalid("date", "A date such as 2026-11-30 is expected.") from None
+        raise _invalid("date", _lt("A date such as 2026-11-30 is expected.")) from None
 
 
 def _moment(value, place):
@@ -179,23 +185,27 @@ def _moment(value, place):
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise _invalid(place, "A time such as 2026-11-30T23:00 is expected.") from None
+        raise _invalid(
+            place, _lt("A time such as 2026-11-30T23:00 is expected.")
+        ) from None
 
 
 def _number(value, place):
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        raise _invalid(place, "A decimal number is expected.")
+        raise _invalid(place, _lt("A decimal number is expected."))
     try:
         number = Decimal(value)
     except InvalidOperation:
-        raise _invalid(place, "A decimal number is expected.") from None
+        raise _invalid(place, _lt("A decimal number is expected.")) from None
     if not number.is_finite() or abs(number.adjusted()) > 30:
-        raise _invalid(place, "A decimal number of reasonable size is expected.")
+        raise _invalid(place, _lt("A decimal number of reasonable size is expected."))
     return number
 
 
 def _invalid(where, detail):
-    return ApiProblem(422, "invalid_quote", "The quote cannot be read", detail, where)
+    return ApiProblem(
+        422, "invalid_quote", _lt("The quote cannot be read"), detail, where
+    )
 
 
 __all__ = ["QuoteItem", "QuoteProduct", "QuoteRequest", "read"]

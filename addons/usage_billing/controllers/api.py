@@ -20,6 +20,7 @@ for what the caller did wrong.
 import logging
 import re
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import psycopg2
@@ -28,15 +29,19 @@ import werkzeug.exceptions
 from odoo import SUPERUSER_ID, api, http
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import Response, request
+from odoo.tools.translate import LazyGettext, get_translation
 
-from ..api import body, operations, problem
+from ..api import body, operations, problem, words
 from ..api import query as queries
 from ..api.problem import ApiProblem
+from ..api.words import Sentence as _lt
 from ..models.usage_ingest import COLLISIONS
 
 _logger = logging.getLogger(__name__)
 
 JSON = "application/json"
+#: Whose catalogue has the sentences of the problems.
+MODULE = "usage_billing"
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="hex").encode
 _path_parameter = re.compile(r"{(\w+)}")
 _bearer = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
@@ -104,10 +109,10 @@ class ApiCall:
             raise ApiProblem(
                 400,
                 "incomplete_body",
-                "The body is incomplete",
-                "The connection ended before the whole body arrived.",
+                _lt("The body is incomplete"),
+                _lt("The connection ended before the whole body arrived."),
                 field="Content-Length",
-                action="Send the request again.",
+                action=_lt("Send the request again."),
                 headers={"Connection": "close"},
             ) from error
         # Without a length, a body is cut at the limit and not refused: what is that
@@ -132,8 +137,8 @@ class ApiCall:
             if name not in known:
                 raise problem.invalid_parameter(
                     name[:100],
-                    "There is no such parameter here.",
-                    "Known ones: " + (", ".join(known) or "none") + ".",
+                    _lt("There is no such parameter here."),
+                    _lt("Known ones: %(names)s.", names=", ".join(known) or "–"),
                 )
 
 
@@ -222,13 +227,13 @@ def answer(function, controller, scope, arguments):
         call.env.flush_all()
         return response
     except ApiProblem as error:
-        response = respond_problem(error)
+        found = error
     except (*COLLISIONS, werkzeug.exceptions.HTTPException):
         raise  # Odoo tries again, or knows what to do
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is JSON
-        response = respond_problem(_translate(error))
+        found = _problem_of(error)
     request.env.cr.rollback()  # what failed must not be half kept
-    return response
+    return respond_problem(found)
 
 
 def respond(result):
@@ -244,31 +249,57 @@ def respond(result):
 
 
 def respond_problem(error):
-    """Response of a problem (RFC 9457)."""
+    """Response of a problem (RFC 9457), in the language that the caller reads."""
+    lang = _language_of_problems()
     return Response(
-        _encode(error.body()),
+        _encode(error.body(partial(say_in, lang))),
         status=error.status,
-        headers={"Cache-Control": "no-store", **error.headers},
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Language": lang.partition("_")[0],
+            "Vary": "Accept-Language",
+            **error.headers,
+        },
         content_type=problem.MEDIA_TYPE,
     )
 
 
-def _translate(error):
+def say_in(lang, text):
+    """A sentence in a language: lazy, of the core, or a text as it is.
+
+    :param str lang: such as "fr_FR"
+    """
+    if isinstance(text, LazyGettext):
+        return text._translate(lang)
+    return words.say(text, partial(get_translation, MODULE, lang))
+
+
+def _language_of_problems():
+    """A problem is told whatever happens, in English when nothing else can be known."""
+    if request.env is None:
+        return "en_US"
+    try:
+        return _language()
+    except psycopg2.Error:
+        return "en_US"
+
+
+def _problem_of(error):
     """The problem that an exception is to the caller."""
     if isinstance(error, (MissingError, AccessError)):
-        return problem.not_found("The record does not exist, or not for this key.")
+        return problem.not_found(_lt("The record does not exist, or not for this key."))
     if isinstance(error, UserError):
-        return ApiProblem(422, "refused", "Not possible", error.args[0])
+        return ApiProblem(422, "refused", _lt("Not possible"), error.args[0])
     _logger.error("Request to the API failed", exc_info=error)
     if isinstance(error, psycopg2.OperationalError):
         return problem.unavailable(5)
     return ApiProblem(
         500,
         "internal_error",
-        "Something went wrong here",
-        "The request could not be handled; the failure was logged.",
-        action="Send the request again later; tell the operator if it stays.",
+        _lt("Something went wrong here"),
+        _lt("The request could not be handled; the failure was logged."),
+        action=_lt("Send the request again later; tell the operator if it stays."),
     )
 
 
-__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem"]
+__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem", "say_in"]

@@ -1,115 +1,24 @@
-"""Correcting the past through the API: void and amend events by their id."""
+"""Correcting the past through the API: void, amend and backfill events."""
+
+import base64
 
 from odoo import http
 from odoo.tools import LazyTranslate
 
-from ..api import events, problem
-from ..api.events import EventReader, Unreadable
-from ..api.operations import Operation, reference, register_schema
-from ..api.problem import ApiProblem
-from ..metering import EventRow, RejectedRow
+from ..api import events, orders, problem
+from ..api.events import EventReader
+from ..api.operations import Operation
+from ..api.query import write_time
+from ..fields_exact import to_text
+from ..metering import EventRow, RejectedRow, UnitRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route
 from .api_events import EXAMPLE
 from .api_reasons import reasons_in
-from .api_schemas import EVENT, MODULE, NAME, TIME
+from .api_schemas_correct import AMEND, BACKFILL, STATUSES, VOID
 
 _lt = LazyTranslate(__name__)
 
-MAX_CORRECTIONS = 1_000
-STATUSES = {
-    "voided": _lt("It does not count any more."),
-    "amended": _lt("The new content counts in its place."),
-    "already": _lt("It was corrected before."),
-    "unknown": _lt("The source of the key has no such event."),
-    "replaced": _lt("A newer delivery took its place, so it does not count."),
-    "refused": _lt("The new content fits nowhere; the event stays as it was."),
-}
-REASON = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": 500,
-    "description": _lt("Why; kept with the correction, for the auditor."),
-}
-VOID = register_schema(
-    MODULE,
-    "Void",
-    {
-        "type": "object",
-        "required": ["events", "reason"],
-        "additionalProperties": False,
-        "properties": {
-            "events": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_CORRECTIONS,
-                "items": {
-                    "type": "object",
-                    "required": ["id"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "id": NAME,
-                        "time": {
-                            **TIME,
-                            "description": _lt(
-                                "Time of the event; needed where ids are unique "
-                                "together with their time only."
-                            ),
-                        },
-                    },
-                },
-            },
-            "reason": REASON,
-        },
-    },
-)
-AMEND = register_schema(
-    MODULE,
-    "Amend",
-    {
-        "type": "object",
-        "required": ["events", "reason"],
-        "additionalProperties": False,
-        "properties": {
-            "events": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_CORRECTIONS,
-                "items": {"anyOf": [EVENT, reference("CloudEvent")]},
-            },
-            "reason": REASON,
-        },
-    },
-)
-register_schema(
-    MODULE,
-    "Corrections",
-    {
-        "type": "object",
-        "required": ["batch", "corrected", "results"],
-        "properties": {
-            "batch": {"type": "integer"},
-            "corrected": {
-                "type": "integer",
-                "description": _lt("Events that were voided or amended."),
-            },
-            "results": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["index", "id", "status", "detail"],
-                    "properties": {
-                        "index": {"type": "integer", "minimum": 0},
-                        "id": {"type": "string"},
-                        "status": {"enum": list(STATUSES)},
-                        "code": {"type": "string"},
-                        "detail": {"type": "string"},
-                    },
-                },
-            },
-        },
-    },
-)
 PROBLEMS = {
     422: _lt("An order that cannot be read; nothing was corrected"),
     503: _lt("The store cannot take corrections now; nothing was corrected"),
@@ -126,7 +35,7 @@ class CorrectionApi(http.Controller):
             _lt(
                 "Take events of the key's source out of all quantities. They stay "
                 "stored, with the reason; what was invoiced already is corrected by "
-                "the next run."
+                "the next run. With “dry_run” only the difference is told."
             ),
             scope="correct",
             body={
@@ -140,9 +49,12 @@ class CorrectionApi(http.Controller):
         )
     )
     def void_events(self, call):
-        listed, reason = _order(call)
-        orders = [_event_to_void(event, index) for index, event in enumerate(listed)]
-        return self._correct(call, "void", orders, reason)
+        order = orders.read_order(_document(call))
+        listed = [
+            orders.read_event_to_void(entry, index)
+            for index, entry in enumerate(order.events)
+        ]
+        return self._correct(call, "void", order, listed)
 
     @api_route(
         Operation(
@@ -153,7 +65,7 @@ class CorrectionApi(http.Controller):
             _lt(
                 "Let new content count in the place of events of the key's source. "
                 "Give each event complete, as it should have been. Both stay stored, "
-                "with the reason."
+                "with the reason. With “dry_run” only the difference is told."
             ),
             scope="correct",
             body={
@@ -172,122 +84,223 @@ class CorrectionApi(http.Controller):
         )
     )
     def amend_events(self, call):
-        listed, reason = _order(call)
-        source = call.env["usage.source"].browse(call.key.source_id)
-        reader = EventReader(
-            EventRow, RejectedRow, source._get_dimension_names(call.key.company_id)
-        )
-        reading = reader.read_events(listed)
-        for row in reading.rows:
-            if isinstance(row, RejectedRow):
-                index = row.row_number - 1
-                raise _unreadable(
-                    row.reason, index, reading.fields.get(row.row_number), row.detail
-                )
-        return self._correct(call, "amend", reading.rows, reason)
+        order = orders.read_order(_document(call))
+        return self._correct(call, "amend", order, _read_rows(call, order.events))
 
-    def _correct(self, call, kind, orders, reason):
-        source = call.env["usage.source"].browse(call.key.source_id)
-        try:
-            batch_id, result = source._correct_events(kind, orders, reason)
-        except COLLISIONS as error:
-            raise problem.unavailable() from error
-        reasons = reasons_in(call.lang)
-        results = []
-        for outcome in result.outcomes:
-            text = STATUSES[outcome.status]._translate(call.lang)
-            entry = {
-                "index": outcome.number,
-                "id": outcome.event_id,
-                "status": outcome.status,
-                "detail": text,
-            }
-            if outcome.code:
-                sentence = (reasons.get(outcome.code) or reasons[""])[0]
-                entry["code"] = outcome.code
-                entry["detail"] = f"{text} {sentence} {outcome.detail}".rstrip()
-            results.append(entry)
+    @api_route(
+        Operation(
+            "POST",
+            "/usage/v1/events/backfill",
+            "backfillEvents",
+            _lt("Backfill a span of time"),
+            _lt(
+                "Say what the key's source should have sent for a span of time. It is "
+                "compared with what counts now: missing events are added, those that "
+                "differ amended and, unless the mode is “add”, those not in the list "
+                "voided. With “dry_run” only the difference is told: look at it first."
+            ),
+            scope="correct",
+            body={
+                events.JSON: (
+                    BACKFILL,
+                    {
+                        "backfill": {
+                            "from": "2026-09-15T00:00:00Z",
+                            "to": "2026-09-16T00:00:00Z",
+                            "events": [EXAMPLE],
+                            "reason": "Probe was down",
+                            "dry_run": True,
+                        }
+                    },
+                )
+            },
+            responses={200: (_lt("What was moved"), "Backfilled")},
+            problems=PROBLEMS,
+        )
+    )
+    def backfill_events(self, call):
+        order = orders.read_backfill(_document(call))
+        _read_rows(call, order.events)  # all of them can be read, or nothing happens
+        answer = _give(
+            call,
+            "backfill",
+            order,
+            source_id=call.key.source_id,
+            start_at=order.start,
+            end_at=order.end,
+            mode=order.mode,
+            subscription_ids=_named(
+                call, "usage.subscription", order.subscriptions, "subscriptions"
+            ),
+            meter_ids=_named(call, "usage.meter", order.meters, "meters"),
+            data=base64.b64encode(events.write_lines(order.events) or b"\n"),
+            file_name="events.ndjson",
+        )
+        done = answer.moved.done
         return 200, {
-            "batch": batch_id,
-            "corrected": result.count("voided", "amended"),
-            "results": results,
+            **_write_answer(call, order, answer),
+            "added": done["added"],
+            "amended": done["amended"],
+            "voided": done["voided"],
+            "left_out": [
+                {"id": outcome["event_id"], **_write_outcome(call, **outcome)}
+                for outcome in answer.moved.outcomes
+            ],
+        }
+
+    def _correct(self, call, kind, order, listed):
+        answer = _give(call, kind, order, listed)
+        done = answer.moved.done
+        return 200, {
+            **_write_answer(call, order, answer),
+            "batch": answer.batch_id,
+            "corrected": done["voided"] + done["amended"],
+            "results": [
+                {
+                    "index": outcome.number,
+                    "id": outcome.event_id,
+                    **_write_outcome(
+                        call, outcome.status, outcome.code, outcome.detail
+                    ),
+                }
+                for outcome in answer.moved.results
+            ],
         }
 
 
-def _order(call):
-    """Events and reason of a request.
+# -- orders --------------------------------------------------------------------------
 
-    :raise ApiProblem: it has another shape
+
+def _document(call):
+    """JSON of a request.
+
+    :raise ApiProblem: another content type, no JSON, unknown parameters
     """
     call.refuse_unknown_parameters()
     kind = (call.http.content_type or "").partition(";")[0].strip().lower()
     if kind != events.JSON:
-        raise ApiProblem(
-            415,
-            "unsupported_media_type",
-            "The content type is not supported",
-            f"Content-Type “{kind[:100]}” is not supported here.",
-            field="Content-Type",
-            action=f"Use {events.JSON}.",
-            headers={"Accept-Post": events.JSON},
-        )
-    document = call.read_json()
-    if not isinstance(document, dict) or document.keys() != {"events", "reason"}:
-        raise ApiProblem(
-            422,
-            "wrong_shape",
-            "The order has another shape",
-            "The body must be an object with the members “events” and “reason”.",
-        )
-    listed, reason = document["events"], document["reason"]
-    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_CORRECTIONS:
-        raise ApiProblem(
-            422,
-            "wrong_shape",
-            "The order has another shape",
-            f"From 1 to {MAX_CORRECTIONS} events are expected.",
-            field="events",
-        )
-    if (
-        not isinstance(reason, str)
-        or not reason.strip()
-        or len(reason) > REASON["maxLength"]
-        or "\x00" in reason
-    ):
-        raise ApiProblem(
-            422,
-            "missing_reason",
-            "The reason is missing",
-            "A correction needs a reason of 1 to 500 characters.",
-            field="reason",
-            action="Say why; it is kept with the correction.",
-        )
-    return listed, reason
+        raise problem.unsupported_type(kind, [events.JSON])
+    return call.read_json()
 
 
-def _event_to_void(event, index):
-    """(event id, time or None) of an entry."""
-    if not isinstance(event, dict) or event.keys() - {"id", "time"}:
-        raise _unreadable(
-            "unreadable", index, None, "an object with “id”, and “time” where needed"
-        )
-    try:
-        time = event.get("time")
-        return (
-            events.read_name(event.get("id"), "id"),
-            None if time is None else events.read_time(time, "time"),
-        )
-    except Unreadable as error:
-        code, name, sentence = error.args
-        raise _unreadable(code, index, name, f"{name}: {sentence}") from error
+def _source(call):
+    return call.env["usage.source"].browse(call.key.source_id)
 
 
-def _unreadable(code, index, name, detail):
-    return ApiProblem(
-        422,
-        code,
-        "The order cannot be read",
-        f"{detail}. Nothing was corrected.",
-        field=f"events[{index}].{name}" if name else f"events[{index}]",
-        action="Correct the entry and send the order again.",
+def _read_rows(call, listed):
+    """Rows of complete events.
+
+    :rtype: list[EventRow]
+    :raise ApiProblem: 422, one of them cannot be read
+    """
+    source = _source(call)
+    company_id = call.key.company_id
+    names = source._get_dimension_names(company_id)
+    reading = EventReader(EventRow, RejectedRow, names, UnitRow).read_events(listed)
+    rows = call.env["usage.alias"]._in_source_units(company_id, source.id, reading.rows)
+    for row in rows:
+        if isinstance(row, RejectedRow):
+            name = reading.fields.get(row.row_number)
+            if row.reason == "unknown_unit":
+                name = "unit"
+            detail = reading.sentences.get(row.row_number, row.detail)
+            raise orders.unreadable(row.reason, row.row_number - 1, name, detail)
+    return rows
+
+
+def _named(call, model, codes, name):
+    """Records with these codes, as values of a field.
+
+    :raise ApiProblem: 422, a code names nothing
+    """
+    found = (
+        call.env[model]
+        .with_context(active_test=False)
+        .search([("company_id", "=", call.key.company_id), ("code", "in", codes)])
     )
+    known = set(found.mapped("code"))
+    for index, code in enumerate(codes):
+        if code not in known:
+            raise orders.unknown(name, index, code)
+    return found.ids
+
+
+def _give(call, kind, order, listed=None, **vals):
+    """Carry out an order, or see what it would do.
+
+    :rtype: models.usage_correction_request.Answer
+    """
+    corrections = call.env["usage.correction"]
+    key = call.env["usage.api.key"].browse(call.key.id)
+    vals = corrections._prepare_request_vals(
+        _source(call), kind, order.reason, listed, asked_by=key.name, **vals
+    )
+    try:
+        return corrections._request(vals, order.is_dry)
+    except COLLISIONS as error:
+        raise problem.unavailable() from error
+
+
+# -- answers -------------------------------------------------------------------------
+
+
+def _write_answer(call, order, answer):
+    """What every answer has."""
+    written = {"correction": answer.name, "dry_run": order.is_dry}
+    if "read" in call.key.scopes:
+        written["differences"] = _write_differences(call, answer.differences)
+    return written
+
+
+def _write_outcome(call, status, code="", detail="", **_others):
+    """Why an event was not corrected, or that it was."""
+    if status == "unreadable":
+        status = "refused"
+    text = STATUSES[status]._translate(call.lang)
+    if not code:
+        return {"status": status, "detail": text}
+    reasons = reasons_in(call.lang)
+    sentence = (reasons.get(code) or reasons[""])[0]
+    return {
+        "status": status,
+        "code": code,
+        "detail": f"{text} {sentence} {detail}".rstrip(),
+    }
+
+
+def _write_differences(call, lines):
+    """The difference, as far as the key may read it."""
+    env = call.env
+    subscriptions = env["usage.subscription"].browse(
+        {line["subscription_id"] for line in lines}
+    )
+    if call.key.partner_id:
+        subscriptions = subscriptions.filtered_domain(
+            [("partner_id", "child_of", call.key.partner_id)]
+        )
+    written = []
+    for line in lines:
+        if line["subscription_id"] not in subscriptions._ids:
+            continue
+        subscription = env["usage.subscription"].browse(line["subscription_id"])
+        period = env["usage.period"].browse(line["period_id"])
+        meter = env["usage.meter"].browse(line["meter_id"])
+        written.append(
+            {
+                "subscription": subscription.code or None,
+                "period_start": write_time(period.start_at),
+                "period_end": write_time(period.end_at),
+                "period_state": period.state,
+                "meter": meter.code,
+                "unit": meter.unit_label or None,
+                "currency": subscription.currency_id.name,
+                **{
+                    name: None if line[name] is None else to_text(line[name])
+                    for name in (
+                        "quantity_before", "quantity_after",
+                        "amount_before", "amount_after",
+                    )
+                },
+            }
+        )  # fmt: skip
+    return written

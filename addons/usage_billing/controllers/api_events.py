@@ -8,7 +8,7 @@ from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
 from ..metering import EventRow, RejectedRow, UnitRow
 from ..models.usage_ingest import COLLISIONS
-from .api import api_route
+from .api import api_route, say_in
 from .api_reasons import reasons_in
 from .api_schemas import CLOUD_EVENT, EVENT, EVENTS
 
@@ -105,7 +105,12 @@ class EventApi(http.Controller):
         wanted = call.query.get("results", "problems")
         if wanted not in RESULTS:
             raise problem.invalid_parameter(
-                "results", f"“{wanted[:50]}” is none of: {', '.join(RESULTS)}."
+                "results",
+                _lt(
+                    "“%(text)s” is none of: %(words)s.",
+                    text=wanted[:50],
+                    words=", ".join(RESULTS),
+                ),
             )
         call.refuse_unknown_parameters("results")
         body = call.read_body()
@@ -143,6 +148,7 @@ class EventApi(http.Controller):
                     found.get(number),
                     reasons,
                     reading.fields.get(number),
+                    say_in(call.lang, reading.sentences.get(number, "")),
                 )
                 for number in shown
             ],
@@ -155,9 +161,11 @@ class EventApi(http.Controller):
             raise ApiProblem(
                 409,
                 "conflict",
-                "The id is taken",
-                "An event with this id and another content is stored already; this "
-                "one is kept until somebody decides.",
+                _lt("The id is taken"),
+                _lt(
+                    "An event with this id and another content is stored already; "
+                    "this one is kept until somebody decides."
+                ),
                 field="id",
                 action=described["action"],
                 members={"batch": result.batch_id, "id": described["id"]},

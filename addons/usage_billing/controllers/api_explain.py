@@ -84,5 +84,7 @@ class ExplainApi(http.Controller):
         if call.key.partner_id and payer.id != call.key.partner_id:
             line = line.browse()  # prices are the payer's business
         if not line:
-            raise problem.not_found(f"There is no rated line {number[:20]}.")
+            raise problem.not_found(
+                _lt("There is no rated line %(number)s.", number=number[:20])
+            )
         return 200, line.with_context(lang=call.lang)._get_explanation()

@@ -266,8 +266,12 @@ class _Finder:
             raise ApiProblem(
                 422,
                 "no_price",
-                "The plan has no prices",
-                f"Plan “{code}” has no prices in force on {day}.",
+                _lt("The plan has no prices"),
+                _lt(
+                    "Plan “%(plan)s” has no prices in force on %(day)s.",
+                    plan=code,
+                    day=str(day),
+                ),
                 "plan",
             )
         return version
@@ -284,7 +288,11 @@ class _Finder:
 
     def _missing(self, member, value):
         return ApiProblem(
-            404, "not_found", "Not found", f"There is no {member} “{value}”.", member
+            404,
+            "not_found",
+            _lt("Not found"),
+            _lt("There is none with the code “%(code)s”.", code=value),
+            member,
         )
 
 

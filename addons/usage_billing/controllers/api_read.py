@@ -107,7 +107,11 @@ class ReadApi(http.Controller):
         start, end = _span(query, _start_of_month())
         if bucket == "hour" and end - start > MOST_HOURS:
             raise problem.invalid_parameter(
-                "from", f"Hours are read of at most {MOST_HOURS.days} days at once."
+                "from",
+                _lt(
+                    "Hours are read of at most %(days)s days at once.",
+                    days=MOST_HOURS.days,
+                ),
             )
         group_by = read_names(query, "group_by")
         limit = read_limit(query)
@@ -287,7 +291,9 @@ class ReadApi(http.Controller):
         call.refuse_unknown_parameters("source")
         found = _find(call, _sources(call), event_id)
         if not found:
-            raise problem.not_found(f"There is no event “{event_id[:100]}”.")
+            raise problem.not_found(
+                _lt("There is no event “%(event)s”.", event=event_id[:100])
+            )
         return 200, found[0]
 
     # -- meters and batches ------------------------------------------------------------
@@ -416,7 +422,9 @@ class ReadApi(http.Controller):
         _refuse_customer_key(call)
         batch = call.find("usage.batch", number)
         if not batch:
-            raise problem.not_found(f"There is no delivery {number[:20]}.")
+            raise problem.not_found(
+                _lt("There is no delivery %(number)s.", number=number[:20])
+            )
         return 200, _write_batch(batch)
 
 
@@ -451,13 +459,17 @@ def _sources(call):
         domain &= Domain("code", "=", call.query["source"])
     sources = call.env["usage.source"].with_context(active_test=False).search(domain)
     if "source" in call.query and not sources:
-        raise problem.invalid_parameter("source", "There is no source with this code.")
+        raise problem.invalid_parameter(
+            "source", _lt("There is no source with this code.")
+        )
     return sources
 
 
 def _meter(call, code, parameter=None):
     if code is None:
-        raise problem.invalid_parameter(parameter, "The code of a meter is needed.")
+        raise problem.invalid_parameter(
+            parameter, _lt("The code of a meter is needed.")
+        )
     meter = (
         call.env["usage.meter"]
         .with_context(active_test=False)
@@ -465,7 +477,7 @@ def _meter(call, code, parameter=None):
     )
     if meter:
         return meter
-    text = f"There is no meter “{code[:100]}”."
+    text = _lt("There is no meter “%(code)s”.", code=code[:100])
     if parameter:
         raise problem.invalid_parameter(parameter, text)
     raise problem.not_found(text)
@@ -474,7 +486,7 @@ def _meter(call, code, parameter=None):
 def _refuse_customer_key(call):
     """Deliveries mix customers, so a key of one customer does not read them."""
     if call.key.partner_id:
-        raise problem.forbidden("read (every customer)")
+        raise problem.forbidden(_lt("read (every customer)"))
 
 
 # -- spans ---------------------------------------------------------------------------
@@ -489,7 +501,7 @@ def _span(query, default):
     start = read_time(query, "from", default)
     end = read_time(query, "to", max(fields.Datetime.now(), default))
     if start >= end:
-        raise problem.invalid_parameter("to", "“to” must be later than “from”.")
+        raise problem.invalid_parameter("to", _lt("“to” must be later than “from”."))
     return start, end
 
 

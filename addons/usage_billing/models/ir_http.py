@@ -5,6 +5,7 @@ from odoo.http import request
 
 from ..api import body
 from ..api.problem import ApiProblem
+from ..api.words import Sentence as _lt
 
 PREFIX = "/usage/v1/"
 
@@ -48,18 +49,18 @@ def _problem(exception):
         return ApiProblem(
             404,
             "not_found",
-            "Not found",
-            "There is no such address in the API.",
-            action="See /usage/v1/docs for what there is.",
+            _lt("Not found"),
+            _lt("There is no such address in the API."),
+            action=_lt("See /usage/v1/docs for what there is."),
         )
     if isinstance(exception, werkzeug.exceptions.MethodNotAllowed):
         methods = ", ".join(sorted(exception.valid_methods or ()))
         return ApiProblem(
             405,
             "method_not_allowed",
-            "The method is not allowed",
-            "This address does not take this method.",
-            action=f"Use one of: {methods}." if methods else None,
+            _lt("The method is not allowed"),
+            _lt("This address does not take this method."),
+            action=_lt("Use one of: %(kinds)s.", kinds=methods) if methods else None,
             headers={"Allow": methods},
         )
     return None

@@ -11,6 +11,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ..api import problem
+from ..api.words import Sentence as _lt
 
 #: Beginning of every token, so that secret scanners and people recognise one.
 PREFIX = "rlv_"
@@ -310,7 +311,7 @@ class UsageApiKey(models.Model):
         :rtype: KeyFacts
         """
         if not token:
-            raise problem.unauthorized("No API key was sent.", "missing_key")
+            raise problem.unauthorized(_lt("No API key was sent."), "missing_key")
         return self._check_hash(_hash(token), scope)
 
     @api.model
@@ -318,12 +319,12 @@ class UsageApiKey(models.Model):
         """The same for a key that is known by the hash of its token."""
         facts = self._get_facts(token_hash)
         if facts.expires_at and facts.expires_at <= fields.Datetime.now():
-            raise problem.unauthorized("The API key has expired.", "expired_key")
+            raise problem.unauthorized(_lt("The API key has expired."), "expired_key")
         if scope and scope not in facts.scopes:
             raise problem.forbidden(scope)
         if scope in ("ingest", "correct") and not facts.source_active:
             raise problem.unauthorized(
-                "The source of the API key is archived.", "archived_source"
+                _lt("The source of the API key is archived."), "archived_source"
             )
         if facts.rate_limit:
             self._take_allowance(facts)
@@ -344,7 +345,7 @@ class UsageApiKey(models.Model):
             .search([("token_hash", "=", token_hash), ("revoked_at", "=", False)])
         )
         if not key:
-            raise problem.unauthorized("The API key is unknown or revoked.")
+            raise problem.unauthorized(_lt("The API key is unknown or revoked."))
         return KeyFacts(
             id=key.id,
             company_id=key.company_id.id,

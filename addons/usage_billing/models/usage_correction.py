@@ -19,11 +19,13 @@ class Moved:
     """What carrying out a correction did.
 
     done: orders carried out, by kind; outcomes: of those that were not, as dicts
+    results: what became of each event to void or to amend, as the store tells it
     period_ids: whose usage moved
     """
 
     done: dict = field(default_factory=lambda: defaultdict(int))
     outcomes: list = field(default_factory=list)
+    results: list = field(default_factory=list)
     period_ids: set = field(default_factory=set)
 
 
@@ -150,15 +152,7 @@ class UsageCorrection(models.Model):
                         name=correction.name,
                     )
                 )
-            lines = correction._simulate()[1]
-            correction._keep(correction._carry_out(), lines)
-            correction.write(
-                {
-                    "state": "applied",
-                    "applied_by_id": self.env.uid,
-                    "applied_at": fields.Datetime.now(),
-                }
-            )
+            correction._apply(correction._simulate()[1])
         return True
 
     def action_view_events(self):
@@ -170,6 +164,23 @@ class UsageCorrection(models.Model):
             "view_mode": "list,form",
             "domain": [("batch_id", "in", self.batch_ids.ids)],
         }
+
+    def _apply(self, line_vals):
+        """Carry out the order and write down what it did.
+
+        :param list line_vals: the difference, from :meth:`_simulate`
+        :rtype: Moved
+        """
+        moved = self._carry_out()
+        self._keep(moved, line_vals)
+        self.write(
+            {
+                "state": "applied",
+                "applied_by_id": self.env.uid,
+                "applied_at": fields.Datetime.now(),
+            }
+        )
+        return moved
 
     def _check_open(self):
         self.ensure_one()
@@ -221,6 +232,7 @@ class UsageCorrection(models.Model):
         else:
             result = store.amend(batch, events, self.reason, *times)
         moved.period_ids.update(result.period_ids)
+        moved.results += result.outcomes
         for outcome in result.outcomes:
             if outcome.status in ("voided", "amended"):
                 moved.done[outcome.status] += 1

@@ -11,7 +11,7 @@ from ..metering import RejectedRow
 
 #: Events the reader takes at once.
 _PAGE = 10_000
-_OWN = ("id", "type", "subject", "time", "value", "amount", "currency")
+_OWN = ("id", "type", "subject", "time", "value", "unit", "amount", "currency")
 
 
 class UsageCorrection(models.Model):
@@ -116,7 +116,9 @@ class UsageCorrection(models.Model):
             set(self.meter_ids.mapped("event_type")),
         )
         stored = {event.event_id: event for event in found}
-        add, amend, times, seen = [], [], [], set()
+        # what the file names and cannot be used is told, and stays as it was
+        seen = {problem["event_id"] for problem in problems}
+        add, amend, times = [], [], []
         for row in rows:
             seen.add(row.event_id)
             if row.event_id not in stored:

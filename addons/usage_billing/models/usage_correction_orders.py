@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 from ..api.events import EventReader
 from ..api.problem import ApiProblem
 from ..fields_exact import Exact
-from ..metering import EventRow, RejectedRow
+from ..metering import EventRow, RejectedRow, UnitRow
 from ..metering.jsonform import event_from_json, event_to_json
 
 
@@ -231,12 +231,14 @@ class UsageCorrection(models.Model):
         :return: list of EventRow and RejectedRow
         """
         names = self.env["usage.source"]._get_dimension_names(source.company_id.id)
+        reader = EventReader(EventRow, RejectedRow, names, UnitRow)
         try:
-            return (
-                EventReader(EventRow, RejectedRow, names).read(data, content_type).rows
-            )
+            reading = reader.read(data, content_type)
         except ApiProblem as problem:
-            raise UserError(problem.detail) from problem
+            raise UserError(str(problem.detail)) from problem
+        return self.env["usage.alias"]._in_source_units(
+            source.company_id.id, source.id, reading.rows
+        )
 
     @api.model
     def _answer(self, vals, dry_run):

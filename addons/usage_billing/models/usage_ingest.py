@@ -143,32 +143,6 @@ class UsageSource(models.Model):
         env.flush_all()
         return batch.id, result
 
-    def _correct_events(self, kind, orders, reason):
-        """Void or amend events of the source by request, committed when this returns.
-
-        :param str kind: "void" or "amend"
-        :param list orders: (event id, time or None) to void, EventRow to amend
-        :param str reason: why, kept on the batch
-        :return: (id of the batch, metering.CorrectionResult)
-        """
-        self.ensure_one()
-        with connection(self.env(su=True)) as env:
-            source = env["usage.source"].browse(self.id)
-            company = source.company_id
-            Batch = env["usage.batch"].with_company(company)
-            batch = Batch.with_context(
-                tracking_disable=True, mail_create_nolog=True
-            ).create(
-                {
-                    "name": f"{source.code} {kind}",
-                    "source_id": source.id,
-                    "company_id": company.id,
-                }
-            )
-            result = getattr(Batch._store(), kind)(batch, orders, reason)
-            env.flush_all()
-        return batch.id, result
-
 
 class UsageMeter(models.Model):
     _inherit = "usage.meter"

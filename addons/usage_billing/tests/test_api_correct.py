@@ -1,5 +1,7 @@
 """Void and amend through the API: quantities follow, what was sent stays."""
 
+from decimal import Decimal
+
 from odoo.tests import HttpCase, tagged
 
 from .common_api import ApiCase
@@ -14,7 +16,14 @@ class TestApiCorrect(ApiCase, HttpCase):
         super().setUpClass()
         cls.meter = cls._create_meter("api.call")
         plan = cls._create_plan(
-            [{"name": "Calls", "model": "per_unit", "meter_id": cls.meter.id}]
+            [
+                {
+                    "name": "Calls",
+                    "model": "per_unit",
+                    "unit_price": "0.5",
+                    "meter_id": cls.meter.id,
+                }
+            ]
         )
         cls.subscription = cls._create_subscription(plan, subject="s-1")
         cls.key.write({"can_correct": True, "can_read": True})
@@ -88,6 +97,10 @@ class TestApiCorrect(ApiCase, HttpCase):
         for path, document, code, field in (
             ("/void", {"events": [{"id": "e-1"}]}, "wrong_shape", None),
             ("/void", {"events": [], "reason": "x"}, "wrong_shape", "events"),
+            ("/void", {"events": [{"id": "e-1"}], "reason": "x", "dry_run": "no"},
+             "invalid_value", "dry_run"),
+            ("/void", {"events": [{"id": "e-1"}], "reason": "x", "dryrun": True},
+             "wrong_shape", None),
             ("/void", {"events": [{"id": "e-1"}], "reason": " "}, "missing_reason",
              "reason"),
             ("/void", {"events": [{"id": "e-1"}, {"id": 5}], "reason": "x"},
@@ -105,5 +118,196 @@ class TestApiCorrect(ApiCase, HttpCase):
     def test_correcting_needs_its_scope(self):
         _key, token = self._create_key()
         order = {"events": [{"id": "e-1"}], "reason": "x"}
-        for path in ("/void", "/amend"):
+        for path in ("/void", "/amend", "/backfill"):
             self.assertEqual(self._post(path, order, token).status_code, 403)
+
+    # -- dry runs and the trail --------------------------------------------------------
+
+    def test_dry_run_tells_the_difference_and_moves_nothing(self):
+        self._send()
+        orders = self.env["usage.correction"].search_count([])
+        order = {"events": [{"id": "e-3"}], "reason": "Test run", "dry_run": True}
+        response = self._post("/void", order)
+        self.assertEqual(self._statuses(response), [("e-3", "voided")])
+        answer = response.json()
+        self.assertEqual(
+            (answer["correction"], answer["batch"], answer["dry_run"]),
+            (None, None, True),
+        )
+        (difference,) = answer["differences"]
+        self.assertEqual(difference["subscription"], self.subscription.code)
+        self.assertEqual(difference["meter"], self.meter.code)
+        self.assertEqual(difference["period_start"], "2026-08-31T22:00:00Z")
+        self.assertEqual(
+            (difference["quantity_before"], difference["quantity_after"]), ("6", "3")
+        )
+        self.assertEqual(Decimal(difference["amount_before"]), 3)
+        self.assertEqual(Decimal(difference["amount_after"]), Decimal("1.5"))
+        self.assertEqual(self._quantity(), 6)
+        self.assertEqual(self.env["usage.correction"].search_count([]), orders)
+        # what it said is what happens
+        applied = self._post("/void", {**order, "dry_run": False}).json()
+        self.assertEqual(applied["differences"], answer["differences"])
+        self.assertEqual(self._quantity(), 3)
+
+    def test_orders_by_key_stand_in_the_list_of_corrections(self):
+        self._send()
+        answer = self._post(
+            "/amend", {"events": [self._event(1, value="4")], "reason": "Read wrongly"}
+        ).json()
+        correction = self.env["usage.correction"].search(
+            [("name", "=", answer["correction"])]
+        )
+        self.assertEqual(
+            (correction.state, correction.kind, correction.reason),
+            ("applied", "amend", "Read wrongly"),
+        )
+        self.assertEqual(
+            (correction.amended_count, correction.asked_by), (1, "Gateway")
+        )
+        self.assertEqual(correction.line_ids.quantity_difference, Decimal(3))
+        self.assertEqual(correction.batch_ids.id, answer["batch"])
+
+    def test_differences_are_for_keys_that_read(self):
+        self._send()
+        _key, token = self._create_key(can_correct=True)
+        order = {"events": [{"id": "e-3"}], "reason": "Test run", "dry_run": True}
+        self.assertNotIn("differences", self._post("/void", order, token).json())
+        other = self.env["res.partner"].create({"name": "Somebody Else"})
+        _key, token = self._create_key(
+            can_correct=True, can_read=True, partner_id=other.id
+        )
+        self.assertEqual(self._post("/void", order, token).json()["differences"], [])
+
+    def test_amended_value_may_name_its_unit(self):
+        self.env["usage.alias"].create(
+            {"kind": "unit", "name": "dozen", "factor": "12"}
+        )
+        self._send()
+        order = {
+            "events": [self._event(1, value="2", unit="dozen")],
+            "reason": "Read wrongly",
+        }
+        self.assertEqual(self._statuses(self._post("/amend", order)),
+                         [("e-1", "amended")])  # fmt: skip
+        self.assertEqual(self._quantity(), 29)
+        order["events"] = [self._event(2, unit="gross")]
+        problem = self._post("/amend", order).json()
+        self.assertEqual(
+            (problem["code"], problem["field"]), ("unknown_unit", "events[0].unit")
+        )
+
+    # -- backfill ----------------------------------------------------------------------
+
+    def _backfill(self, events, **kw):
+        return self._post(
+            "/backfill",
+            {
+                "from": "2026-09-01T00:00:00Z",
+                "to": "2026-10-01T00:00:00+02:00",
+                "events": events,
+                "reason": "Probe was down",
+                **kw,
+            },
+        )
+
+    def test_backfill_shows_the_difference_then_applies_it(self):
+        self._send()
+        events = [
+            self._event(1),  # as it is
+            self._event(2, value="20.5"),  # differs
+            self._event(7),  # missing
+            self._event(8, time="2026-10-20T00:00:00Z"),  # outside
+            self._event(9, subject="nobody"),
+        ]  # 3 is not in the list
+        for dry_run in (True, False):
+            response = self._backfill(events, dry_run=dry_run)
+            self.assertEqual(response.status_code, 200, response.text)
+            answer = response.json()
+            self.assertEqual(
+                (answer["added"], answer["amended"], answer["voided"]), (1, 1, 1)
+            )
+            self.assertEqual(
+                {(one["id"], one["status"]) for one in answer["left_out"]},
+                {("e-8", "outside"), ("e-9", "refused")},
+            )
+            (difference,) = answer["differences"]
+            self.assertEqual(difference["quantity_before"], "6")
+            self.assertEqual(difference["quantity_after"], "28.5")
+            self.assertEqual(self._quantity(), 6 if dry_run else Decimal("28.5"))
+        again = self._backfill(events).json()
+        self.assertEqual((again["added"], again["amended"], again["voided"]), (0, 0, 0))
+        self.assertEqual(again["differences"], [])
+
+    def test_backfill_that_adds_voids_nothing(self):
+        self._send()
+        answer = self._backfill([self._event(7)], mode="add").json()
+        self.assertEqual((answer["added"], answer["voided"]), (1, 0))
+        self.assertEqual(self._quantity(), 13)
+
+    def test_backfill_with_nothing_voids_the_span(self):
+        self._send()
+        answer = self._backfill([]).json()
+        self.assertEqual(answer["voided"], 3)
+        self.assertEqual(self._quantity(), 0)
+
+    def test_backfill_keeps_to_subscriptions_and_meters(self):
+        self._send()
+        other = self._create_meter("other.call")
+        answer = self._backfill([], meters=[other.code], dry_run=True).json()
+        self.assertEqual(answer["voided"], 0)
+        code = self.subscription.code
+        answer = self._backfill([], subscriptions=[code], dry_run=True).json()
+        self.assertEqual(answer["voided"], 3)
+        problem = self._backfill([], subscriptions=[code, "?"]).json()
+        self.assertEqual(problem["field"], "subscriptions[1]")
+
+    def test_an_event_the_list_names_wrongly_stays_as_it_was(self):
+        """It is told and left: moving it out of the span is no reason to void it."""
+        self._send()
+        moved = self._event(3, time="2026-10-20T00:00:00Z")
+        answer = self._backfill([self._event(1), self._event(2), moved]).json()
+        self.assertEqual(answer["voided"], 0)
+        self.assertEqual(answer["left_out"][0]["id"], "e-3")
+        self.assertEqual(self._quantity(), 6)
+
+    def test_backfill_that_cannot_be_read_does_nothing(self):
+        self._send()
+        for changes, code, field in (
+            ({"events": [self._event(1, value="x")]}, "invalid_value",
+             "events[0].value"),
+            ({"from": "2026-10-01T00:00:00Z"}, "invalid_value", "to"),
+            ({"from": "2026-09-01"}, "invalid_time", "from"),
+            ({"to": "2026-09-02T00:00:00.5Z"}, "invalid_time", "to"),
+            ({"mode": "forget"}, "invalid_value", "mode"),
+            ({"meters": "all"}, "invalid_value", "meters"),
+            ({"reason": ""}, "missing_reason", "reason"),
+        ):  # fmt: skip
+            response = self._backfill(**{"events": [], **changes})
+            self.assertEqual(response.status_code, 422, response.text)
+            problem = response.json()
+            self.assertEqual((problem["code"], problem["field"]), (code, field))
+        self.assertEqual(self._quantity(), 6)
+
+    # -- language ----------------------------------------------------------------------
+
+    def test_problems_are_told_in_the_language_of_the_caller(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        for accepted, title, detail in (
+            ("fr-FR,fr;q=0.9", "La raison manque",
+             "Une correction demande une raison de 1 à 500 caractères."),
+            ("de", "The reason is missing",
+             "A correction needs a reason of 1 to 500 characters."),
+        ):  # fmt: skip
+            response = self.url_open(
+                V1 + "/void",
+                json={"events": [{"id": "e-1"}], "reason": ""},
+                headers={
+                    "Authorization": f"Bearer {self.token}",
+                    "Accept-Language": accepted,
+                },
+            )
+            problem = response.json()
+            self.assertEqual((problem["title"], problem["detail"]), (title, detail))
+            self.assertEqual(problem["code"], "missing_reason")
+            self.assertIn(response.headers["Content-Language"], ("fr", "en"))

@@ -1,0 +1,226 @@
+"""Shapes of corrections: orders, what became of them, what they move."""
+
+from odoo.tools import LazyTranslate
+
+from ..api import events
+from ..api.operations import reference, register_schema
+from ..api.orders import MAX_CORRECTIONS, MAX_NAMES, MAX_REASON, MODES
+from .api_schemas import EVENT, MODULE, NAME, TIME
+from .api_schemas_read import EXACT_OR_NULL, MOMENT, NULLABLE
+
+_lt = LazyTranslate(__name__)
+
+STATUSES = {
+    "voided": _lt("It does not count any more."),
+    "amended": _lt("The new content counts in its place."),
+    "already": _lt("It was corrected before."),
+    "unknown": _lt("The source of the key has no such event."),
+    "replaced": _lt("A newer delivery took its place, so it does not count."),
+    "refused": _lt("The new content fits nowhere; the event stays as it was."),
+    "known": _lt("The id was used before, for an event that does not count there."),
+    "outside": _lt("Its time is outside the span."),
+}
+REASON = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_REASON,
+    "description": _lt("Why; kept with the correction, for the auditor."),
+}
+DRY_RUN = {
+    "type": "boolean",
+    "default": False,
+    "description": _lt("Only say what would move: nothing is corrected."),
+}
+ANY_EVENT = {"anyOf": [EVENT, reference("CloudEvent")]}
+VOID = register_schema(
+    MODULE,
+    "Void",
+    {
+        "type": "object",
+        "required": ["events", "reason"],
+        "additionalProperties": False,
+        "properties": {
+            "events": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_CORRECTIONS,
+                "items": {
+                    "type": "object",
+                    "required": ["id"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "id": NAME,
+                        "time": {
+                            **TIME,
+                            "description": _lt(
+                                "Time of the event; needed where ids are unique "
+                                "together with their time only."
+                            ),
+                        },
+                    },
+                },
+            },
+            "reason": REASON,
+            "dry_run": DRY_RUN,
+        },
+    },
+)
+AMEND = register_schema(
+    MODULE,
+    "Amend",
+    {
+        "type": "object",
+        "required": ["events", "reason"],
+        "additionalProperties": False,
+        "properties": {
+            "events": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_CORRECTIONS,
+                "items": ANY_EVENT,
+            },
+            "reason": REASON,
+            "dry_run": DRY_RUN,
+        },
+    },
+)
+BACKFILL = register_schema(
+    MODULE,
+    "Backfill",
+    {
+        "type": "object",
+        "required": ["from", "to", "events", "reason"],
+        "additionalProperties": False,
+        "properties": {
+            "from": {**TIME, "description": _lt("First second of the span.")},
+            "to": {**TIME, "description": _lt("End of the span, itself excluded.")},
+            "events": {
+                "type": "array",
+                "maxItems": events.MAX_EVENTS,
+                "items": ANY_EVENT,
+                "description": _lt("What the source should have sent for the span."),
+            },
+            "mode": {
+                "enum": list(MODES),
+                "default": MODES[0],
+                "description": _lt(
+                    "replace: events of the span that are not in the list are voided; "
+                    "add: they stay."
+                ),
+            },
+            "subscriptions": {
+                "type": "array",
+                "maxItems": MAX_NAMES,
+                "items": NAME,
+                "description": _lt("Codes; only events of these. Default: all."),
+            },
+            "meters": {
+                "type": "array",
+                "maxItems": MAX_NAMES,
+                "items": NAME,
+                "description": _lt(
+                    "Codes; only events of the types these meters count. Default: all."
+                ),
+            },
+            "reason": REASON,
+            "dry_run": DRY_RUN,
+        },
+    },
+)
+DIFFERENCE = register_schema(
+    MODULE,
+    "Difference",
+    {
+        "type": "object",
+        "description": _lt(
+            "What a correction moves in one period by one meter, quantity and untaxed "
+            "amount. What was invoiced already is billed or credited by the next run."
+        ),
+        "required": ["subscription", "period_start", "period_end", "meter"],
+        "properties": {
+            "subscription": NULLABLE,
+            "period_start": MOMENT,
+            "period_end": MOMENT,
+            "period_state": {"enum": ["open", "billed"]},
+            "meter": {"type": "string"},
+            "unit": NULLABLE,
+            "currency": NULLABLE,
+            "quantity_before": EXACT_OR_NULL,
+            "quantity_after": EXACT_OR_NULL,
+            "amount_before": EXACT_OR_NULL,
+            "amount_after": EXACT_OR_NULL,
+        },
+    },
+)
+_ALWAYS = {
+    "correction": {
+        **NULLABLE,
+        "description": _lt("Name of the correction; null for a dry run."),
+    },
+    "dry_run": {"type": "boolean"},
+    "differences": {
+        "type": "array",
+        "items": DIFFERENCE,
+        "description": _lt("Only for keys that may read usage."),
+    },
+}
+register_schema(
+    MODULE,
+    "Corrections",
+    {
+        "type": "object",
+        "required": ["correction", "dry_run", "batch", "corrected", "results"],
+        "properties": {
+            **_ALWAYS,
+            "batch": {"type": ["integer", "null"]},
+            "corrected": {
+                "type": "integer",
+                "description": _lt("Events that were voided or amended."),
+            },
+            "results": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["index", "id", "status", "detail"],
+                    "properties": {
+                        "index": {"type": "integer", "minimum": 0},
+                        "id": {"type": "string"},
+                        "status": {"enum": list(STATUSES)},
+                        "code": {"type": "string"},
+                        "detail": {"type": "string"},
+                    },
+                },
+            },
+        },
+    },
+)
+register_schema(
+    MODULE,
+    "Backfilled",
+    {
+        "type": "object",
+        "required": [
+            "correction", "dry_run", "added", "amended", "voided", "left_out",
+        ],
+        "properties": {
+            **_ALWAYS,
+            "added": {"type": "integer", "minimum": 0},
+            "amended": {"type": "integer", "minimum": 0},
+            "voided": {"type": "integer", "minimum": 0},
+            "left_out": {
+                "type": "array",
+                "description": _lt("Events of the list that change nothing, and why."),
+                "items": {
+                    "type": "object",
+                    "required": ["id", "status", "detail"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "status": {"enum": list(STATUSES)},
+                        "code": {"type": "string"},
+                        "detail": {"type": "string"},
+                    },
+                },
+            },
+        },
+    },
+)  # fmt: skip
