@@ -472,6 +472,16 @@ class Store:
             around,
         )
 
+    def find_corrections(self, events):
+        """Rows that void or amend these found events, in the order they were made.
+
+        :param events: list of :class:`metering.finding.FoundEvent`
+        :rtype: list[metering.finding.FoundEvent]
+        """
+        return finding.corrections(
+            self._finding_cursor(), self.company.id, [event.id for event in events]
+        )
+
     def _finding_cursor(self):
         """Single events are found in PostgreSQL, which keeps them in either engine."""
         return exact_cursor(self.env.cr)

@@ -98,5 +98,10 @@ def _component(env, charge, item, part, currency):
 
 
 def in_one_sentence(rows):
-    """ "Quantity 1,250 calls; Less 100 free 1,150 calls; … Amount 87.50 EUR"."""
-    return "; ".join(f"{text} {figure}".strip() for text, figure in rows)
+    """ "Quantity 1,250 calls; Less 100 free 1,150 calls; … Amount 87.50 EUR".
+
+    A product is written as one: "Tier 1: 900 × 0.5 = 450 EUR".
+    """
+    return "; ".join(
+        f"{text}{' =' if '×' in text else ''} {figure}".strip() for text, figure in rows
+    )

@@ -194,7 +194,8 @@ def anchors(session, case):
     if first > anchor and interval == "month":
         # the first period is cut: the contract begins after the anchor
         begin, vals = first, {"anchor_day": anchor.day}
-    subscription = story.subscribe(begin, end, zone, period_unit=interval, **vals)
+    vals |= {"period_unit": interval, "period_every": 1}
+    subscription = story.subscribe(begin, end, zone, **vals)
     found = subscription.period_ids.sorted("start_at")
     return {
         "periods": [

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import uuid
 from datetime import date, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 from harness import Unsupported
@@ -330,8 +330,9 @@ class Bill:
     def quantities(self, keys):
         """Metered quantity of each charge; nothing rated is zero."""
         found = dict.fromkeys(keys, ZERO)
-        for rated in self.rated:
-            found[rated.charge_id.key] += rated.quantity or ZERO
+        with localcontext(prec=96):  # every digit, like the product
+            for rated in self.rated:
+                found[rated.charge_id.key] += rated.quantity or ZERO
         return found
 
 

@@ -1,6 +1,7 @@
 """Bytes of a request: size, compression, JSON. Nothing is believed, all is bounded."""
 
 import zlib
+from codecs import BOM_UTF8
 from decimal import Decimal, InvalidOperation
 
 import msgspec
@@ -53,13 +54,15 @@ def too_large(limit=MAX_BODY):
 def decompress(data, encoding, limit=MAX_BODY):
     """Undo the content encoding of a body, never beyond the limit.
 
+    The mark that some systems put before UTF-8 is left out.
+
     :param bytes data: as received
     :param str encoding: value of Content-Encoding, "" for none
     :raise ApiProblem: an unknown encoding, broken data, more than ``limit`` bytes
     """
     encoding = (encoding or "identity").strip().lower()
     if encoding == "identity":
-        return data
+        return data.removeprefix(BOM_UTF8)
     if encoding not in ("gzip", "x-gzip"):
         raise ApiProblem(
             415,
@@ -96,7 +99,7 @@ def decompress(data, encoding, limit=MAX_BODY):
             field="Content-Encoding",
             action=_lt("Send the whole gzip stream, or leave out Content-Encoding."),
         ) from error
-    return b"".join(parts)
+    return b"".join(parts).removeprefix(BOM_UTF8)
 
 
 def load_json(data):

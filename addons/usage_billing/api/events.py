@@ -32,7 +32,7 @@ MAX_DIMENSIONS = 32
 MAX_DIMENSION = 512
 MAX_PROPERTIES = 200
 MAX_PROPERTY = 8_192
-MAX_DIGITS = 200
+MAX_DIGITS = 100
 
 JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
@@ -41,6 +41,8 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ACCEPTED = (JSON, STRUCTURED, BATCH, *NDJSON)
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
+#: Words of Python's own messages that say nothing to who sends events.
+_PYTHON = re.compile("isoformat|timedelta")
 _OWN = frozenset(
     "id type subject time value unit amount currency dimensions properties".split()
 )
@@ -49,7 +51,7 @@ _EMPTY = {}
 _NO_TIME = _lt("not a date and time as in RFC 3339")
 _from_iso = datetime.fromisoformat
 #: Whether the first digit of a number stands where numbers of the store begin.
-_is_modest = frozenset(range(-MAX_DIGITS + 1, MAX_DIGITS)).__contains__
+_is_modest = frozenset(range(-MAX_DIGITS, MAX_DIGITS)).__contains__
 _encode = msgspec.json.Encoder(
     enc_hook=str, decimal_format="number", order="deterministic"
 ).encode
@@ -361,6 +363,8 @@ def read_name(value, name):
             name,
             _lt("is longer than %(most)s characters", most=MAX_NAME),
         )
+    if "\0" in value:
+        raise Unreadable("invalid_value", name, _lt("has a NUL character"))
     return value
 
 
@@ -381,7 +385,9 @@ def read_time(text, name):
             return moment.astimezone(UTC).replace(tzinfo=None)
         raise ValueError(_NO_TIME)
     except (ValueError, OverflowError, IndexError) as error:
-        said = _NO_TIME if isinstance(error, IndexError) else error.args[0]
+        said = _NO_TIME
+        if not isinstance(error, IndexError) and not _PYTHON.search(str(error)):
+            said = error.args[0]
         raise Unreadable(
             "invalid_time",
             name,

@@ -515,7 +515,7 @@ def _find(call, sources, event_id):
     if call.key.partner_id:
         mine = set(_subscriptions(call).ids)
         found = [event for event in found if event.subscription_id in mine]
-    written = _write_events(call, found)
+    written = _write_events(call, found + _store(call).find_corrections(found))
     if call.key.partner_id:
         return written  # what waits has no customer yet
     held = call.env["usage.quarantine"].search(
@@ -538,6 +538,12 @@ def _write_events(call, found):
         {event.subscription_id for event in found}
     )
     names = {subscription.id: subscription.code for subscription in subscriptions}
+    reasons = {}
+    if not call.key.partner_id:  # why stays in the house
+        orders = env["usage.batch"].browse(
+            {event.corrected_by for event in found if event.corrected_by}
+        )
+        reasons = {order.id: order.reason or None for order in orders}
     return [
         {
             "id": event.event_id,
@@ -550,14 +556,25 @@ def _write_events(call, found):
             "currency": event.currency,
             "dimensions": as_json(event.dimensions),
             "properties": as_json(event.properties),
-            "status": "stored" if event.is_live else "replaced",
+            "status": _status(event),
             "kind": KINDS.get(event.kind, "usage"),
+            "corrected_by": event.corrected_by,
+            "detail": reasons.get(event.corrected_by),
             "subscription": names[event.subscription_id],
             "batch": event.batch_id,
             "received_at": write_time(event.received_at),
         }
         for event in found
     ]
+
+
+def _status(event):
+    """What a stored event counts for today."""
+    if event.is_live:
+        return "stored"
+    if event.kind == "v":
+        return "voided"
+    return {"v": "voided", "a": "amended"}.get(event.corrected, "replaced")
 
 
 def _write_held(row):

@@ -107,13 +107,25 @@ STORED_EVENT = _object(
         "dimensions": TEXTS,
         "properties": TEXTS,
         "status": {
-            "enum": ["stored", "replaced", "quarantined", "ignored"],
+            "enum": [
+                "stored",
+                "voided",
+                "amended",
+                "replaced",
+                "quarantined",
+                "ignored",
+            ],
             "description": _lt(
-                "stored: counts. replaced: a newer delivery took its place. "
+                "stored: counts. voided: counts no more. amended: an amendment "
+                "counts in its place. replaced: a newer delivery took its place. "
                 "quarantined: waits for a decision. ignored: left out by one."
             ),
         },
         "kind": {"enum": ["usage", "void", "amendment"]},
+        "corrected_by": {
+            "type": ["integer", "null"],
+            "description": _lt("Number of the delivery that voided or amended it."),
+        },
         "subscription": TEXT,
         "code": TEXT,
         "detail": NULLABLE,

@@ -7,17 +7,22 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
-from .facts import LIVE
 from .keys import identity_function, key_function
 from .routing import to_microseconds
 
 _COLUMNS = (
     "e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount, e.currency,"
     " d.dims, coalesce(e.properties, '{}'), e.kind, e.source_id, e.batch_id,"
-    f" e.subscription_id, e.period_id, e.received_at, {LIVE}"
+    " e.subscription_id, e.period_id, e.received_at,"
+    " e.kind <> 'v' AND gone.target_id IS NULL"
+    "  AND coalesce(made.origin_batch_id, e.batch_id) NOT IN ("
+    "   SELECT b.id FROM usage_batch b WHERE b.state = 'superseded'),"
+    " gone.kind, gone.batch_id"
 )
 _FROM = (
     " FROM usage_store_event e JOIN usage_store_dimset d ON d.id = e.dimset_id"
+    " LEFT JOIN usage_store_correction gone ON gone.target_id = e.id"
+    " LEFT JOIN usage_store_correction made ON made.row_id = e.id"
     " WHERE e.company_id = %(company)s"
 )
 
@@ -25,7 +30,10 @@ _FROM = (
 class FoundEvent(NamedTuple):
     """A stored event as it is kept.
 
-    kind: "u" usage, "v" void, "a" amendment; is_live: its delivery was not replaced
+    kind: "u" usage, "v" void, "a" amendment
+    is_live: counts; it was neither corrected nor its delivery replaced
+    corrected: "v" voided or "a" amended, None as long as neither happened
+    corrected_by: batch of that correction
     """
 
     id: int
@@ -45,6 +53,8 @@ class FoundEvent(NamedTuple):
     period_id: int
     received_at: datetime
     is_live: bool
+    corrected: str | None
+    corrected_by: int | None
 
     @property
     def cursor(self):
@@ -141,6 +151,19 @@ def by_id(cursor, company_id, sources, event_id, around=None):
         f"SELECT {_COLUMNS}{_FROM} AND e.key = ANY(%(keys)s::uuid[])"
         " AND e.event_id = %(event)s ORDER BY e.time, e.id",
         {"company": company_id, "keys": sorted(keys), "event": event_id},
+    )
+    return [FoundEvent(*row) for row in cursor.fetchall()]
+
+
+def corrections(cursor, company_id, ids):
+    """Rows that void or amend these events, amendments of amendments too, in order.
+
+    :param ids: of events as they were received
+    :rtype: list[FoundEvent]
+    """
+    cursor.execute(
+        f"SELECT {_COLUMNS}{_FROM} AND made.root_id = ANY(%(ids)s) ORDER BY e.id",
+        {"company": company_id, "ids": list(ids)},
     )
     return [FoundEvent(*row) for row in cursor.fetchall()]
 

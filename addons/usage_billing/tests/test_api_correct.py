@@ -92,6 +92,55 @@ class TestApiCorrect(ApiCase, HttpCase):
         self.assertEqual(response.json()["results"][1]["code"], "unknown_subject")
         self.assertEqual(self._quantity(), 15)
 
+    def _read(self, **parameters):
+        response = self.url_open(
+            V1,
+            params=parameters,
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        self.assertEqual(response.status_code, 200, response.text)
+        return [
+            (row["kind"], row["value"], row["status"], row["detail"])
+            for row in response.json()["data"]
+        ]
+
+    def test_reading_an_event_tells_that_it_was_corrected(self):
+        self._send()
+        self._post("/void", {"events": [{"id": "e-1"}], "reason": "Test run"})
+        for value in ("20", "21"):
+            self._post(
+                "/amend", {"events": [self._event(2, value=value)], "reason": value}
+            )
+        self.assertEqual(
+            self._read(id="e-1"),
+            [
+                ("usage", "1", "voided", "Test run"),
+                ("void", "1", "voided", None),
+            ],
+        )
+        amended = [
+            ("usage", "2", "amended", "20"),
+            ("amendment", "20", "amended", "21"),
+            ("amendment", "21", "stored", None),
+        ]
+        self.assertEqual(self._read(id="e-2"), amended)
+        september = {"from": "2026-09-01T00:00:00Z", "to": "2026-10-01T00:00:00Z"}
+        listed = self._read(**september)
+        self.assertEqual(
+            [row[1] for row in listed if row[2] == "stored"], ["3", "21"], listed
+        )
+        response = self.url_open(
+            f"{V1}/e-1", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        self.assertEqual(response.json()["status"], "voided")
+        self.assertTrue(response.json()["corrected_by"])
+
+    def test_a_customer_reads_that_and_not_why(self):
+        self._send()
+        self._post("/void", {"events": [{"id": "e-1"}], "reason": "Our own matter"})
+        self.key.partner_id = self.subscription.partner_id
+        self.assertEqual(self._read(id="e-1")[0], ("usage", "1", "voided", None))
+
     def test_orders_that_cannot_be_read_correct_nothing(self):
         self._send()
         for path, document, code, field in (

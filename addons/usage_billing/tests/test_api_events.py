@@ -253,12 +253,25 @@ class TestApiEvents(ApiCase, HttpCase):
             ({"value": "1,5"}, "invalid_value", "value"),
             ({"value": True}, "invalid_value", "value"),
             ({"currency": "euro"}, "invalid_value", "currency"),
+            ({"value": "1e400"}, "invalid_value", "value"),
+            ({"value": "9" * 101}, "invalid_value", "value"),
+            ({"value": "1e-101"}, "invalid_value", "value"),
+            ({"time": "2026-09-15T12:00:00+25:00"}, "invalid_time", "time"),
         ):
             response = self._post(self._event(1, **change))
-            self.assertEqual(self._problem(response, 422, code)["field"], field)
+            told = self._problem(response, 422, code)
+            self.assertEqual(told["field"], field)
+            self.assertNotRegex(told["detail"], "timedelta|isoformat|200")
         self.assertFalse(
             self.env["usage.batch"].search([("source_id", "=", self.source.id)])
         )
+
+    def test_the_mark_before_utf8_is_left_out(self):
+        body = b"\xef\xbb\xbf" + json.dumps(self._event(1)).encode()
+        self.assertEqual(self._counts(self._post(body)), (1, 0, 0, 0))
+        packed = gzip.compress(body)
+        again = self._post(packed, **{"Content-Encoding": "gzip"})
+        self.assertEqual(self._counts(again), (0, 1, 0, 0))
 
     def test_every_digit_is_kept(self):
         exact = "12345678901234567890.123456789012345678"

@@ -35,10 +35,22 @@ class StairstepTier:
             for name, limit in self.limits
         )
 
+    def covers(self, other):
+        """Whether whatever the other step holds is within this one too."""
+        theirs = dict(other.limits)
+        return all(
+            limit is None or (theirs.get(name) is not None and theirs[name] <= limit)
+            for name, limit in self.limits
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Stairstep:
-    """tiers: from the lowest up; usage above the last is refused."""
+    """tiers: from the lowest up; usage above the last is refused.
+
+    Limits may cross (much memory with few processors, then the other way round);
+    a step that a lower one covers would never be reached and is refused.
+    """
 
     model: ClassVar[str] = "stairstep"
     reads: ClassVar[str] = "quantities"
@@ -49,20 +61,13 @@ class Stairstep:
         object.__setattr__(self, "tiers", tuple(self.tiers))
         if not self.tiers:
             raise RatingError("tiers_missing")
-        below = {}
         for number, tier in enumerate(self.tiers, start=1):
-            for name, limit in tier.limits:
-                # None is no limit: nothing can come above it
-                if name in below and below[name] is None and limit is not None:
+            for lower in self.tiers[: number - 1]:
+                if lower.limits != tier.limits and lower.covers(tier):
+                    limit = next((top for _n, top in tier.limits if top is not None), 0)
                     raise RatingError(
                         "tier_bounds_not_rising", tier=number, up_to=limit
                     )
-                if below.get(name) is not None and limit is not None:
-                    if limit < below[name]:
-                        raise RatingError(
-                            "tier_bounds_not_rising", tier=number, up_to=limit
-                        )
-                below[name] = limit
 
     def price(self, usage, share):
         quantities = dict(usage.quantities)
@@ -84,8 +89,9 @@ class Stairstep:
                         tier=number,
                     ),
                 )
-        raise RatingError(
-            "beyond_last_tier",
-            quantity=max(quantities.values()),
-            limit=max(limit for _n, limit in self.tiers[-1].limits if limit),
+        name, limit = next(
+            (name, limit)
+            for name, limit in self.tiers[-1].limits
+            if limit is not None and quantities.get(name, ZERO) > limit
         )
+        raise RatingError("beyond_last_tier", quantity=quantities[name], limit=limit)
