@@ -292,6 +292,40 @@ MESSAGES = {
         "The validator did not answer within %(seconds)s seconds. Nothing was checked, "
         "so nothing was attached. Try again."
     ),
+    # the directory, as it was last asked
+    "directory_line_closed": _lt(
+        "The electronic address %(address)s of %(partner)s is closed in the directory "
+        "(asked on %(seen)s), and %(count)s other is open. Choose it with Look Up in "
+        "the Directory on the customer form, before the invoice is issued."
+    ),
+    "directory_line_missing": _lt(
+        "The electronic address %(address)s is no line of %(partner)s in the directory "
+        "(asked on %(seen)s), and %(count)s other is open. Choose it with Look Up in "
+        "the Directory on the customer form, before the invoice is issued."
+    ),
+    "directory_none_open": _lt(
+        "No line of %(partner)s was open in the directory on %(seen)s: it receives by "
+        "no platform yet. The invoice can be posted and waits in the outbox; ask the "
+        "customer."
+    ),
+    "directory_siren_unknown": _lt(
+        "The SIREN %(siren)s of %(partner)s was not in the directory on %(seen)s. "
+        "Check it on the customer form; posted all the same, the invoice waits in the "
+        "outbox."
+    ),
+    "directory_line_upcoming": _lt(
+        "The electronic address %(address)s of %(partner)s was not open yet on "
+        "%(seen)s. The invoice can be posted and waits in the outbox."
+    ),
+    "public_service_code": _lt(
+        "%(partner)s is a public body that wants its service code (code service). Fill "
+        "in the Service Code on the customer form or the Buyer Reference of the "
+        "invoice."
+    ),
+    "public_commitment": _lt(
+        "%(partner)s is a public body that wants its commitment number (numéro "
+        "d'engagement). Fill in the Customer Reference of the invoice."
+    ),
 }
 
 

@@ -50,22 +50,14 @@ ERRORS = {
     ),
     "directory_closed": _lt(
         "The address %(address)s of %(partner)s is closed in the directory. Choose an "
-        "open line on the customer form and issue the invoice again."
+        "open line on the customer form, then Retry: the file is made again for it."
     ),
     "directory_not_yet": _lt(
         "The address %(address)s of %(partner)s opens later. The invoice waits."
     ),
     "directory_address_missing": _lt(
         "The address %(address)s is not one of %(partner)s in the directory. Choose an "
-        "open line on the customer form and issue the invoice again."
-    ),
-    "service_code_missing": _lt(
-        "%(partner)s is a public body that wants a service code. Fill it in and issue "
-        "the invoice again."
-    ),
-    "commitment_missing": _lt(
-        "%(partner)s is a public body that wants a commitment number. Fill it in and "
-        "issue the invoice again."
+        "open line on the customer form, then Retry: the file is made again for it."
     ),
     # what came in
     "rules_broken": _lt("The message breaks the official rules: %(text)s"),

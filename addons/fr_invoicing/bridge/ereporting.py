@@ -2,11 +2,11 @@
 """Posted documents -> values of flux 10."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ..einvoice import flow_kind, identifiers, tva
-from ..ereporting import checks, report, scope
+from ..ereporting import checks, margin, report, scope
 from .lines import exact, line_nature, line_period, product_lines
 from .taxes import line_tax
 
@@ -21,6 +21,7 @@ class Share:
     """The part of a document that bears one rate; amounts as the ledger has them.
 
     exclusion: why it is not reported, or ""
+    held: code of what is to be mended before it can be reported, or ""
     """
 
     category: str
@@ -35,13 +36,16 @@ class Share:
     tax: Decimal
     exclusion: str = ""
     tax_id: int = 0
+    held: str = ""
 
 
-def shares(move):
+def shares(move, with_margins=False):
     """Cut a document by category, rate and moment when VAT falls due.
 
     Positive on an invoice, negative on a credit note; the sums are the ledger's.
 
+    :param bool with_margins: of sales under the margin scheme only the margin is
+        reported, the rest is a share that is left out (10.3)
     :rtype: list[Share]
     """
     if move.is_purchase_document(include_receipts=True):
@@ -69,7 +73,63 @@ def shares(move):
         key = key_of_tax.get(entry.tax_line_id.id)
         if key:
             _add(amounts[key], -exact(entry.amount_currency), -exact(entry.balance), 1)
-    return [Share(*key[:6], *cell, *key[6:]) for key, cell in amounts.items()]
+    found = [Share(*key[:6], *cell, *key[6:]) for key, cell in amounts.items()]
+    return _with_margins(move, found) if with_margins else found
+
+
+def _with_margins(move, found):
+    """Put, for each sale under the margin scheme, the margin and the rest.
+
+    The two add up to what the ledger has; the rest takes back the VAT on the margin,
+    which no document shows.
+    """
+    result = []
+    for share in found:
+        if share.category != flow_kind.MARGIN or share.exclusion:
+            result.append(share)
+            continue
+        costs = [
+            line.fr_margin_cost
+            for line in product_lines(move)
+            if (line_tax(line).tax.id or 0) == share.tax_id
+        ]
+        if None in costs:
+            result.append(replace(share, held="margin_cost"))
+            continue
+        sign = -1 if share.basis < 0 else 1
+        rate = _normal_rate(move)
+        basis, tax = margin.split(share.basis, sign * sum(costs, ZERO), rate)
+        factor = share.basis_currency / share.basis if share.basis else 1
+        kept = replace(
+            share,
+            rate=rate,
+            basis=basis,
+            tax=tax,
+            basis_currency=(basis * factor).quantize(ZERO),
+            tax_currency=(tax * factor).quantize(ZERO),
+        )
+        rest = replace(
+            share,
+            exclusion="margin_cost",
+            basis=share.basis - kept.basis,
+            tax=share.tax - kept.tax,
+            basis_currency=share.basis_currency - kept.basis_currency,
+            tax_currency=share.tax_currency - kept.tax_currency,
+        )
+        result += [kept, rest]
+    return result
+
+
+def _normal_rate(move):
+    """Give the normal rate where the company sells: the mainland's, or overseas."""
+    place = move.company_id.partner_id._fr_get_territory()
+    day = move.invoice_date or move.date
+    code = "normal_dom" if place and place.rates == "dom" else "normal"
+    return next(
+        row.rate
+        for row in tva.rates()
+        if row.code == code and tva.in_force(row.valid_from, row.valid_to, day)
+    )
 
 
 def _purchase_shares(move):

@@ -2,3 +2,4 @@
 from . import template_preview
 from . import inspection
 from . import portal_reminders
+from . import platform_call

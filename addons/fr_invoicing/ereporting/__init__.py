@@ -3,6 +3,7 @@
 
     periods     which days a report covers and when it is due, by VAT regime
     scope       which operations are reported, under which category
+    margin      what is reported of sales under the margin scheme
     aggregate   consumers' sales by day (10.3), their payments by day (10.4)
     checks      what would make the tax office refuse one operation
     report      the XML of a report, written by pyfrctc

@@ -1,6 +1,8 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """Ledger, documents, flux 10 and VAT boxes side by side.
 
+Three subjects: sales, purchases, payments; each has its readings and its comparisons.
+
 Four readings of the same sales, each summed on its own, by row (a VAT rate, or a reason
 why there is none):
 
@@ -8,6 +10,10 @@ why there is none):
     documents   invoices and credit notes; by issue date
     flux        electronic invoices (2), e-reporting (10.1, 10.3); by issue date
     boxes       the VAT return, read from the tax tags of Odoo; by accounting date
+
+Purchases are read by box: what the buyer owes the VAT of (A3, A4, B2, B4) and what he
+deducts (19, 20). Payments are read by rate: what was told to the tax office as
+collected (status 212, flux 10.2 and 10.4), and the VAT that payments made due (44571).
 
 They differ for known reasons. Each reason is a class of journal lines or of reported
 operations, summed on its own too. What the reasons do not explain is shown as such: it
@@ -98,6 +104,52 @@ COMPARISONS = (
     ),
 )
 
+PURCHASES = (
+    Comparison(
+        "documents_flux",
+        BASE,
+        ("documents",),
+        ("flux_101",),
+        plus=("flux_out", "flux_held", "p_missing", "p_domestic"),
+        minus=(),
+    ),
+    Comparison(
+        "documents_boxes",
+        BASE,
+        ("documents",),
+        ("boxes",),
+        plus=("p_other_period_out", "p_untagged"),
+        minus=("p_entry", "p_other_period_in"),
+    ),
+    Comparison(
+        "ledger_documents",
+        TAX,
+        ("ledger",),
+        ("documents",),
+        plus=("p_tax_entry", "p_tax_paid", "p_tax_other_period_in"),
+        minus=("p_tax_waiting", "p_tax_other_period_out"),
+    ),
+    Comparison(
+        "ledger_boxes",
+        TAX,
+        ("ledger",),
+        ("boxes",),
+        plus=("p_tax_untagged",),
+        minus=("p_tax_elsewhere",),
+    ),
+)
+PAID = ("flux_212", "flux_102", "flux_104")
+PAYMENTS = (
+    Comparison(
+        "told_ledger",
+        TAX,
+        ("told",),
+        ("ledger",),
+        plus=("paid_no_entry", "paid_rounding"),
+        minus=("paid_untold",),
+    ),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -126,8 +178,12 @@ class Row:
         return sum((self.amounts.get((measure, name), ZERO) for name in sources), ZERO)
 
 
-def reconcile(cells: Iterable[Cell]) -> tuple[tuple[Row, ...], tuple[Gap, ...]]:
+def reconcile(
+    cells: Iterable[Cell], comparisons: tuple[Comparison, ...] = COMPARISONS
+) -> tuple[tuple[Row, ...], tuple[Gap, ...]]:
     """Give the rows, and the reasons of every difference between their readings.
+
+    :param comparisons: those of the subject: COMPARISONS (sales), PURCHASES, PAYMENTS
 
     Of each comparison and row: difference = sum of its gaps, the unexplained included.
     """
@@ -138,7 +194,7 @@ def reconcile(cells: Iterable[Cell]) -> tuple[tuple[Row, ...], tuple[Gap, ...]]:
     rows = tuple(Row(key, dict(amounts[key])) for key in sorted(amounts, key=_order))
     gaps = []
     for row in rows:
-        for comparison in COMPARISONS:
+        for comparison in comparisons:
             gaps += _gaps(row, comparison, counts)
     return rows, tuple(gaps)
 

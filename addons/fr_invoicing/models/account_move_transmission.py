@@ -386,12 +386,12 @@ class FrCollected(models.Model):
     def _after_record(self):
         """Say status 212; money that came and went before it was said is not said."""
         result = super()._after_record()
-        for move in self.move_id:
-            rows = self.filtered(lambda row, move=move: row.move_id == move)
-            parts = {event.key: row for event, row in move._fr_known_parts()}
-            for row in rows:
-                if row._was_not_said_yet():
-                    continue
+        for move, rows in self.grouped("move_id").items():
+            new = rows.filtered(lambda row: not row._was_not_said_yet())
+            if not (new and move._fr_may_say(statuses.COLLECTED)):
+                continue
+            parts = {event.key: found for event, found in move._fr_known_parts()}
+            for row in new:
                 move._fr_say_collected(row._to_event(), parts[row.key])
         return result
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 from odoo.addons.usage_billing.fields_exact import Exact
 
@@ -13,6 +14,7 @@ from ..einvoice.document import round_half_up
 
 CASH_JOURNALS = ("bank", "cash", "credit")
 CASH_ACCOUNTS = ("asset_cash", "liability_credit_card")
+COLLECTED_TYPES = ("out_invoice", "out_refund", "out_receipt")
 
 
 class FrCollected(models.Model):
@@ -169,11 +171,21 @@ class AccountMove(models.Model):
             for (category, rate, on_payment), basis in bases.items()
         ]
 
+    def _fr_is_collected_for(self):
+        """Say whether money for this document is looked at: ours, receipts included.
+
+        A receipt is no electronic invoice, but its payment is told in flux 10.4.
+        """
+        self.ensure_one()
+        return self.fr_is_concerned or (
+            self.move_type == "out_receipt" and self.company_id._fr_is_french()
+        )
+
     def _fr_has_vat_on_payment(self):
         """Say whether VAT of a posted invoice of ours falls due on payment."""
         self.ensure_one()
         return (
-            self.fr_is_concerned
+            self._fr_is_collected_for()
             and self.state == "posted"
             and any(
                 tax.tax_exigibility == "on_payment"
@@ -187,25 +199,33 @@ class AccountMove(models.Model):
         :return: the new rows
         :rtype: fr.collected
         """
-        concerned = self.filtered(lambda move: move.fr_is_concerned)
+        concerned = self.filtered(lambda move: move._fr_is_collected_for()).sudo()
+        concerned = concerned.with_prefetch(self._prefetch_ids)
+        # what was recorded once is looked at again, whatever became of the document
+        looked_at = concerned.filtered(
+            lambda move: move.fr_collected_ids or move._fr_has_vat_on_payment()
+        )
+        if not looked_at:
+            return self.env["fr.collected"]
+        found = looked_at._fr_get_cash_partials()
         values = []
-        for move in concerned.with_prefetch(self._prefetch_ids).sudo():
-            values += move._prepare_fr_collected_vals()
+        for move in looked_at:
+            values += move._prepare_fr_collected_vals(found.get(move.id, {}))
         if not values:
             return self.env["fr.collected"]
         rows = self.env["fr.collected"].sudo().create(values)  # nobody may by hand
         rows._after_record()
         return rows
 
-    def _prepare_fr_collected_vals(self):
-        """Compare what is reconciled now with what is recorded."""
+    def _prepare_fr_collected_vals(self, found):
+        """Compare what is reconciled now with what is recorded.
+
+        :param dict found: key -> date, amount, amount_company of the reconciliations
+        """
         self.ensure_one()
         recorded = self.fr_collected_ids
         open_rows = recorded.filtered(lambda row: not row.reversed_id)
         open_rows -= recorded.reversed_id
-        if not recorded and not self._fr_has_vat_on_payment():
-            return []
-        found = self._fr_cash_partials() if self.state == "posted" else {}
         known = set(recorded.mapped("key"))
         values = [
             {
@@ -234,44 +254,71 @@ class AccountMove(models.Model):
         ]
         return values
 
-    def _fr_cash_partials(self):
-        """Give the reconciliations of the invoice with money, by key.
+    def _fr_get_cash_partials(self):
+        """Give the reconciliations of posted documents with money, in one statement.
 
-        :return: key -> date, amount (signed), amount_company
-        :rtype: dict[str, dict]
+        Money is a payment, a bank line, an entry of a bank or cash journal, or one that
+        moves cash by hand; a credit note or a write-off is none.
+
+        :return: move id -> key -> date, amount (signed), amount_company
+        :rtype: dict[int, dict[str, dict]]
         """
-        self.ensure_one()
-        lines = self.line_ids.filtered(
-            lambda line: line.account_id.account_type == "asset_receivable"
-        ).with_prefetch(self.line_ids._prefetch_ids)
-        # line by line: what is read serves all the documents looked at together
-        pairs = [
-            (partial, True, partial.credit_move_id)
-            for line in lines
-            for partial in line.matched_credit_ids
-        ] + [
-            (partial, False, partial.debit_move_id)
-            for line in lines
-            for partial in line.matched_debit_ids
-        ]
-        result = {}
-        for partial, is_debit, other in pairs:
-            if other in lines or not _is_cash(other.move_id):
-                continue
-            sign = Decimal(1) if is_debit else Decimal(-1)
-            in_currency = (
-                partial.debit_amount_currency
-                if is_debit
-                else partial.credit_amount_currency
+        posted = self.filtered(lambda move: move.state == "posted")
+        if not posted:
+            return {}
+        self.env.flush_all()
+        branches = [
+            SQL(
+                """
+                SELECT line.move_id, partial.id, partial.max_date, %(sign)s AS sign,
+                       partial.%(in_currency)s AS in_currency, partial.amount
+                  FROM account_move_line AS line
+                  JOIN account_account AS account ON account.id = line.account_id
+                       AND account.account_type = 'asset_receivable'
+                  JOIN account_partial_reconcile AS partial
+                       ON partial.%(ours)s = line.id
+                  JOIN account_move_line AS other ON other.id = partial.%(theirs)s
+                  JOIN account_move AS cash ON cash.id = other.move_id
+                  JOIN account_journal AS journal ON journal.id = cash.journal_id
+                 WHERE line.move_id IN %(moves)s AND other.move_id != line.move_id
+                       AND (cash.origin_payment_id IS NOT NULL
+                            OR cash.statement_line_id IS NOT NULL
+                            OR journal.type IN %(journals)s
+                            OR EXISTS (
+                                SELECT FROM account_move_line AS part
+                                  JOIN account_account AS cash_account
+                                       ON cash_account.id = part.account_id
+                                 WHERE part.move_id = cash.id
+                                       AND cash_account.account_type IN %(accounts)s))
+                """,
+                sign=sign,
+                in_currency=SQL.identifier(f"{side}_amount_currency"),
+                ours=SQL.identifier(f"{side}_move_id"),
+                theirs=SQL.identifier(f"{other}_move_id"),
+                moves=posted._ids,
+                journals=CASH_JOURNALS,
+                accounts=CASH_ACCOUNTS,
             )
-            result[f"reconciliation/{partial.id}"] = {
-                "date": partial.max_date,
+            for side, other, sign in (("debit", "credit", 1), ("credit", "debit", -1))
+        ]
+        result = defaultdict(dict)
+        for (
+            move_id,
+            partial_id,
+            day,
+            sign,
+            in_currency,
+            amount,
+        ) in self.env.execute_query(
+            SQL("%s UNION ALL %s ORDER BY 1, 2", branches[0], branches[1])
+        ):
+            move = self.browse(move_id)
+            result[move_id][f"reconciliation/{partial_id}"] = {
+                "date": day,
                 "amount": sign
-                * round_half_up(exact(in_currency), self.currency_id.decimal_places),
+                * round_half_up(exact(in_currency), move.currency_id.decimal_places),
                 "amount_company": sign
-                * round_half_up(
-                    exact(partial.amount), self.company_currency_id.decimal_places
-                ),
+                * round_half_up(exact(amount), move.company_currency_id.decimal_places),
             }
         return result
 
@@ -294,17 +341,4 @@ class AccountPartialReconcile(models.Model):
     def _fr_get_invoices(self):
         """Give the customer invoices these reconciliations touch."""
         moves = self.debit_move_id.move_id | self.credit_move_id.move_id
-        return moves.filtered(
-            lambda move: move.move_type in ("out_invoice", "out_refund")
-        )
-
-
-def _is_cash(move):
-    """Say whether an entry is money: a payment, a bank line, or cash moved by hand."""
-    types = move.line_ids.account_id.mapped("account_type")
-    return bool(
-        move.origin_payment_id
-        or move.statement_line_id
-        or move.journal_id.type in CASH_JOURNALS
-        or any(kind in CASH_ACCOUNTS for kind in types)
-    )
+        return moves.filtered(lambda move: move.move_type in COLLECTED_TYPES)

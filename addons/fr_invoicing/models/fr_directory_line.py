@@ -4,7 +4,7 @@ from dataclasses import asdict
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..transmission import directory
+from ..transmission import addressed, directory
 from ..transmission.errors import TransmissionError
 from ..transmission_words import error_text
 
@@ -241,8 +241,12 @@ class AccountMove(models.Model):
     def _fr_get_delivery_address(self):
         """Give the buyer's electronic address, as it stands on the document (BT-49).
 
+        Of the file that was issued: the customer's may have changed since.
+
         :rtype: str
         """
         self.ensure_one()
+        if self.fr_facturx_state == "valid":
+            return addressed.buyer_address(self._fr_get_xml_attachment().raw or b"")
         endpoint = self.partner_id._fr_get_endpoint()
         return endpoint.value if endpoint else ""

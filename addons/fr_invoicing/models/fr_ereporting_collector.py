@@ -13,7 +13,8 @@ from ..einvoice.errors import EinvoiceError
 from ..ereporting import checks, scope
 
 BATCH = 500
-CENT = Decimal("0.01")
+# BT-23 of an invoice whose sale a receipt has told (B7, S7)
+ALREADY_TOLD = "7"
 
 # the columns of fr_ereporting_item that say what is reported; a source whose rows have
 # other contents has changed
@@ -159,8 +160,13 @@ class FrEreportingCollector(models.AbstractModel):
         day = move.invoice_date
         if move.state != "posted" or not flow or not day:
             return []
-        shares = bridge.shares(move)
+        shares = bridge.shares(move, with_margins=flow == "10.3")
         held = ""
+        if flow == "10.3" and (move.fr_process_code or "")[1:] == ALREADY_TOLD:
+            shares = [
+                replace(share, exclusion=share.exclusion or "told_before")
+                for share in shares
+            ]
         if flow not in ("10.1", "10.3"):
             reason = "e_invoice" if flow == "2" else "out_of_scope"
             shares = [
@@ -195,7 +201,7 @@ class FrEreportingCollector(models.AbstractModel):
                     tax=share.tax,
                     amount=Decimal(0),
                     exclusion=share.exclusion,
-                    held_reason="" if share.exclusion else held,
+                    held_reason="" if share.exclusion else share.held or held,
                 ),
             )
             for sequence, share in enumerate(shares)
@@ -204,7 +210,9 @@ class FrEreportingCollector(models.AbstractModel):
     def _is_told_when_paid(self, move):
         """Say whether payments of a document may belong to flux 10."""
         flow, kind = move._fr_ereporting_flow()
-        return kind == "sale" and flow in ("10.1", "10.3") and move.fr_is_concerned
+        return (
+            kind == "sale" and flow in ("10.1", "10.3") and move._fr_is_collected_for()
+        )
 
     def _payment_rows(self, move):
         """Give (kind, row without period) for each payment and rate.

@@ -24,6 +24,8 @@ EXCLUSIONS = [
     ("import", "Import, declared at the customs"),
     ("not_reverse_charged", "Purchase without reverse charge"),
     ("cancelled", "Payment taken back in the same period"),
+    ("margin_cost", "Price less the margin (margin scheme)"),
+    ("told_before", "Told by its receipt already"),
 ]
 
 
@@ -148,6 +150,28 @@ class FrEreportingItem(models.Model):
             ),
             "rate": self.env._("The rate is not a French one."),
             "exemption": self.env._("The reason of the exemption is missing."),
+            "margin_cost": self.env._(
+                "Margin scheme: the purchase price is not known. Enter it with the "
+                "button Purchase Prices."
+            ),
+        }
+
+    def action_open_margin(self):
+        """Open the lines whose purchase price is to be entered (margin scheme)."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Purchase Prices"),
+            "res_model": "account.move.line",
+            "view_mode": "list",
+            "views": [
+                (self.env.ref("fr_invoicing.fr_margin_line_view_list").id, "list")
+            ],
+            "domain": [
+                ("move_id", "in", self.move_id.ids),
+                ("display_type", "=", "product"),
+                ("tax_ids", "in", self.tax_id.ids),
+            ],
+            "context": {"create": False, "delete": False},
         }
 
     def action_open_document(self):

@@ -24,6 +24,14 @@ class IrAttachment(models.Model):
         self._fr_refuse_archived()
         return super().unlink()
 
+    def _fr_step_aside(self):
+        """Leave the place of the invoice's file to one made again.
+
+        The bytes stay on the invoice and in the archive.
+        """
+        # past our guard, no byte changes: pylint: disable-next=super-method-mismatch
+        return super().write({"res_field": False})
+
     def write(self, vals):
         if not CONTENT.isdisjoint(vals):
             self._fr_refuse_archived()

@@ -91,7 +91,11 @@ BEGIN
        (OLD.checksum, OLD.file_size, OLD.res_model, OLD.res_id, OLD.type)
        IS NOT DISTINCT FROM
        (NEW.checksum, NEW.file_size, NEW.res_model, NEW.res_id, NEW.type)
-       AND OLD.res_field IS NOT DISTINCT FROM NEW.res_field
+       AND (OLD.res_field IS NOT DISTINCT FROM NEW.res_field
+            -- a file that no platform took steps aside for the one made again
+            OR (NEW.res_field IS NULL AND OLD.res_model = 'account.move' AND EXISTS (
+                SELECT FROM account_move
+                 WHERE id = OLD.res_id AND fr_facturx_state = 'none')))
     THEN
         RETURN NEW;
     END IF;

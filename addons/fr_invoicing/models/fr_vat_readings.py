@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo import models
+from odoo import fields, models
 from odoo.tools import SQL
 
 from ..bridge import exact
@@ -26,7 +26,9 @@ class FrVatReadings(models.AbstractModel):
         reason of each comparison at most. Columns: id, row, measure, amount, readings.
         """
         in_date = SQL("line.date BETWEEN %s AND %s", self.date_from, self.date_to)
-        is_document = SQL("move.move_type IN ('out_invoice', 'out_refund')")
+        is_document = SQL(
+            "move.move_type IN ('out_invoice', 'out_refund', 'out_receipt')"
+        )
         in_document = SQL(
             "(%s AND move.invoice_date BETWEEN %s AND %s)",
             is_document,
@@ -170,7 +172,7 @@ class FrVatReadings(models.AbstractModel):
                      ON tax_row.tax_id = item.tax_id
              WHERE item.company_id = %s AND item.is_live AND period.kind = 'sale'
                    AND item.day BETWEEN %s AND %s
-                   AND move.move_type IN ('out_invoice', 'out_refund')
+                   AND move.move_type IN ('out_invoice', 'out_refund', 'out_receipt')
             """,
             SQL(", ").join(
                 SQL("(%s, %s, %s)", tax_id, row, on_payment)
@@ -224,13 +226,21 @@ class FrVatReadings(models.AbstractModel):
 
     def _due_accounts(self):
         """Give the accounts of VAT collected (44571)."""
-        return (
+        return self._accounts_of(VAT_DUE_ACCOUNTS)
+
+    def _accounts_of(self, *patterns):
+        """Give the accounts of the company whose code fits one of the patterns.
+
+        :rtype: list[int]
+        """
+        accounts = (
             self.env["account.account"]
             .with_company(self.company_id)
             .with_context(active_test=False)
-            .search([("code", "=like", VAT_DUE_ACCOUNTS)])
-            .ids
         )
+        return accounts.search(
+            fields.Domain.OR([("code", "=like", pattern)] for pattern in patterns)
+        ).ids
 
     def _row_labels(self):
         """Give what people read for each row, with the boxes of the return."""

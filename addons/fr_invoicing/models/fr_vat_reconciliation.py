@@ -30,10 +30,33 @@ class FrVatReconciliation(models.TransientModel):
     date_to = fields.Date(
         string="Last Day", required=True, default=lambda self: self._default_dates()[1]
     )
-    line_ids = fields.One2many("fr.vat.reconciliation.line", "page_id")
+    line_ids = fields.One2many(
+        "fr.vat.reconciliation.line", "page_id", domain=[("subject", "=", "sale")]
+    )
     # the same rows, shown a second time for their TVA
     tax_line_ids = fields.One2many(
-        "fr.vat.reconciliation.line", "page_id", string="Rows of TVA"
+        "fr.vat.reconciliation.line",
+        "page_id",
+        string="Rows of TVA",
+        domain=[("subject", "=", "sale")],
+    )
+    purchase_line_ids = fields.One2many(
+        "fr.vat.reconciliation.line",
+        "page_id",
+        string="Rows of Purchases",
+        domain=[("subject", "=", "purchase")],
+    )
+    payment_line_ids = fields.One2many(
+        "fr.vat.reconciliation.line",
+        "page_id",
+        string="Rows of Payments",
+        domain=[("subject", "=", "payment")],
+    )
+    box_ids = fields.One2many("fr.vat.box", "page_id", string="VAT Return")
+    net_due = fields.Monetary(
+        string="TVA to Pay",
+        readonly=True,
+        help="Line 16 less line 23; below zero: a credit.",
     )
     gap_ids = fields.One2many("fr.vat.reconciliation.gap", "page_id")
     unexplained_count = fields.Integer(readonly=True)
@@ -81,17 +104,47 @@ class FrVatReconciliation(models.TransientModel):
 
     def _fill(self):
         self.env["fr.ereporting.collector"].sudo()._collect(self.company_id)
-        rows, gaps = reconcile.reconcile(self._cells())
-        labels = self._row_labels()
-        self.line_ids.unlink()
+        self.env.flush_all()
+        pages = self.env["fr.vat.reconciliation.line"].search(
+            [("page_id", "=", self.id)]
+        )
+        pages.unlink()
         self.gap_ids.unlink()
+        self.unexplained_count = sum(
+            self._fill_subject(*subject)
+            for subject in (
+                ("sale", self._cells(), reconcile.COMPARISONS, self._row_labels()),
+                (
+                    "purchase",
+                    self._purchase_cells(),
+                    reconcile.PURCHASES,
+                    self._purchase_labels(),
+                ),
+                (
+                    "payment",
+                    self._payment_cells(),
+                    reconcile.PAYMENTS,
+                    self._row_labels(),
+                ),
+            )
+        )
+        self._fill_boxes()
+
+    def _fill_subject(self, subject, cells, comparisons, labels):
+        """Write rows and reasons of sales, purchases or payments.
+
+        :return: how many differences nothing explains
+        :rtype: int
+        """
+        rows, gaps = reconcile.reconcile(cells, comparisons)
         self.env["fr.vat.reconciliation.line"].create(
-            [self._prepare_line(row, labels, gaps) for row in rows]
+            [self._prepare_line(subject, row, labels, gaps) for row in rows]
         )
         self.env["fr.vat.reconciliation.gap"].create(
             [
                 {
                     "page_id": self.id,
+                    "subject": subject,
                     "comparison": gap.comparison,
                     "measure": gap.measure,
                     "row_key": gap.row,
@@ -103,15 +156,19 @@ class FrVatReconciliation(models.TransientModel):
                 for gap in gaps
             ]
         )
-        self.unexplained_count = sum(1 for gap in gaps if not gap.reason)
+        return sum(1 for gap in gaps if not gap.reason)
 
-    def _prepare_line(self, row, labels, gaps):
-        values = {"page_id": self.id, "row_key": row.key}
+    def _prepare_line(self, subject, row, labels, gaps):
+        values = {"page_id": self.id, "subject": subject, "row_key": row.key}
         values["label"] = labels.get(row.key, row.key)
         for measure in (reconcile.BASE, reconcile.TAX):
             for source in ("ledger", "documents", *reconcile.FLUX, "boxes"):
                 values[f"{measure}_{source}"] = row.amount(measure, source)
             values[f"{measure}_out"] = row.amount(measure, *reconcile.NOT_REPORTED)
+        for source in reconcile.PAID:
+            values[f"paid_{source}"] = row.amount(reconcile.BASE, source)
+        values["paid"] = row.amount(reconcile.BASE, *reconcile.PAID)
+        values["tax_told"] = row.amount(reconcile.TAX, "told")
         values["has_unexplained"] = any(
             gap.row == row.key and not gap.reason for gap in gaps
         )
@@ -122,29 +179,67 @@ class FrVatReconciliation(models.TransientModel):
 
         :rtype: list[reconcile.Cell]
         """
-        self.env.flush_all()
-        cells = []
-        for row, measure, amount, count, readings in self.env.execute_query(
-            SQL(
-                """
-                SELECT row, measure, sum(amount), count(*), readings
-                  FROM (%s) AS classified
-                 GROUP BY row, measure, readings
-                """,
-                self._classified(),
+        return self._sum_lines(self._classified()) + self._sum_reported(
+            self._reported()
+        )
+
+    def _purchase_cells(self):
+        return self._sum_lines(self._purchase_classified()) + self._sum_reported(
+            self._purchase_reported()
+        )
+
+    def _payment_cells(self):
+        """Sum what was told (VAT included) and the VAT within and in the ledger."""
+        return [
+            reconcile.Cell(
+                row,
+                "base" if source in reconcile.PAID else "tax",
+                source,
+                _cents(amount),
+                count,
             )
-        ):
-            cells += [
-                reconcile.Cell(row, measure, source, _cents(amount), count)
-                for source in readings
-            ]
+            for row, source, amount, count in self.env.execute_query(
+                SQL(
+                    "SELECT row, source, sum(amount), sum(events)::integer"
+                    " FROM (%s) AS classified GROUP BY row, source",
+                    self._payment_classified(),
+                )
+            )
+        ]
+
+    def _sum_lines(self, query):
+        """Sum classified journal lines by row, measure and reading.
+
+        :rtype: list[reconcile.Cell]
+        """
+        return [
+            reconcile.Cell(row, measure, source, _cents(amount), count)
+            for row, measure, amount, count, readings in self.env.execute_query(
+                SQL(
+                    """
+                    SELECT row, measure, sum(amount), count(*), readings
+                      FROM (%s) AS classified
+                     GROUP BY row, measure, readings
+                    """,
+                    query,
+                )
+            )
+            for source in readings
+        ]
+
+    def _sum_reported(self, query):
+        """Sum operations of e-reporting by row and reading.
+
+        :rtype: list[reconcile.Cell]
+        """
+        cells = []
         for row, source, basis, tax, count in self.env.execute_query(
             SQL(
                 """
                 SELECT row, source, sum(basis), sum(tax), count(*)
                   FROM (%s) AS reported GROUP BY row, source
                 """,
-                self._reported(),
+                query,
             )
         ):
             cells.append(reconcile.Cell(row, "base", source, _cents(basis), count))
@@ -157,33 +252,31 @@ class FrVatReconciliation(models.TransientModel):
         """Write rows and reasons, a table each, with French separators."""
         stream = io.StringIO()
         writer = csv.writer(stream, delimiter=";")
-        line_fields = self.line_ids._fields
-        names = ["label", *self.line_ids._amount_names()]
-        writer.writerow(
-            [line_fields[name]._description_string(self.env) for name in names]
-        )
-        for line in self.line_ids:
-            writer.writerow([_text(line[name]) for name in names])
+        lines = self.line_ids | self.purchase_line_ids | self.payment_line_ids
+        names = ["subject", "label", *lines._amount_names()]
+        _write_table(writer, lines, names)
         writer.writerow([])
-        gaps = self.gap_ids
-        names = ["comparison", "measure", "label", "reason", "amount", "count"]
-        writer.writerow(
-            [gaps._fields[name]._description_string(self.env) for name in names]
-        )
-        selections = {
-            name: dict(gaps._fields[name]._description_selection(self.env))
-            for name in ("comparison", "measure", "reason")
-        }
-        for gap in gaps:
-            writer.writerow(
-                [
-                    selections[name].get(gap[name])
-                    if name in selections
-                    else _text(gap[name])
-                    for name in names
-                ]
-            )
+        names = ["code", "label", "amount", "sale", "purchase", "entry"]
+        _write_table(writer, self.box_ids, names)
+        writer.writerow([])
+        names = ["subject", "comparison", "measure", "label", "reason", "amount"]
+        _write_table(writer, self.gap_ids, [*names, "count"])
         return stream.getvalue()
+
+
+def _write_table(writer, records, names):
+    """Write a header with the fields' labels, then a line for each record."""
+    described = records.fields_get(names, ["string", "selection"])
+    writer.writerow([described[name]["string"] for name in names])
+    for record in records:
+        writer.writerow(
+            [
+                dict(described[name].get("selection") or ()).get(
+                    record[name], _text(record[name])
+                )
+                for name in names
+            ]
+        )
 
 
 def _cents(value):

@@ -4,6 +4,11 @@ from odoo.tools import SQL
 
 # what a person opens at once
 OPENED = 5000
+SUBJECTS = [
+    ("sale", "Sales"),
+    ("purchase", "Purchases"),
+    ("payment", "Payments"),
+]
 
 
 # a few lines beside their model: pylint: disable-next=no-wizard-in-models
@@ -17,6 +22,7 @@ class FrVatReconciliationLine(models.TransientModel):
         "fr.vat.reconciliation", required=True, ondelete="cascade", index=True
     )
     currency_id = fields.Many2one(related="page_id.currency_id")
+    subject = fields.Selection(SUBJECTS, string="About", required=True)
     row_key = fields.Char()
     label = fields.Char(string="TVA")
     base_ledger = fields.Monetary(string="Ledger")
@@ -33,6 +39,12 @@ class FrVatReconciliationLine(models.TransientModel):
     tax_flux_103 = fields.Monetary(string="TVA Flux 10.3")
     tax_out = fields.Monetary(string="TVA not Reported")
     tax_boxes = fields.Monetary(string="Return, TVA")
+    # payments: VAT included, then the VAT within
+    paid = fields.Monetary(string="Told as Collected")
+    paid_flux_212 = fields.Monetary(string="Status 212")
+    paid_flux_102 = fields.Monetary(string="Flux 10.2")
+    paid_flux_104 = fields.Monetary(string="Flux 10.4")
+    tax_told = fields.Monetary(string="TVA within")
     has_unexplained = fields.Boolean()
 
     def _amount_names(self):
@@ -54,11 +66,14 @@ class FrVatReconciliationGap(models.TransientModel):
         "fr.vat.reconciliation", required=True, ondelete="cascade", index=True
     )
     currency_id = fields.Many2one(related="page_id.currency_id")
+    subject = fields.Selection(SUBJECTS, string="About", required=True)
     comparison = fields.Selection(
         [
             ("ledger_documents", "Ledger and documents"),
             ("documents_flux", "Documents and flux"),
             ("ledger_boxes", "Ledger and VAT return"),
+            ("documents_boxes", "Documents and VAT return"),
+            ("told_ledger", "What was told and the ledger"),
         ],
         string="Between",
     )
@@ -85,6 +100,22 @@ class FrVatReconciliationGap(models.TransientModel):
             ("tax_other_period_out", "TVA of documents entered in another period"),
             ("tax_untagged", "On 44571, in no box of the return"),
             ("tax_elsewhere", "In the return, not on 44571"),
+            ("p_missing", "Not taken up yet"),
+            ("p_domestic", "Reverse charge of a French supplier, no e-reporting"),
+            ("p_other_period_out", "Bills of this period, entered in another one"),
+            ("p_other_period_in", "Bills of another period, entered in this one"),
+            ("p_untagged", "In no box of the return"),
+            ("p_entry", "Entries that are no bills"),
+            ("p_tax_entry", "Entries on these accounts that are no bills"),
+            ("p_tax_paid", "TVA that payments made deductible"),
+            ("p_tax_waiting", "TVA of bills that waits for the payment"),
+            ("p_tax_other_period_in", "TVA of bills of another period"),
+            ("p_tax_other_period_out", "TVA of bills entered in another period"),
+            ("p_tax_untagged", "On these accounts, in no box of the return"),
+            ("p_tax_elsewhere", "In the return, not on these accounts"),
+            ("paid_untold", "Paid, told to nobody"),
+            ("paid_no_entry", "Told, without entry in the ledger"),
+            ("paid_rounding", "Cents of rounding"),
             ("unexplained", "Unexplained"),
         ],
         string="Because of",
@@ -96,13 +127,26 @@ class FrVatReconciliationGap(models.TransientModel):
         """Open the journal lines, or the operations, behind the difference."""
         self.ensure_one()
         page = self.page_id
-        if self.reason in ("flux_out", "flux_held"):
+        is_purchase = self.subject == "purchase"
+        if self.subject == "payment":
+            model, query = (
+                "account.move",
+                SQL(
+                    "SELECT DISTINCT move_id FROM (%s) AS classified"
+                    " WHERE row = %s AND source = %s LIMIT %s",
+                    page._payment_classified(),
+                    self.row_key,
+                    self.reason,
+                    OPENED,
+                ),
+            )
+        elif self.reason in ("flux_out", "flux_held"):
             model, query = (
                 "fr.ereporting.item",
                 SQL(
                     "SELECT id FROM (%s) AS reported"
                     " WHERE row = %s AND source = %s LIMIT %s",
-                    page._reported(),
+                    page._purchase_reported() if is_purchase else page._reported(),
                     self.row_key,
                     self.reason,
                     OPENED,
@@ -114,7 +158,7 @@ class FrVatReconciliationGap(models.TransientModel):
                 SQL(
                     "SELECT id FROM (%s) AS classified"
                     " WHERE row = %s AND measure = %s AND %s = ANY(readings) LIMIT %s",
-                    page._classified(),
+                    page._purchase_classified() if is_purchase else page._classified(),
                     self.row_key,
                     self.measure,
                     self.reason,
@@ -127,7 +171,7 @@ class FrVatReconciliationGap(models.TransientModel):
             "type": "ir.actions.act_window",
             "name": f"{label[self.reason]} - {self.label}",
             "res_model": model,
-            "view_mode": "list,form" if model == "account.move.line" else "list,pivot",
+            "view_mode": "list,pivot" if model == "fr.ereporting.item" else "list,form",
             "domain": [("id", "in", ids)],
             "context": {"create": False},
         }

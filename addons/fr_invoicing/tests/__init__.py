@@ -19,7 +19,9 @@ from . import test_transmission
 from . import test_usage
 from . import test_vat_situations
 from . import test_ereporting
+from . import test_ereporting_margin
 from . import test_ereporting_payment
+from . import test_ereporting_receipt
 from . import test_ereporting_purchase
 from . import test_ereporting_send
 from . import test_vat_reconciliation
@@ -30,6 +32,7 @@ from . import test_export
 from . import test_bad_data
 from . import test_vat_details
 from . import test_penalties
+from . import test_platform_call
 from . import test_query_counts
 from . import test_statements
 from . import test_setup

@@ -1,10 +1,14 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo.exceptions import UserError
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.tests import tagged
 
 from .common_transmission import TransmissionCommon
 
 SIREN = "200000008"
+MOVED = f"{SIREN}_COMPTA"
 
 
 @tagged("post_install", "-at_install")
@@ -109,3 +113,139 @@ class TestDirectory(TransmissionCommon):
         self.company.fr_platform_id = False
         with self.assertRaisesRegex(UserError, "platform"):
             self.business.action_fr_look_up()
+
+
+@tagged("post_install", "-at_install")
+class TestDirectoryBeforePosting(TransmissionCommon):
+    """What the directory last said is told while the invoice can still change."""
+
+    def _moved(self, hours=0):
+        """The customer's line is closed and another is open, as asked some time ago."""
+        self.approved.store.set_lines(
+            SIREN,
+            [{"address": SIREN, "status": "Disabled"}, {"address": MOVED}],
+            name="Client",
+        )
+        with self.platform._client() as client:
+            self.business._fr_look_up(
+                client, self.platform, fields.Datetime.now() - timedelta(hours=hours)
+            )
+
+    def _codes_of(self, move):
+        return {
+            finding.code: finding.severity
+            for finding in move._fr_preflight_document()
+            if finding.code.startswith(("directory_", "public_"))
+        }
+
+    def test_closed_line_is_refused_before_posting_when_another_is_open(self):
+        self._moved()
+        move = self._make_invoice([self._line()], post=False)
+        with self.assertRaisesRegex(RedirectWarning, "closed in the directory"):
+            move.action_post()
+        self.assertEqual(move.state, "draft")
+        self.assertFalse(move.name and move.name != "/")
+        self.business.fr_directory_line_ids.filtered(
+            lambda line: line.address == MOVED
+        ).action_choose()
+        move.action_post()
+        self.assertEqual(move.state, "posted")
+
+    def test_an_old_answer_warns_and_stops_nobody(self):
+        self._moved(hours=30)
+        self.approved.faults.outage(days=1, unreachable=True)  # down, too
+        move = self._make_invoice([self._line()], post=False)
+        self.assertEqual(self._codes_of(move), {"directory_line_closed": "warning"})
+        alerts = move._get_alerts()
+        self.assertTrue(any(SIREN in alert["message"] for alert in alerts.values()))
+        move.action_post()
+        self.assertEqual(move.state, "posted")
+
+    def test_customer_without_platform_can_be_invoiced(self):
+        self.approved.store.set_lines(SIREN, [{"address": SIREN, "status": "Disabled"}])
+        self.business.action_fr_look_up()
+        move, flow = self._issue()
+        self.assertEqual(self._codes_of(move), {"directory_none_open": "warning"})
+        self._exchange()
+        self.assertEqual(flow.state, "held")
+
+    def test_sending_dialogue_warns(self):
+        self._moved(hours=30)
+        move, _flow = self._issue()
+        wizard = self.env["account.move.send.wizard"].create({"move_id": move.id})
+        alert = wizard.alerts[f"fr_directory_{move.id}"]
+        self.assertIn("closed in the directory", alert["message"])
+        self.assertEqual(alert["action"]["res_id"], self.business.id)
+
+    def test_held_invoice_is_made_again_for_the_line_chosen_since(self):
+        self._moved(hours=30)
+        move, flow = self._issue()
+        self.assertTrue(move.fr_sealed_at)  # cannot go back to draft
+        former = move._fr_get_xml_attachment().raw
+        self._exchange()
+        self.assertEqual((flow.state, flow.error_code), ("held", "directory_closed"))
+        self.business.fr_directory_line_ids.filtered(
+            lambda line: line.address == MOVED
+        ).action_choose()
+        flow.action_retry()
+        self.assertEqual(flow.state, "cancelled")
+        again = move.fr_flow_ids.filtered(lambda row: row.state == "waiting")
+        self.assertEqual(len(again), 1)
+        self._exchange(seconds=5)
+        self.assertEqual(again.state, "sent")
+        (taken,) = self._taken(move)
+        self.assertEqual(taken.content, again._get_bytes())
+        xml = move._fr_get_xml_attachment().raw
+        self.assertIn(MOVED.encode(), xml)
+        self.assertNotIn(MOVED.encode(), former)
+        self.assertValid(move)
+        archived = self.env["fr.archive.entry"].search(
+            [("model", "=", "account.move"), ("res_id", "=", move.id)]
+        )
+        self.assertEqual(len(archived.filtered(lambda row: row.kind == "xml")), 2)
+        with self.assertRaisesRegex(UserError, "handed over"):
+            self.business.fr_eaddress = SIREN
+            move._fr_remake_facturx()
+
+    def test_retry_without_a_change_sends_the_same_file(self):
+        self._moved(hours=30)
+        _move, flow = self._issue()
+        self._exchange()
+        self.approved.store.set_lines(SIREN, [{"address": SIREN}])
+        flow.action_retry()
+        self.assertEqual(flow.state, "waiting")
+        self._exchange(seconds=5)
+        self.assertEqual(flow.state, "sent")
+
+    def test_customers_of_drafts_are_looked_up_ahead(self):
+        self.approved.store.set_lines(
+            SIREN, [{"address": SIREN, "status": "Disabled"}, {"address": MOVED}]
+        )
+        move = self._make_invoice([self._line()], post=False)
+        self.assertFalse(self._codes_of(move))
+        self._exchange()
+        self.assertEqual(self._codes_of(move), {"directory_line_closed": "fatal"})
+
+    def test_public_buyer_wants_its_references(self):
+        self.approved.store.set_lines(
+            SIREN,
+            [
+                {
+                    "address": SIREN,
+                    "siret": f"{SIREN}00017",
+                    "b2g": {
+                        "serviceCodeStatus": True,
+                        "managesLegalCommitmentCode": True,
+                    },
+                }
+            ],
+            public=True,
+        )
+        self.business.action_fr_look_up()
+        move = self._make_invoice([self._line()], post=False)
+        self.assertEqual(
+            self._codes_of(move),
+            {"public_service_code": "fatal", "public_commitment": "fatal"},
+        )
+        move.fr_buyer_reference, move.ref = "SVC-1", "ENG-7"
+        self.assertFalse(self._codes_of(move))

@@ -154,7 +154,11 @@ class TestVatReconciliation(EreportingCommon):
         text = page._csv()
         self.assertIn("1300,00", text)
         self.assertEqual(
-            len(text.splitlines()), 3 + len(page.line_ids) + len(page.gap_ids)
+            len(text.splitlines()),
+            5
+            + len(page.line_ids | page.purchase_line_ids | page.payment_line_ids)
+            + len(page.box_ids)
+            + len(page.gap_ids),
         )
 
     def test_months_follow_each_other(self):
@@ -167,3 +171,134 @@ class TestVatReconciliation(EreportingCommon):
         self.assertEqual(
             (page.date_from, page.date_to), (date(2026, 11, 1), date(2026, 11, 30))
         )
+
+    # === Purchases, payments, return === #
+
+    def _bill(self, price, tax, partner=None, day="2026-11-10", **values):
+        move = self.env["account.move"].create(
+            {
+                "move_type": "in_invoice",
+                "partner_id": (partner or self.business).id,
+                "invoice_date": day,
+                "date": values.pop("date", day),
+                "ref": f"F-{price}",
+                "invoice_line_ids": [
+                    Command.create(
+                        {
+                            "name": "Achat",
+                            "quantity": 1,
+                            "price_unit": price,
+                            "tax_ids": [Command.set(self._tax(tax).ids)],
+                        }
+                    )
+                ],
+            }
+        )
+        move.action_post()
+        return move
+
+    def _busy_purchases(self):
+        """Bills of every kind: here, from the Union, waiting, fixed assets, late."""
+        german = self._make_partner(
+            "Lieferant GmbH",
+            country="base.de",
+            is_company=True,
+            city="Bonn",
+            vat="DE123456788",
+        )
+        self._bill(1000, "tva_acq_normale")
+        self._bill(300, "tva_intra_normale_biens", german)
+        self._bill(200, "tva_intra_normale_services", german)
+        waiting = self._bill(500, "tva_acq_encaissement")
+        paid = self._bill(100, "tva_acq_encaissement", day="2026-10-12")
+        self._pay(paid, date(2026, 11, 20))
+        self._bill(70, "tva_acq_normale", day="2026-10-30", date="2026-11-02")
+        return waiting
+
+    def _purchase_row(self, page, key):
+        return page.purchase_line_ids.filtered(lambda line: line.row_key == key)
+
+    def test_purchases_are_explained_to_the_cent(self):
+        self._busy_purchases()
+        page = self._page()
+        self.assertFalse(
+            page.gap_ids.filtered(lambda gap: gap.reason == "unexplained").mapped(
+                lambda gap: (gap.subject, gap.comparison, gap.label, gap.amount)
+            )
+        )
+        goods, services = (self._purchase_row(page, box) for box in ("B2", "A3"))
+        self.assertEqual(
+            (goods.base_documents, goods.base_flux_101, goods.base_boxes),
+            (300, 300, 300),
+        )
+        self.assertEqual((goods.tax_ledger, goods.tax_boxes), (60, 60))
+        self.assertEqual((services.base_flux_101, services.tax_ledger), (200, 40))
+        twenty = self._purchase_row(page, "20")
+        # 200 bought here, 60 + 40 of the Union, 20 paid, 14 entered late
+        self.assertEqual((twenty.tax_ledger, twenty.tax_boxes), (334, 334))
+        # 200 + 60 + 40, and 100 that waits
+        self.assertEqual(twenty.tax_documents, 400)
+
+        def gap(reason):
+            found = page.gap_ids.filtered(lambda row: row.reason == reason)
+            return sum(found.mapped("amount"))
+
+        self.assertEqual(gap("p_tax_waiting"), -100)
+        self.assertEqual(gap("p_tax_paid"), 20)
+        self.assertEqual(gap("p_tax_other_period_in"), 14)
+
+    def test_purchase_reason_opens_its_lines(self):
+        waiting = self._busy_purchases()
+        gap = self._page().gap_ids.filtered(lambda row: row.reason == "p_tax_waiting")
+        action = gap.action_view()
+        lines = self.env[action["res_model"]].search(action["domain"])
+        self.assertEqual(lines.move_id, waiting)
+
+    def test_foreign_bill_held_back_is_a_reason(self):
+        nameless = self._make_partner(
+            "Ohne Nummer GmbH", country="base.de", is_company=True, city="Bonn"
+        )
+        self._bill(90, "tva_intra_normale_services", nameless)
+        page = self._page()
+        gap = page.gap_ids.filtered(
+            lambda row: row.subject == "purchase" and row.reason == "flux_held"
+        )
+        self.assertEqual(gap.amount, 90)
+        self.assertEqual(page.unexplained_count, 0)
+
+    def test_payments_told_and_entered_agree(self):
+        move = self._consumer_invoice(lines=[self._line(price=33.33)])
+        self._pay(move, date(2026, 11, 12), 13.33)
+        self._pay(move, date(2026, 11, 14))
+        untold = self._make_invoice([self._line(price=200)])  # no platform to tell it
+        self._pay(untold, date(2026, 11, 15))
+        page = self._page()
+        self.assertEqual(page.unexplained_count, 0)
+        row = page.payment_line_ids
+        self.assertEqual((row.row_key, row.paid_flux_104, row.paid), ("20", 40, 40))
+        self.assertEqual((row.tax_told, row.tax_ledger), (6.67, 46.67))
+        gap = page.gap_ids.filtered(lambda found: found.reason == "paid_untold")
+        self.assertEqual(gap.amount, -40)
+        action = gap.action_view()
+        self.assertEqual(self.env[action["res_model"]].search(action["domain"]), untold)
+
+    def test_return_is_that_of_the_ledger(self):
+        self._busy_month()
+        self._busy_purchases()
+        page = self._page()
+        boxes = {
+            box.code + ("t" if "tax" in box.label else ""): box for box in page.box_ids
+        }
+        self.assertEqual(boxes["B2"].amount, 300)
+        self.assertEqual(boxes["A3"].amount, 200)
+        self.assertEqual(boxes["20"].amount, 334)
+        self.assertEqual(boxes["17"].amount, 100)
+        gross = boxes["16"].amount
+        # 320 of sales and payments (busy month), 60 + 40 owed on purchases
+        self.assertEqual(gross, 320 + 100)
+        self.assertEqual(boxes["23"].amount, 334)
+        self.assertAlmostEqual(page.net_due, gross - 334)
+        lines = self.env["account.move.line"].search(
+            boxes["20"].action_view()["domain"]
+        )
+        self.assertEqual(sum(lines.mapped("balance")), 334)

@@ -143,6 +143,37 @@ class PlatformClient:
             limit=FILE_LIMIT,
         )
 
+    # === Webhooks === #
+
+    def webhooks(self):
+        """Give the webhooks this account has: webhookId, callbackUrl...
+
+        :rtype: list[dict]
+        """
+        answer = self._call("GET", f"{self.settings.flow_url}/v1/webhooks")
+        return self._read(dict, answer).get("webhooks") or []
+
+    def subscribe(self, callback_url):
+        """Ask to be called when a flow is new or changes.
+
+        :return: webhookId, and signingKey in Base64
+        :rtype: tuple[str, str]
+        """
+        answer = self._call(
+            "POST",
+            f"{self.settings.flow_url}/v1/webhooks",
+            json={"callbackUrl": callback_url},
+        )
+        return self._read(lambda data: (data["webhookId"], data["signingKey"]), answer)
+
+    def unsubscribe(self, webhook_id):
+        """Ask not to be called any more; harmless when that is so already."""
+        self._call(
+            "DELETE",
+            f"{self.settings.flow_url}/v1/webhooks/{quote(webhook_id, safe='')}",
+            absent=b"",
+        )
+
     def _search(self, where):
         body = {"where": where, "limit": PAGE}
         seen = set()

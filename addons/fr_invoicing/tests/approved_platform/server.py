@@ -274,6 +274,26 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, flow.info(), "application/json"
         return 200, flow.content, "application/octet-stream"
 
+    def _op_listWebhooks(self, *_nothing):  # noqa: N802
+        known = self.platform.store.bell.subscribers
+        answer = {
+            "count": len(known),
+            "webhookIds": list(known),
+            "webhooks": list(known.values()),
+        }
+        return 200, answer, "application/json"
+
+    def _op_createWebhook(self, service, _arguments, _query, body):  # noqa: N802
+        params = self._checked(service, "createWebhook", body)
+        answer = self.platform.store.bell.subscribe(params)
+        return 201, answer, "application/json"
+
+    def _op_deleteWebhook(self, _service, arguments, _query, _body):  # noqa: N802
+        known = self.platform.store.bell.subscribers
+        if not known.pop(arguments["webhookUid"], None):
+            raise Refusal(404, "MISSING_RESOURCE", arguments["webhookUid"])
+        return 204, b"", "text/plain"
+
     def _op_searchDirectoryLine(self, service, _arguments, _query, body):  # noqa: N802
         data = self._checked(service, "searchDirectoryLine", body)
         siren = ((data.get("filters") or {}).get("siren") or {}).get("value", "")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from . import life
+from .bell import Bell
 from .faults import Clock, Faults
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -70,6 +71,7 @@ class Store:
         self.default_script, self.scripts = "usual", {}
         self._due, self._last, self._serial = [], None, 0
         self.requests = []
+        self.bell = Bell(self.clock)
 
     # === Time === #
 
@@ -171,6 +173,7 @@ class Store:
             ]
         elif flow.facts.kind == "invoice":
             self._live(flow, moment)
+        self.bell.ring(flow)
 
     def _live(self, flow, moment):
         facts = flow.facts
@@ -224,6 +227,7 @@ class Store:
                 facts=facts,
             )
             self.flows[flow.flow_id] = flow
+            self.bell.ring(flow)
             return flow
 
     def search(self, body):
