@@ -2,7 +2,8 @@
 
 import json
 from contextlib import suppress
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from itertools import count
 
 import psycopg2
@@ -39,6 +40,11 @@ FINGERPRINT = (
     "   HAVING count(*) > 0), '')"
 )
 _streams = count(1)
+#: The stretch of time a page of events is looked for in: pages that lie in it where
+#: events are evenly spread, the shortest one, how much longer each next one is.
+_PAGES = 3
+_SHORTEST = timedelta(seconds=1)
+_FARTHER = 8
 
 
 class Reading:
@@ -193,12 +199,45 @@ class Reading:
         return [Rollup(*row) for row in self.cursor.fetchall()]
 
     def explain(self, period, meter, dimensions=None, limit=80, after=None):
-        """See :meth:`.store.EventStore.explain`."""
+        """See :meth:`.store.EventStore.explain`.
+
+        A page of a line of a million events is looked for in a stretch of time that
+        should hold it, then in longer ones: the same page, without reading the rest.
+        """
         (window,) = whole([period])
+        start, look = self._where_a_page_is(window, meter, dimensions, limit, after)
+        while True:
+            stretch = replace(window, start=start, end=min(start + look, window.end))
+            self.cursor.execute(
+                events(self.cursor, stretch, meter, dimensions, after, limit)
+            )
+            rows = self.cursor.fetchall()
+            if len(rows) >= limit or stretch.end >= window.end:
+                return [StoredEvent(*row) for row in rows]
+            look *= _FARTHER
+
+    def _where_a_page_is(self, window, meter, dimensions, limit, after):
+        """First instant of a page, and how long a stretch some pages need there.
+
+        What the rollups know of the period only says how far to look first.
+
+        :return: (datetime, timedelta)
+        """
+        start = max(window.start, after[0]) if after else window.start
         self.cursor.execute(
-            events(self.cursor, window, meter, dimensions, after, limit)
+            "SELECT sum(r.event_count), min(r.first_time), max(r.last_time)"
+            "  FROM usage_store_rollup r"
+            "  JOIN usage_store_dimset d ON d.id = r.dimset_id"
+            " WHERE r.period_id = %s AND r.meter_id = %s AND r.bucket = '-infinity'"
+            "   AND r.event_count > 0 AND (%s::jsonb IS NULL OR d.dims @> %s::jsonb)",
+            [window.period.id, meter.id]
+            + [None if dimensions is None else json.dumps(dict(dimensions))] * 2,
         )
-        return [StoredEvent(*row) for row in self.cursor.fetchall()]
+        ((found, first, last),) = self.cursor.fetchall()
+        if not found:
+            return start, (window.end - window.start) / 1000 + _SHORTEST
+        pages = (last - first) / int(found) * (limit * _PAGES)
+        return start, max(first - start, timedelta()) + max(pages, _SHORTEST)
 
     def stream(self, period, meter, dimensions=None, size=2000):
         """See :meth:`.store.EventStore.stream`."""

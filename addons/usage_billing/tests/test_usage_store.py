@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 from odoo import Command
@@ -10,10 +11,11 @@ from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
-from ..metering import EventRow, RejectedRow
+from ..metering import EventRow, RejectedRow, reading
 from .common import UsageFactory
 
 SEPTEMBER = datetime(2026, 9, 15, 12)
+FIRST = datetime(2026, 9, 1, 6)
 
 
 class StoreCase(UsageFactory, TransactionCase):
@@ -663,6 +665,36 @@ class TestUsageStore(StoreCase):
         }
         self.assertEqual(sum(found.value for found in seen), totals["de"])
         self.assertEqual(len(self.store.explain(september, meter)), 30)
+
+    def test_pages_hold_every_event_however_uneven_the_line_is(self):
+        meter = self._create_meter("cpu")
+        times = [FIRST + timedelta(milliseconds=n) for n in range(40)]  # a burst
+        times += [FIRST + timedelta(days=20, hours=n) for n in range(9)]
+        times += [FIRST + timedelta(days=29, microseconds=n // 2) for n in range(9)]
+        self._send(event(n, "1", at) for n, at in enumerate(times, 1))
+        september = self._period("2026-09-01")
+        for limit in (1, 7, 58, 100):
+            seen, after = [], None
+            while page := self.store.explain(september, meter, None, limit, after):
+                seen += page
+                after = page[-1].cursor
+            self.assertEqual([row.time for row in seen], times)
+        # a page begins where it is asked to, in the gap too
+        day = FIRST + timedelta(days=10)
+        (row,) = self.store.explain(september, meter, limit=1, after=(day, 0))
+        self.assertEqual(row.time, times[40])
+
+    def test_a_page_reads_a_stretch_of_a_long_line(self):
+        meter = self._create_meter("cpu")
+        self._send(event(n, "1", FIRST + timedelta(minutes=n)) for n in range(1, 2001))
+        september = self._period("2026-09-01")
+        after = (FIRST + timedelta(minutes=1500), 0)
+        with patch.object(reading, "events", wraps=reading.events) as asked:
+            page = self.store.explain(september, meter, limit=20, after=after)
+        self.assertEqual(len(page), 20)
+        (stretch,) = [call.args[1] for call in asked.call_args_list]
+        self.assertEqual(stretch.start, after[0])
+        self.assertLess(stretch.end - stretch.start, timedelta(hours=2))
 
     def test_verify_sees_a_changed_rollup_and_rebuild_repairs_it(self):
         meter = self._create_meter("cpu")
