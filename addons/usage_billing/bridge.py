@@ -12,6 +12,7 @@ from odoo import Command
 
 from .rating import Billed, Currency, Tier, present
 from .rating import periods as rating_periods
+from .rating.presentation import Presentation
 from .rating.rounding import round_money
 from .rating.values import BilledPart
 
@@ -345,7 +346,7 @@ def rated_line_vals(line, charge, currency_decimals, before=()):
 
 def _component_vals(part, currency_decimals, before):
     named = before if part.tier is None and before is not None else part
-    shown = _present(part, currency_decimals)
+    shown = present_part(part.quantity, part.unit_price, part.amount, currency_decimals)
     return {
         "key": part.key,
         "role": part.role,
@@ -364,12 +365,27 @@ def _component_vals(part, currency_decimals, before):
     }
 
 
-def _present(part, currency_decimals):
+def present_part(quantity, unit_price, amount, currency_decimals):
     """How a component stands on an invoice line.
 
     One unit says its amount as it is: a prorated fee of 8.33 reads 1 x 8.33, not
     0.001 x 8,333.333333.
+
+    :rtype: rating.presentation.Presentation
     """
-    if part.quantity is not None and abs(part.quantity) == 1:
-        return present(None, None, part.amount, currency_decimals)
-    return present(part.quantity, part.unit_price, part.amount, currency_decimals)
+    if quantity is not None and abs(quantity) == 1:
+        return present(None, None, amount, currency_decimals)
+    return present(quantity, unit_price, amount, currency_decimals)
+
+
+def presentation_of(component):
+    """The stored presentation of a ``usage.rated.component``.
+
+    :rtype: rating.presentation.Presentation
+    """
+    return Presentation(
+        component.presented_quantity,
+        component.presented_price,
+        component.unit_scale,
+        exact=False,
+    )

@@ -233,6 +233,7 @@ def line_name(
     dimensions=None,
     revision=0,
     price=None,
+    scale=None,
 ):
     """Name of an invoice line in the partner's language.
 
@@ -242,19 +243,21 @@ def line_name(
     :param env: environment in the partner's language
     :param dict dimensions: of the rated line, where the charge is split
     :param price: special price that took the usage, or nothing
+    :param int scale: billed units in one unit of the line; the component's own if None
     :rtype: str
     """
+    scale = component.unit_scale if scale is None else scale
     parts = [charge.name]
     if price:
         parts.append(price.with_env(env).name)
     parts += [f"{name} {value}" for name, value in sorted((dimensions or {}).items())]
     if label := component_label(env, component):
         parts.append(label)
-    if component.unit_scale and component.unit_scale != 1:
+    if scale and scale != 1:
         parts.append(
             env._(
                 "per %(scale)s %(unit)s",
-                scale=number(env, Decimal(component.unit_scale)),
+                scale=number(env, Decimal(scale)),
                 unit=unit_label or env._("units"),
             )
         )

@@ -195,7 +195,7 @@ class UsageBillingRun(models.Model):
         """
         return [self._prepare_move_line_vals(env, rated, component, sign)]
 
-    def _prepare_move_line_vals(self, env, rated, component, sign):
+    def _prepare_move_line_vals(self, env, rated, component, sign, shown=None):
         """Values of one invoice line; account and taxes are left to Odoo.
 
         The figures of the line are those the law allows on a document (4 and 6
@@ -203,8 +203,11 @@ class UsageBillingRun(models.Model):
 
         :param env: environment in the payer's language
         :param int sign: -1 on a credit note
+        :param rating.presentation.Presentation shown: in place of the component's
+            own quantity and price, for a line that is a part of it
         """
         charge = rated.charge_id.with_env(env)
+        shown = shown or bridge.presentation_of(component)
         name = messages.line_name(
             env,
             charge,
@@ -214,12 +217,13 @@ class UsageBillingRun(models.Model):
             rated.dimensions,
             rated.revision,
             rated.price_id,
+            shown.scale,
         )
         return {
             "product_id": charge.product_id.id,
             "name": name,
-            "quantity": float(sign * component.presented_quantity),
-            "price_unit": float(component.presented_price),
+            "quantity": float(sign * shown.quantity),
+            "price_unit": float(shown.price),
             "usage_component_id": component.id,
             "usage_rated_line_id": rated.id,
             "usage_period_start": rated.period_id.local_start,

@@ -1,9 +1,12 @@
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import ormcache
 
-from .. import messages
+from .. import bridge, messages
 from ..rating.rounding import ZERO, allocate, exact_arithmetic
 
 #: aggregations whose days add up to the period
@@ -13,9 +16,10 @@ ADDITIVE = ("sum", "count")
 class UsageTaxChange(models.Model):
     """From a day on, one rate of tax takes the place of another.
 
-    A period over that day has two lines: what was used before it under the old rate,
-    the rest under the new one. Whether the products carry the old or the new tax when
-    the invoice is made does not matter: the day of the usage decides.
+    A period over such days has one line for each rate: what was used before the day
+    under the old one, the rest under the new one. Whether the products carry the old
+    or the new tax when the invoice is made does not matter: the day of the usage
+    decides. Rates may follow each other, back to an earlier one too.
     """
 
     _name = "usage.tax.change"
@@ -47,23 +51,79 @@ class UsageTaxChange(models.Model):
     )
 
     _once = models.Constraint(
-        "UNIQUE(company_id, from_tax_id)", "A tax is replaced once."
+        "UNIQUE(company_id, from_tax_id, date)", "A tax is replaced once on a day."
     )
+    _one_origin = models.Constraint(
+        "UNIQUE(company_id, to_tax_id, date)",
+        "On a day a tax takes the place of one other; give each new rate its own tax.",
+    )
+
+    @api.constrains("from_tax_id", "to_tax_id")
+    def _check_two_taxes(self):
+        for change in self:
+            if change.from_tax_id == change.to_tax_id:
+                raise ValidationError(
+                    self.env._(
+                        "%(tax)s cannot replace itself: choose the new tax.",
+                        tax=change.from_tax_id.name,
+                    )
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self.env.registry.clear_cache()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self.env.registry.clear_cache()
+        return super().write(vals)
+
+    def unlink(self):
+        self.env.registry.clear_cache()
+        return super().unlink()
+
+    @api.model
+    def _of_company(self, company):
+        """Every change of a company, the first one first; asked for each line."""
+        return self.browse(self._ids_of_company(company.id))
+
+    @ormcache("company_id")
+    def _ids_of_company(self, company_id):
+        found = self.sudo()  # the rates of a company are no secret to its invoices
+        return found.search([("company_id", "=", company_id)], order="date, id").ids
 
     def _taxes_on(self, taxes, day):
         """Taxes of a product as they are on a day.
 
-        :param account.tax taxes: of the product now, before or after the change
+        Back to the tax that stood before the first change, then on to the day, so
+        that it does not matter which of them the product carries now.
+
+        :param account.tax taxes: of the product now, before or after any change
         :param datetime.date day: of the usage
         """
-        for change in self:
-            if not taxes & (change.from_tax_id | change.to_tax_id):
-                continue
-            old = day < change.date
-            gone = change.to_tax_id if old else change.from_tax_id
-            here = change.from_tax_id if old else change.to_tax_id
-            taxes = taxes - gone | here
+        timeline = self.sorted(lambda change: (change.date, change.id))
+        for change in reversed(timeline):
+            if change.to_tax_id in taxes:
+                taxes = taxes - change.to_tax_id | change.from_tax_id
+        for change in timeline:
+            if change.date <= day and change.from_tax_id in taxes:
+                taxes = taxes - change.from_tax_id | change.to_tax_id
         return taxes
+
+    def _spans(self, taxes, start, end):
+        """Parts of a period, each with the taxes of its days.
+
+        :param datetime.date start, end: of the period, end excluded
+        :return: [(first day, day after the last, taxes)], at least one
+        """
+        days = sorted({change.date for change in self if start < change.date < end})
+        found = []
+        for first, after in pairwise([start, *days, end]):
+            now = self._taxes_on(taxes, first)
+            if found and found[-1][2] == now:
+                first = found.pop()[0]
+            found.append((first, after, now))
+        return found
 
 
 class UsageBillingRun(models.Model):
@@ -72,85 +132,139 @@ class UsageBillingRun(models.Model):
     _inherit = "usage.billing.run"
 
     def _prepare_component_lines(self, env, rated, component, sign):
-        """One line, or two where the rate of the tax changes inside the period."""
+        """One line, or one for each rate of the tax that the period saw."""
         vals_list = super()._prepare_component_lines(env, rated, component, sign)
-        changes = self.env["usage.tax.change"].search(
-            [("company_id", "=", self.company_id.id)], order="date"
-        )
-        taxes = rated.charge_id.product_id.taxes_id.filtered(
-            lambda tax: tax.company_id == self.company_id
-        )
-        changes = changes.filtered(
-            lambda change: change.from_tax_id in taxes or change.to_tax_id in taxes
-        )
+        changes = self.env["usage.tax.change"]._of_company(self.company_id)
         if not changes or len(vals_list) != 1:
             return vals_list
-        period = rated.period_id
-        inside = changes.filtered(
-            lambda change: period.local_start < change.date < period.local_end
-        )[:1]
-        spans = [(period.local_start, period.local_end)]
-        if inside:
-            spans = [
-                (period.local_start, inside.date),
-                (inside.date, period.local_end),
-            ]
-        if not inside and changes._taxes_on(taxes, period.local_start) == taxes:
-            return vals_list
-        return self._split_line(env, vals_list[0], rated, component, sign, spans)
-
-    def _split_line(self, env, vals, rated, component, sign, spans):
-        """Values of a line for each span of the period, with the taxes of its days."""
         taxes = rated.charge_id.product_id.taxes_id.filtered(
             lambda tax: tax.company_id == self.company_id
         )
-        changes = self.env["usage.tax.change"].search(
-            [("company_id", "=", self.company_id.id)], order="date"
-        )
+        period = rated.period_id
+        spans = changes._spans(taxes, period.local_start, period.local_end)
+        if len(spans) == 1:
+            now = spans[0][2]
+            if now == taxes:
+                return vals_list
+            return [vals_list[0] | {"tax_ids": self._tax_command(rated, now)}]
+        return self._split_line(env, vals_list[0], rated, component, sign, spans)
+
+    def _tax_command(self, rated, taxes):
+        """Taxes of a line, as the fiscal position of the payer maps them."""
         position = (
             self.env["account.fiscal.position"]
             .with_company(self.company_id)
             ._get_fiscal_position(rated.subscription_id.payer_id)
         )
-        if len(spans) == 1:
-            now = changes._taxes_on(taxes, spans[0][0])
-            return [vals | {"tax_ids": [(6, 0, position.map_tax(now).ids)]}]
-        weights = self._get_weights(rated, spans)
+        return [(6, 0, position.map_tax(taxes).ids)]
+
+    def _split_line(self, env, vals, rated, component, sign, spans):
+        """Values of a line for each span of the period, with the taxes of its days.
+
+        A correction is the difference span by span, so that late usage of the first
+        days has the tax of the first days.
+        """
         decimals = rated.currency_id.decimal_places
-        amounts = self._cut(component.amount, weights, decimals)
-        exacts = self._share_out(component.exact_amount, weights)
-        quantities = self._share_out(component.quantity, weights)
+        weights = self._get_weights(rated, spans)
+        billed = self._get_billed_spans(rated, component, spans, weights)
+        with exact_arithmetic():
+            amount = component.amount + sum((one[0] for one in billed), ZERO)
+            exact = component.exact_amount + sum((one[1] for one in billed), ZERO)
+        amounts = self._less(self._cut(amount, weights, decimals), billed, 0)
+        exacts = self._less(self._share_out(exact, weights), billed, 1)
+        quantities = [None] * len(spans)
+        if component.quantity is not None:
+            with exact_arithmetic():
+                quantity = component.quantity + sum((one[2] for one in billed), ZERO)
+            quantities = self._less(self._share_out(quantity, weights), billed, 2)
         lines = []
-        for number, (start, end) in enumerate(spans):
+        for number, (start, end, taxes) in enumerate(spans):
             if not amounts[number]:
                 continue
-            now = changes._taxes_on(taxes, start)
+            shown = bridge.present_part(
+                quantities[number] if component.quantity not in (1, -1) else None,
+                component.unit_price,
+                amounts[number],
+                decimals,
+            )
             lines.append(
-                vals
+                self._prepare_move_line_vals(env, rated, component, sign, shown)
                 | {
-                    "name": env._(
-                        "%(line)s (from %(start)s to %(end)s)",
-                        line=vals["name"],
-                        start=messages.day(env, start),
-                        end=messages.day(env, end - timedelta(days=1)),
-                    ),
-                    "quantity": float(sign),
-                    "price_unit": float(amounts[number]),
-                    "tax_ids": [(6, 0, position.map_tax(now).ids)],
+                    "tax_ids": self._tax_command(rated, taxes),
                     "usage_period_start": start,
                     "usage_period_end": end,
                     "usage_quantity": quantities[number],
                     "usage_exact_amount": exacts[number],
                 }
             )
+            lines[-1]["name"] = env._(
+                "%(line)s (from %(start)s to %(end)s)",
+                line=lines[-1]["name"],
+                start=messages.day(env, start),
+                end=messages.day(env, end - timedelta(days=1)),
+            )
         return lines or [vals]
+
+    def _get_billed_spans(self, rated, component, spans, weights):
+        """What earlier revisions billed of a component in each span.
+
+        A line that was not cut then (the change was entered later) is shared out like
+        the usage; its tax is not touched again.
+
+        :return: [(amount, exact amount, quantity)], parallel to the spans
+        """
+        found = [[ZERO, ZERO, ZERO] for _span in spans]
+        if not rated.revision:
+            return found
+        earlier = self.env["usage.rated.component"].sudo()  # what was billed counts
+        earlier = earlier.search(
+            [
+                ("key", "=", component.key),
+                ("rated_line_id.subscription_id", "=", rated.subscription_id.id),
+                ("rated_line_id.charge_id", "=", rated.charge_id.id),
+                ("rated_line_id.period_id", "=", rated.period_id.id),
+                ("rated_line_id.dimension_key", "=", rated.dimension_key),
+                ("rated_line_id.revision", "<", rated.revision),
+                ("rated_line_id.state", "=", "posted"),
+            ]
+        )
+        lines = self.env["account.move.line"].sudo()  # of the same subscription
+        places = {(start, end): place for place, (start, end, _t) in enumerate(spans)}
+        for line in lines.search([("usage_component_id", "in", earlier.ids)]):
+            if line.move_id != line.usage_rated_line_id.move_id:
+                continue  # a credit note of the whole, which cancelled the rating
+            sign = -1 if line.move_id.move_type == "out_refund" else 1
+            figures = (
+                bridge.money(line.price_subtotal) * sign,
+                line.usage_exact_amount or ZERO,
+                line.usage_quantity or ZERO,
+            )
+            place = places.get((line.usage_period_start, line.usage_period_end))
+            with exact_arithmetic():
+                for number, figure in enumerate(figures):
+                    parts = self._share_out(figure, weights)
+                    if number == 0:
+                        decimals = rated.currency_id.decimal_places
+                        parts = self._cut(figure, weights, decimals)
+                    if place is not None:
+                        parts = [
+                            figure if here == place else ZERO
+                            for here in range(len(spans))
+                        ]
+                    for here, part in enumerate(parts):
+                        found[here][number] += part
+        return found
+
+    def _less(self, parts, billed, number):
+        with exact_arithmetic():
+            return [part - one[number] for part, one in zip(parts, billed, strict=True)]
 
     def _get_weights(self, rated, spans):
         """How much of the line falls into each span: usage by day, else days.
 
         :rtype: list[Decimal]
         """
-        days = [Decimal((end - start).days) for start, end in spans]
+        days = [Decimal((end - start).days) for start, end, _taxes in spans]
         meter = rated.charge_id.meter_id
         if meter.aggregation not in ADDITIVE:
             return days
@@ -158,7 +272,7 @@ class UsageBillingRun(models.Model):
         for row in self._get_store().daily(rated.period_id, meter):
             if rated.dimensions and dict(row.dimensions) != rated.dimensions:
                 continue
-            for number, (start, end) in enumerate(spans):
+            for number, (start, end, _taxes) in enumerate(spans):
                 if start <= row.day < end:
                     used[number] += row.quantity
         return used if sum(used) > 0 and min(used) >= 0 else days
@@ -169,8 +283,6 @@ class UsageBillingRun(models.Model):
 
     def _share_out(self, value, weights):
         """Exact parts of a figure by weight; the last has the rest."""
-        if value is None:
-            return [None for _weight in weights]
         with exact_arithmetic():
             total = sum(weights, ZERO)
             parts = [

@@ -1,3 +1,4 @@
+from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
 from .common import UsageCase
@@ -88,3 +89,77 @@ class TestTaxChange(UsageCase):
                 ("calls", 21, 30.03),
             ],
         )
+
+    def _change(self, date, old, new):
+        return self.env["usage.tax.change"].create(
+            {"date": date, "from_tax_id": old.id, "to_tax_id": new.id}
+        )
+
+    def test_several_changes_in_a_period_have_a_line_each(self):
+        third = self.new.copy({"name": "T 22", "amount": 22})
+        self._change("2026-09-26", self.new, third)
+        # 15, 10 and 5 days of 30; 100, 300 and 0 calls
+        expected = [
+            ("fee", 20, 15),
+            ("fee", 21, 10),
+            ("fee", 22, 5),
+            ("calls", 20, 10),
+            ("calls", 21, 30),
+        ]
+        for today in (self.old, self.new, third):
+            with self.subTest(today=today.name), self.env.cr.savepoint() as point:
+                self.product.taxes_id = today
+                self.assertEqual(self._lines(self._bill().move_ids), expected)
+                point.rollback()
+            self.env.invalidate_all()
+
+    def test_a_rate_may_come_back(self):
+        self._change("2026-09-21", self.new, self.old)
+        lines = self._lines(self._bill().move_ids)
+        # 15 + 10 days of the old rate around 5 of the new one; the 300 calls are of
+        # the 20th
+        self.assertEqual(
+            lines,
+            [
+                ("fee", 20, 15),
+                ("fee", 21, 5),
+                ("fee", 20, 10),
+                ("calls", 20, 10),
+                ("calls", 21, 30),
+            ],
+        )
+        october = self._bill("2026-10-31").move_ids
+        self.assertEqual(self._lines(october), [("fee", 20, 30)])
+
+    def test_a_change_of_another_tax_cuts_nothing(self):
+        other = self.new.copy({"name": "Other", "amount": 5.5})
+        self._change("2026-09-08", other, other.copy({"name": "O 6", "amount": 6}))
+        self.assertEqual(len(self._lines(self._bill().move_ids)), 4)
+
+    def test_late_usage_has_the_tax_of_its_own_days(self):
+        self._bill()
+        self._add_usage(self.subscription, "api", 50, at="2026-09-05 12:00:00")
+        self.subscription.late_policy = "next"
+        delta = self._bill("2026-10-31").move_ids
+        september = delta.invoice_line_ids.filtered(
+            lambda line: str(line.usage_period_start) < "2026-10-01"
+        )
+        self.assertEqual(
+            [(line.tax_ids.amount, line.price_subtotal) for line in september],
+            [(20, 5)],
+        )
+        self.assertEqual(september.usage_quantity, 50)
+
+    def test_a_part_keeps_its_quantity_and_its_price(self):
+        lines = self._bill().move_ids.invoice_line_ids
+        calls = lines.filtered(
+            lambda line: line.usage_rated_line_id.charge_id.key == "calls"
+        )
+        self.assertEqual(
+            [(line.quantity, line.price_unit) for line in calls],
+            [(100, 0.1), (300, 0.1)],
+        )
+
+    def test_a_tax_is_replaced_by_another_one(self):
+        with self.assertRaises(ValidationError):
+            self._change("2026-12-01", self.new, self.new)
