@@ -31,6 +31,7 @@ from . import usage_billing_run_interim
 from . import usage_billing_run_job
 from . import usage_coupon
 from . import usage_grant
+from . import usage_grant_advance
 from . import usage_plan_change
 from . import usage_opening_amount
 from . import usage_rated_line

@@ -1,4 +1,5 @@
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 ACCOUNT_ROLES = [
     ("unbilled_revenue", "Unbilled revenue (418)"),
@@ -53,3 +54,27 @@ class UsageAccountRole(models.Model):
             .search([("company_id", "=", company.id), ("role", "=", role)])
             .account_id
         )
+
+    def _require_account(self, company, role):
+        """Account of a role that an entry cannot do without.
+
+        The down payment account of the company (Odoo's own setting) stands in for
+        customer prepayments.
+
+        :rtype: account.account
+        :raise UserError: nobody has set it
+        """
+        account = self._get_account(company, role)
+        if not account and role == "prepayment":
+            account = company.sudo().downpayment_account_id  # of the same set-up
+        if not account:
+            labels = dict(self._fields["role"]._description_selection(self.env))
+            raise UserError(
+                self.env._(
+                    "%(company)s has no account for “%(role)s”. Choose it in "
+                    "Configuration / Accounts by Role.",
+                    company=company.name,
+                    role=labels[role],
+                )
+            )
+        return account

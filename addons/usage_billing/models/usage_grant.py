@@ -5,7 +5,7 @@ from odoo.tools import SQL
 from .. import bridge, measuring, pricebook
 from ..fields_exact import Exact
 from ..rating.grants import Grant, burn_down
-from ..rating.rounding import ZERO
+from ..rating.rounding import ZERO, round_quantity
 
 RECURRENCES = [
     ("day", "Each day"),
@@ -164,7 +164,9 @@ class UsageGrant(models.Model):
         """Money left for a period, without what the period itself took."""
         self.ensure_one()
         taken = history.taken(f"grant-{self.id}", self._get_renewal(period), period)
-        return max(self.amount - taken, ZERO)
+        left = max(self.amount - taken, ZERO)
+        # an invoice has no parts of a cent
+        return round_quantity(left, self.currency_id.decimal_places, "down")
 
     def _get_renewal(self, period):
         """Last renewal before the end of a period; None when there was none."""
