@@ -9,20 +9,33 @@ quote are all one function; only what they do with the result differs.
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 
 from . import (
     bridge,
     isolation,
     pricebook,
+    rater_baskets,
     rater_deductions,
     rater_history,
     rater_steps,
 )
 from .measuring import Measured, Measuring, dimension_key
-from .rating import RatedLine
+from .rater_values import (
+    ADVANCE,
+    CLOSE,
+    INTERIM,
+    KEEPS_OPEN,
+    LATE,
+    OPEN,
+    Due,
+    Item,
+    Outcome,
+    Rated,
+    Standing,
+)
 from .rating.rounding import exact_arithmetic
 
 __all__ = [
@@ -37,98 +50,13 @@ __all__ = [
     "Item",
     "Outcome",
     "Rated",
+    "Standing",
     "dimension_key",
     "quote",
     "rate_periods",
 ]
 
 LIVE_STATES = rater_history.LIVE_STATES
-
-#: why a period is rated
-CLOSE = "close"  # it is over: everything is due, minimum included
-ADVANCE = "advance"  # it begins: fees billed in advance
-LATE = "late"  # it was billed and usage came afterwards
-INTERIM = "interim"  # it runs, and its usage so far is billed
-OPEN = "open"  # it runs: what it would cost so far, nothing is kept
-
-#: reasons after which the period is still to be closed
-KEEPS_OPEN = (ADVANCE, INTERIM, OPEN)
-
-ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A period to rate and why.
-
-    period: ``usage.period`` record; reason: one of the words above
-    version: ``usage.plan.version`` that prices it
-    """
-
-    period: object
-    reason: str
-    version: object
-
-    @property
-    def closes(self):
-        return self.reason in (CLOSE, LATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """What one charge costs for one period and dimension set.
-
-    period, charge: records (a quote has no period); dimensions: of the set, empty when
-        not split; price: the special price that was taken, a record, mostly empty
-    revision: the number the rated line would take; line: result of the core
-    watermark: arrival of the newest usage in it; event_count: events behind it
-    before: live components of the earlier revisions
-    allowance_left: free units that the next period may use, None where none go on
-    override_id: of the ``usage.override`` that gave the price, None for the list price
-    """
-
-    period: object
-    charge: object
-    dimension_key: str
-    dimensions: dict
-    revision: int
-    line: RatedLine
-    watermark: datetime | None
-    event_count: int
-    before: tuple = ()
-    price: object = None
-    allowance_left: Decimal | None = None
-    override_id: int | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """rated: by subscription id, in the order of periods and charges
-    problems: sentence by subscription id; such a subscription has nothing rated
-    """
-
-    rated: dict = field(default_factory=lambda: defaultdict(list))
-    problems: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing in a basket to quote.
-
-    charge: key of the charge, or code of its meter
-    quantity: metered units; dimensions: they choose the special price
-    values: value of each event, for percentages; amount: what the events bring
-        themselves; quantities: by meter code, for steps over several meters
-    at: local time of the usage, for prices by hour; None: the price outside them
-    """
-
-    charge: str
-    quantity: Decimal = ZERO
-    dimensions: dict = field(default_factory=dict)
-    values: tuple | None = None
-    amount: Decimal | None = None
-    quantities: dict | None = None
-    at: datetime | None = None
 
 
 # ----------------------------------------------------------------------
@@ -404,10 +332,12 @@ def quote(
     closes=True,
     overrides=(),
     charges=None,
+    day=None,
+    standing=None,
 ):
     """What a basket costs under a version's prices: nothing is read, nothing written.
 
-    Fees without usage are in it; coupons, credits and what was billed are not.
+    Fees without usage are in it; coupons, credits of money and what was billed are not.
 
     :param usage.plan.version version: any state, saved or not
     :param list[Item] basket: what is bought; charges it does not name have no usage
@@ -418,6 +348,9 @@ def quote(
     :param bool closes: minimums and commitments are due
     :param overrides: in place of those of the subscription
     :param usage.charge charges: only these, in place of all charges of the version
+    :param datetime.date day: only charges that count on it: of the subscription, or of
+        a contract that begins that day, its trial over
+    :param Standing standing: what the subscription brings: units kept, credits
     :return: one for each charge and dimension set, in the order of the version
     :rtype: list[Rated]
     :raise ValidationError: the basket names no charge of the version, or a charge
@@ -435,9 +368,16 @@ def quote(
     if overrides:
         prices = rater_steps.apply_overrides(prices, overrides)
     currency = bridge.currency_of(version.currency_id)
-    measured = rater_steps.measure_basket(env, prices, by_key, basket)
+    measured = rater_baskets.measure_basket(env, prices, by_key, basket)
     start = subscription.date_start if subscription else None
     value, dates = _period_value(period)
+    if day:
+        dates = day, day + timedelta(days=1)
+        prices = [one for one in prices if _counts_on(one, start, dates)]
+    standing = standing or Standing()
+    free = rater_baskets.basket_allowances(
+        prices, measured, share, standing.kept, standing.credits
+    )
     rated = []
     for priced in prices:
         if priced.reading == pricebook.SPENT or not _is_in_phase(priced, start, dates):
@@ -448,8 +388,14 @@ def quote(
         charge = by_key[priced.key]
         for key, found in sorted(sets.items()):
             with pricebook.naming_charge(charge):
-                line = rater_steps.rate_plain(
-                    priced, found, currency, value, share, closes
+                line = rater_baskets.rate_plain(
+                    priced,
+                    found,
+                    currency,
+                    value,
+                    share,
+                    closes,
+                    free.get((priced.key, key)),
                 )
             rated.append(_quoted(charge, key, found, line, period, overrides))
     if closes:
@@ -457,8 +403,8 @@ def quote(
             if priced.reading == pricebook.SPENT:
                 charge = by_key[priced.key]
                 spent = rater_steps.spent_in(priced, rated)
-                line = rater_steps.rate_plain_commitment(
-                    priced, spent, currency, value, share
+                line = rater_baskets.rate_plain_commitment(
+                    priced, spent, currency, value, share, subscription
                 )
                 empty = Measured()
                 rated.append(_quoted(charge, "", empty, line, period, overrides))
@@ -501,3 +447,10 @@ def _is_in_phase(priced, start, dates):
         return True
     phase = priced.phase(start or dates[0]) if start else None
     return phase is None or phase.is_open or phase.within(*dates) is not None
+
+
+def _counts_on(priced, start, dates):
+    """Whether a charge counts on a day; a new contract begins that day, trial over."""
+    if start is None:
+        start, priced = dates[0], replace(priced, trial_days=0)
+    return priced.phase(start).within(*dates) is not None

@@ -91,30 +91,33 @@ def of_coupons(subscription, coupons, charge_keys, left, currency):
 
 
 def _credits(period, grants, rated, left, history):
-    """Deductions of the money credits: each pays the lines it may pay, in order."""
+    """Deductions of the money credits that count in a period."""
+    pairs = [
+        (grant, grant._balance_for(period, history))
+        for grant in grants
+        if grant.unit == "money" and grant._is_active_in(period)
+    ]
+    return of_credits(pairs, [item.charge.key for item in rated], left)
+
+
+def of_credits(pairs, charge_keys, left):
+    """Deductions of money credits: each pays the lines it may pay, in order.
+
+    :param pairs: (``usage.grant``, money left of it)
+    :param list[str] charge_keys: of the lines
+    :param list[Decimal] left: amounts of the lines, parallel
+    :rtype: list[Deduction]
+    """
     wallets, by_key = [], {}
-    for grant in grants:
-        if grant.unit != "money" or not grant._is_active_in(period):
-            continue
+    for grant, balance in sorted(pairs, key=lambda pair: pair[0]._rank()):
         key = f"grant-{grant.id}"
         keys = grant._get_charge_keys()
         by_key[key] = grant
-        wallets.append(
-            (
-                grant._rank(),
-                Wallet(
-                    key,
-                    grant._balance_for(period, history),
-                    0,
-                    frozenset(keys) if keys else None,
-                ),
-            )
-        )
-    ordered = [wallet for _rank, wallet in sorted(wallets, key=lambda pair: pair[0])]
-    lines = [(item.charge.key, a) for item, a in zip(rated, left, strict=True)]
+        wallets.append(Wallet(key, balance, 0, frozenset(keys) if keys else None))
+    lines = list(zip(charge_keys, left, strict=True))
     return [
         Deduction(key, "grant", parts, (("name", by_key[key].name),))
-        for key, parts in draw_lines(ordered, lines).items()
+        for key, parts in draw_lines(wallets, lines).items()
     ]
 
 

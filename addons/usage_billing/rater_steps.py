@@ -7,17 +7,15 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 
-from odoo.exceptions import ValidationError
-
 from . import bridge, pricebook, rater_deductions
-from .measuring import Measured, place_at, price_of
-from .rating import Billed, Charge, Usage, UsagePart, rate
+from .measuring import Measured
+from .rating import Billed, Charge, Usage, rate
 from .rating import overrides as rules
 from .rating.allowances import Allowance, share_out
 from .rating.pricers import Commitment, Flat
 from .rating.rounding import exact_arithmetic, round_money
 from .rating.schedules import instalments
-from .rating.values import WHOLE, Component, LevelChange, Step
+from .rating.values import WHOLE, Component, Step
 
 ZERO = Decimal(0)
 
@@ -449,7 +447,7 @@ def spent_in(priced, rated, keys=None):
 def rate_commitment(priced, spent, currency, *, due, dates, billed):
     """What is missing to a commitment at the end of its span."""
     period = due.period
-    core = _committed(priced, period.subscription_id)
+    core = committed(priced, period.subscription_id)
     share = WHOLE
     if priced.accumulate == "period":
         share = _share(priced, period, dates)
@@ -464,88 +462,7 @@ def rate_commitment(priced, spent, currency, *, due, dates, billed):
     )
 
 
-def _committed(priced, subscription):
+def committed(priced, subscription):
     amount = subscription.commitment_amount if subscription else None
     amount = priced.core.price.amount if amount is None else amount
     return replace(priced.core, price=Commitment(amount))
-
-
-# ----------------------------------------------------------------------
-# baskets
-# ----------------------------------------------------------------------
-def measure_basket(env, prices, by_key, basket):
-    """Usage of a basket by charge key, then by dimension key.
-
-    :param list[rater.Item] basket: what is bought
-    :raise ValidationError: an item names no charge
-    """
-    by_meter = {}
-    for priced in prices:
-        meter = by_key[priced.key].meter_id
-        if meter:
-            by_meter.setdefault(meter.code, priced)
-    by_charge = {priced.key: priced for priced in prices}
-    found = {}
-    for item in basket:
-        priced = by_charge.get(item.charge) or by_meter.get(item.charge)
-        if priced is None:
-            raise ValidationError(
-                env._(
-                    "The basket has %(item)s, which this plan does not price. It "
-                    "prices: %(charges)s.",
-                    item=item.charge,
-                    charges=", ".join(by_charge),
-                )
-            )
-        dimensions = dict(item.dimensions or {})
-        price = price_of(priced, dimensions, item.at)
-        key, shown, price = place_at(priced, dimensions, price)
-        one = found.setdefault(priced.key, {}).setdefault(key, Measured(shown, price))
-        _add_item(priced, one, item, by_key[priced.key])
-    return found
-
-
-def _add_item(priced, one, item, charge):
-    with exact_arithmetic():
-        one.quantity += item.quantity
-    one.note(len(item.values) if item.values is not None else 1, None)
-    if priced.reading == pricebook.AMOUNTS:
-        amount = item.quantity if item.amount is None else item.amount
-        one.parts = [*(one.parts or []), UsagePart("", ZERO, amount)]
-    elif priced.reading == pricebook.VALUES:
-        values = item.values if item.values is not None else (item.quantity,)
-        one.values = (*(one.values or ()), *values)
-    elif priced.reading == pricebook.WINDOWS and priced.promise is None:
-        one.windows = [*(one.windows or []), item.quantity]
-    elif priced.reading == pricebook.SEVERAL:
-        names = {meter.code: str(meter._origin.id) for meter in _meters(charge)}
-        given = item.quantities or {charge.meter_id.code: item.quantity}
-        one.quantities = {names[code]: quantity for code, quantity in given.items()}
-    elif priced.reading == pricebook.CHANGES:
-        change = LevelChange(item.quantity, item.quantity) if item.quantity else None
-        one.changes = (*(one.changes or ()), *([change] if change else []))
-
-
-def _meters(charge):
-    return charge.meter_id | charge.tier_ids.limit_ids.meter_id
-
-
-def rate_plain(priced, found, currency, period, share, closes):
-    """Rate one charge of a basket.
-
-    :param rating.Period period: evidence only, may be None
-    """
-    core = found.price.core if found.price else priced.core
-    return rate(
-        core,
-        found.usage(priced.reading),
-        currency,
-        period=period,
-        share=share or WHOLE,
-        closes=closes,
-    )
-
-
-def rate_plain_commitment(priced, spent, currency, period, share):
-    core = _committed(priced, None)
-    return rate(core, Usage(spent=spent), currency, period=period, share=share or WHOLE)

@@ -36,7 +36,10 @@ REQUEST = register_schema(
             },
             "subscription": {
                 **TEXT,
-                "description": _lt("Code of a subscription, in place of a customer."),
+                "description": _lt(
+                    "Code of a subscription, in place of a customer: its step of a "
+                    "ramp, coupons, prepaid credits and kept free units count too."
+                ),
             },
             "date": {
                 "type": ["string", "null"],

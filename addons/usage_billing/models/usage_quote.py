@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
@@ -6,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from .. import bridge, messages, price_words, rater, rater_deductions
-from ..rating.rounding import exact_arithmetic, round_money
+from ..rating.rounding import exact_arithmetic, round_money, round_quantity
 
 ZERO = Decimal(0)
 
@@ -74,7 +75,8 @@ class UsageQuote(models.AbstractModel):
         :param res.partner partner: customer, for exceptions and taxes; may be empty
         :param fees_of: ``usage.plan.version`` records whose fees count although no
             item names them
-        :param usage.subscription subscription: whose coupons count on its own plan
+        :param usage.subscription subscription: whose dates, free units kept, credits
+            and coupons count on its own plan, as in a period of their own
         :rtype: Quote
         :raise UserError: several currencies, or an item that cannot be priced
         """
@@ -90,10 +92,11 @@ class UsageQuote(models.AbstractModel):
         for version in versions:
             basket = [item for owner, item in items if owner == version]
             lines += self._quote_version(
-                version, basket, day, partner, version in fees_of
+                version, basket, day, partner, version in fees_of, subscription
             )
         if subscription:
             self._take_coupons(subscription, lines, day, currency)
+            self._take_credits(subscription, lines, day, currency)
         lines += [
             self._quote_product(product, quantity, price, currency, company, day)
             for product, quantity, price in products
@@ -114,8 +117,14 @@ class UsageQuote(models.AbstractModel):
             )
         return currencies or company.currency_id
 
-    def _quote_version(self, version, basket, day, partner, with_fees):
+    def _quote_version(
+        self, version, basket, day, partner, with_fees, subscription=None
+    ):
         """Lines of one plan; without fees only the charges that the basket names."""
+        owner, standing = None, None
+        if subscription and subscription.plan_id == version.plan_id:
+            owner = subscription
+            standing = subscription._get_standing(version, day)
         charges = version.charge_ids
         if not with_fees:
             named = {item.charge for item in basket}
@@ -126,7 +135,15 @@ class UsageQuote(models.AbstractModel):
                 or charges
             )
         overrides = self.env["usage.override"]._for_customer(partner, version, day)
-        rated = rater.quote(version, basket, overrides=overrides, charges=charges)
+        rated = rater.quote(
+            version,
+            basket,
+            subscription=owner,
+            overrides=overrides,
+            charges=charges,
+            day=day,
+            standing=standing,
+        )
         return [
             self._line_of(item)
             for item in rated
@@ -143,14 +160,32 @@ class UsageQuote(models.AbstractModel):
         for coupon, deduction in rater_deductions.of_coupons(
             subscription, coupons, keys, amounts, value
         ):
-            for line, part in zip(own, deduction.parts, strict=True):
-                if not part:
-                    continue
-                with exact_arithmetic():
-                    line.amount -= part
-                line.steps.append(
-                    (coupon.name, messages.amounts(self.env, [(currency, -part)]))
-                )
+            self._take_off(coupon.name, deduction, own, currency)
+
+    def _take_credits(self, subscription, lines, day, currency):
+        """Take the money credits that are left on the day off what is left to pay."""
+        own = [line for line in lines if line.plan == subscription.plan_id.code]
+        deductions = rater_deductions.of_credits(
+            subscription._get_money_credits(day),
+            [line.charge for line in own],
+            [line.amount for line in own],
+        )
+        for deduction in deductions:
+            name = dict(deduction.facts)["name"]
+            self._take_off(name, deduction, own, currency)
+
+    def _take_off(self, name, deduction, lines, currency):
+        """Lower the lines by their parts; the last step of each is the new amount."""
+        for line, part in zip(lines, deduction.parts, strict=True):
+            if not part:
+                continue
+            with exact_arithmetic():
+                line.amount -= part
+            (amount, _figure) = line.steps.pop()
+            line.steps += [
+                (name, messages.amounts(self.env, [(currency, -part)])),
+                (amount, messages.amounts(self.env, [(currency, line.amount)])),
+            ]
 
     def _line_of(self, item):
         charge = item.charge
@@ -232,6 +267,116 @@ class UsageQuote(models.AbstractModel):
             quote.tax = bridge.money(summary["tax_amount_currency"])
         quote.tax = round_money(quote.tax, quote.currency.decimal_places)
         quote.total = quote.untaxed + quote.tax
+
+
+class UsageSubscription(models.Model):
+    """What a subscription brings to a quote, nothing of it used up by asking."""
+
+    _inherit = "usage.subscription"
+
+    def _get_standing(self, version, day):
+        """Free units that were kept, and prepaid units that are left.
+
+        :param usage.plan.version version: of the subscription's plan
+        :param datetime.date day: local
+        :rtype: rater.Standing
+        """
+        self.ensure_one()
+        period = self.env["usage.period"].search(
+            [
+                ("subscription_id", "=", self.id),
+                ("local_start", "<=", day),
+                ("local_end", ">", day),
+            ],
+            limit=1,
+        )
+        kept = {}
+        if period and any(charge.rollover_limit for charge in version.charge_ids):
+            kept = self._get_kept_units(period)
+        return rater.Standing(kept, self._get_unit_credits(version, day))
+
+    def _get_kept_units(self, period):
+        """Free units that the period before left: as billed, else as a run would
+        find them now. A period that is not over has left nothing yet.
+
+        :return: {(charge key, dimension key): Decimal}
+        """
+        before = self.env["usage.period"].search(
+            [
+                ("subscription_id", "=", self.id),
+                ("end_at", "<=", period.start_at),
+                ("end_at", "<=", fields.Datetime.now()),
+            ],
+            order="start_at",
+        )
+        last = before[-1:]
+        if not last or last.end_at != period.start_at:
+            return {}
+        if last.state == "billed":
+            lines = self.env["usage.rated.line"].sudo()  # of this subscription
+            lines = lines.search(
+                [("period_id", "=", last.id), ("state", "in", rater.LIVE_STATES)],
+                order="revision, id",
+            )
+            found = [(one.charge_id, one) for one in lines]
+        else:
+            dues = [
+                rater.Due(one, rater.CLOSE, version)
+                for one in before
+                if one.state != "billed"
+                and (version := self._get_version_at(one.local_start))
+            ]
+            rated = rater.rate_periods(self.env, dues, keep_zero=True).rated[self.id]
+            found = [(one.charge, one) for one in rated if one.period == last]
+        return {
+            (charge.key, one.dimension_key): one.allowance_left
+            for charge, one in found
+            if one.allowance_left is not None
+        }
+
+    def _get_unit_credits(self, version, day):
+        """Units of prepaid credits left on a day, by charge key."""
+        grants = self.grant_ids.filtered(lambda grant: grant.unit == "units")
+        if not grants:
+            return {}
+        balances, _overage = self._get_credit_balances(self._get_quote_instant(day))
+        found = {}
+        for charge in version.charge_ids.filtered("meter_id"):
+            with exact_arithmetic():
+                found[charge.key] = sum(
+                    (
+                        balances[grant.id]
+                        for grant in grants
+                        if grant.meter_id == charge.meter_id
+                        and (
+                            not grant.charge_keys
+                            or charge.key in grant._get_charge_keys()
+                        )
+                    ),
+                    ZERO,
+                )
+        return found
+
+    def _get_money_credits(self, day):
+        """Money credits with what is left of them on a day.
+
+        :return: [(``usage.grant``, Decimal)]
+        """
+        instant = self._get_quote_instant(day)
+        decimals = self.currency_id.decimal_places
+        pairs = [
+            (grant, round_quantity(grant._get_money_left(instant), decimals, "down"))
+            for grant in self.grant_ids
+            if grant.unit == "money"
+        ]
+        return [(grant, left) for grant, left in pairs if left > 0]
+
+    def _get_quote_instant(self, day):
+        """Now, for a quote of today; the first instant of any other day."""
+        now = fields.Datetime.now()
+        begin = bridge.midnight(day, self.tz)
+        after = bridge.midnight(day + timedelta(days=1), self.tz)
+        return now if begin <= now < after else begin
 
 
 class UsageOverride(models.Model):

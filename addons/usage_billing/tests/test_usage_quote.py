@@ -256,3 +256,171 @@ class TestUsageQuote(ApiCase, HttpCase):
 
     def test_a_key_needs_the_scope(self):
         self.assertEqual(self._post({"plan": "rail"}, scope="read").status_code, 403)
+
+
+@tagged("post_install", "-at_install")
+class TestQuoteOfASubscription(ApiCase):
+    """What a subscription has already counts in its quotes, as a run counts it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.gb = cls._create_meter("gb")
+        cls.sms = cls._create_meter("sms")
+        cls.plan = cls._create_plan(
+            [
+                {
+                    "name": "Traffic",
+                    "key": "gb",
+                    "meter_id": cls.gb.id,
+                    "unit_price": "1",
+                    "included_units": 100,
+                    "rollover_limit": 50,
+                },
+                {
+                    "name": "Messages",
+                    "key": "sms",
+                    "meter_id": cls.sms.id,
+                    "unit_price": "0.1",
+                },
+            ]
+        )
+        cls.subscription = cls._create_subscription(cls.plan)
+
+    def _quote(self, day="2026-10-10", gb=180, sms=100, **kw):
+        return self.env["usage.quote"]._quote(
+            self.company,
+            [
+                (self.plan.version_ids, rater.Item("gb", Decimal(gb))),
+                (self.plan.version_ids, rater.Item("sms", Decimal(sms))),
+            ],
+            day=date.fromisoformat(day),
+            **{"subscription": self.subscription, **kw},
+        )
+
+    def _grant(self, amount, **kw):
+        return self.env["usage.grant"].create(
+            {
+                "name": "Credit",
+                "subscription_id": self.subscription.id,
+                "amount": amount,
+                "effective_at": "2026-09-01",
+                **kw,
+            }
+        )
+
+    def _bill_october(self, gb=180, sms=100):
+        self._add_usage(self.subscription, "gb", gb, at="2026-10-10 12:00:00")
+        self._add_usage(self.subscription, "sms", sms, at="2026-10-10 12:00:00")
+        return self._bill("2026-10-31").move_ids.amount_untaxed
+
+    def test_kept_free_units_count(self):
+        # September used nothing, 50 of its 100 free units go on: 180 - 150, and 10 for
+        # the messages
+        self.assertEqual(self._quote().untaxed, 40)
+        self._add_usage(self.subscription, "gb", 70)
+        # 30 are left: 180 - 130; the same once September is billed
+        self.assertEqual(self._quote().untaxed, 60)
+        self._bill()
+        self.assertEqual(self._quote().untaxed, 60)
+        # the first period has nothing to keep, a customer without contract neither
+        self.assertEqual(self._quote("2026-09-10").untaxed, 90)
+        self.assertEqual(self._quote(subscription=None).untaxed, 90)
+        self.assertEqual(self._bill_october(), 60)
+
+    def test_prepaid_units_count(self):
+        self._add_usage(self.subscription, "gb", 100)
+        self._grant(60, unit="units", meter_id=self.sms.id)
+        quote = self._quote()
+        # 80 of traffic, 40 messages that no credit covers
+        self.assertEqual([line.amount for line in quote.lines], [80, 4])
+        self.assertEqual(self._bill_october(), 84)
+
+    def test_prepaid_money_counts_after_coupons(self):
+        self._add_usage(self.subscription, "gb", 100)
+        self._bill()
+        self.env["usage.coupon"].create(
+            {"name": "Ten", "subscription_id": self.subscription.id, "percent": 10}
+        )
+        self._grant(75, charge_keys="gb")
+        quote = self._quote()
+        # traffic 80 - 8 - 72, messages 10 - 1
+        self.assertEqual([line.amount for line in quote.lines], [0, 9])
+        self.assertEqual(
+            quote.lines[0].steps[-3:],
+            [("Ten", "-8.00 EUR"), ("Credit", "-72.00 EUR"), ("Amount", "0.00 EUR")],
+        )
+        self.assertEqual(self._bill_october(), 9)
+
+    def test_asking_takes_nothing(self):
+        credit = self._grant(75)
+        self._quote()
+        self.assertEqual(credit.left, 75)
+
+    def test_charges_share_their_free_units(self):
+        plan = self._create_plan(
+            [
+                {
+                    "name": name,
+                    "key": name,
+                    "meter_id": meter.id,
+                    "unit_price": "1",
+                    "included_units": free,
+                    "bundle_key": "data",
+                }
+                for name, meter, free in (("a", self.gb, 100), ("b", self.sms, 0))
+            ]
+        )
+        version = plan.version_ids
+        quote = self.env["usage.quote"]._quote(
+            self.company,
+            [
+                (version, rater.Item("a", Decimal(70))),
+                (version, rater.Item("b", Decimal(50))),
+            ],
+        )
+        self.assertEqual([line.amount for line in quote.lines], [0, 20])
+
+    def test_a_ramp_is_priced_at_its_step(self):
+        plan = self._create_plan(
+            [
+                {"name": "Start", "model": "flat", "unit_price": 10, "lasts_months": 3},
+                {
+                    "name": "Later",
+                    "model": "flat",
+                    "unit_price": 30,
+                    "starts_after_months": 3,
+                },
+            ]
+        )
+        subscription = self._create_subscription(plan)
+
+        def total(day, subscription=None):
+            return (
+                self.env["usage.quote"]
+                ._quote(
+                    self.company,
+                    [],
+                    day=date.fromisoformat(day),
+                    fees_of=plan.version_ids,
+                    subscription=subscription,
+                )
+                .untaxed
+            )
+
+        self.assertEqual(total("2026-10-01"), 10)
+        self.assertEqual(total("2026-10-01", subscription), 10)
+        self.assertEqual(total("2026-12-01", subscription), 30)
+
+    def test_the_screen_takes_what_the_subscription_has(self):
+        self._add_usage(self.subscription, "gb", 100)
+        self._bill()
+        form = Form(self.env["usage.quote.wizard"])
+        form.date = "2026-10-10"
+        self._grant(30)
+        form.subscription_id = self.subscription
+        self.assertEqual(form.plan_id, self.plan)
+        self.assertEqual(form.partner_id, self.subscription.partner_id)
+        with form.line_ids.edit(0) as line:
+            line.quantity = "150"
+        self.assertIn("20.00 EUR", form.result_html)

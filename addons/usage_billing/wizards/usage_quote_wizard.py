@@ -17,6 +17,11 @@ class UsageQuoteWizard(models.TransientModel):
     partner_id = fields.Many2one(
         "res.partner", string="Customer", help="For its exceptions and taxes."
     )
+    subscription_id = fields.Many2one(
+        "usage.subscription",
+        domain="[('state', '=', 'active')]",
+        help="Its dates, coupons, credits and free units kept from last month count.",
+    )
     plan_id = fields.Many2one("usage.plan", help="Its fees count too.")
     date = fields.Date(
         string="Prices of", required=True, default=fields.Date.context_today
@@ -31,6 +36,7 @@ class UsageQuoteWizard(models.TransientModel):
 
     @api.depends(
         "partner_id",
+        "subscription_id",
         "plan_id",
         "date",
         "with_fees",
@@ -56,6 +62,14 @@ class UsageQuoteWizard(models.TransientModel):
                 },
             )
 
+    @api.onchange("subscription_id")
+    def _onchange_subscription_id(self):
+        if self.subscription_id:
+            self.plan_id = self.subscription_id.plan_id
+            self.partner_id = self.subscription_id.partner_id
+            if not self.line_ids:
+                self._onchange_plan_id()
+
     @api.onchange("plan_id")
     def _onchange_plan_id(self):
         """A line for each metered charge of the plan, ready for its quantity."""
@@ -66,6 +80,8 @@ class UsageQuoteWizard(models.TransientModel):
     def _get_version(self, plan):
         if not plan or not self.date:
             return self.env["usage.plan.version"]
+        if self.subscription_id.plan_id == plan:
+            return self.subscription_id._get_version_at(self.date)
         return plan._get_version_at(self.date) or plan.version_ids[:1]
 
     def _get_quote(self):
@@ -90,6 +106,7 @@ class UsageQuoteWizard(models.TransientModel):
                     day=self.date,
                     partner=self.partner_id._origin,
                     fees_of=fees_of._origin,
+                    subscription=self.subscription_id._origin,
                 ),
                 None,
             )
