@@ -134,6 +134,20 @@ def charge_words(env, charge):
     return said
 
 
+def field_of(model, change):
+    """Field that a change is about; None when there is no such field any more.
+
+    :param model: ``usage.charge``
+    :param rating.changes.TermChange change: what moved
+    """
+    owner = model
+    for table, _row in change.path:
+        if table not in owner._fields:
+            return None
+        owner = model.env[owner._fields[table].comodel_name]
+    return owner._fields.get(change.name)
+
+
 def change_words(env, model, change, currency):
     """One change of a term in words.
 

@@ -463,6 +463,7 @@ class UsageOverride(models.Model):
                     "charge_name": override.charge_id.name or override.name,
                     "product_id": override.product_id.id,
                     "term": "override",
+                    "override_id": override.id,
                     "term_name": f"{override.name} ({who})" if who else override.name,
                     "old_value": "–" if kind == "override" else override.terms_text,
                     "new_value": override.terms_text if kind == "override" else "–",

@@ -18,7 +18,8 @@ class UsagePriceChange(models.Model):
 
     One row for each term that moved, written when the prices are approved, by nothing
     else. Rows are never changed or deleted. The words are kept as they were approved,
-    in the language of the person who approved; the exact values stand beside them.
+    in the language of the person who approved, with the exact values beside them; the
+    screens say these values again in the language of the reader.
     """
 
     _name = "usage.price.change"
@@ -72,6 +73,65 @@ class UsagePriceChange(models.Model):
     old_value = fields.Char(string="Before", readonly=True)
     new_value = fields.Char(string="After", readonly=True)
     percent = fields.Char(string="Change", readonly=True)
+    override_id = fields.Many2one(
+        "usage.override",
+        string="Price Exception",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+    )
+    facts = fields.Json(
+        readonly=True, help="What moved, as data: where it stands, before, after."
+    )
+
+    # the same in the reader's language
+    charge_words = fields.Char(string="Charge Changed", compute="_compute_words")
+    term_words = fields.Char(string="Term Changed", compute="_compute_words")
+    old_words = fields.Char(string="Value Before", compute="_compute_words")
+    new_words = fields.Char(string="Value After", compute="_compute_words")
+    percent_words = fields.Char(string="Change in Percent", compute="_compute_words")
+
+    @api.depends("facts", "override_id", "version_id")
+    @api.depends_context("lang")
+    def _compute_words(self):
+        for row in self:
+            charge = row.version_id.charge_ids.filtered(
+                lambda charge, key=row.charge_key: charge.key == key
+            )
+            row.charge_words = charge[:1].name or row.charge_name
+            words = row._say_override() or row._say_change()
+            stored = row.term_name, row.old_value, row.new_value, row.percent
+            (row.term_words, row.old_words, row.new_words, row.percent_words) = (
+                words or stored
+            )
+
+    def _say_override(self):
+        """The terms of an exception, which are frozen, or nothing."""
+        override = self.override_id
+        if not override:
+            return None
+        terms = override.terms_text
+        if self.kind == "override":
+            return self.term_name, "–", terms, ""
+        return self.term_name, terms, "–", ""
+
+    def _say_change(self):
+        """One term that moved, or nothing where only the words were kept.
+
+        Names of records are those they had then: they are no matter of language.
+        """
+        model = self.env["usage.charge"]
+        change = changes.from_data(self.term, self.facts) if self.facts else None
+        field = change and price_terms.field_of(model, change)
+        if not field:
+            return None
+        currency = self.version_id.currency_id or self.company_id.currency_id
+        name, old, new, percent = price_terms.change_words(
+            self.env, model, change, currency
+        )
+        if field.relational:
+            old, new = self.old_value, self.new_value
+        return name, old, new, percent
 
     @api.model_create_multi
     def create(self, vals_list):
@@ -174,7 +234,7 @@ class UsagePlanVersion(models.Model):
                     "kind": change.kind,
                     "kind_name": labels[change.kind],
                     "terms": [
-                        (term.name, term.path)
+                        (term, term.path)
                         + price_terms.change_words(
                             self.env, Charge, term, charge.currency_id
                         )
@@ -205,7 +265,7 @@ class UsagePlanVersion(models.Model):
         vals_list = []
         for version in self:
             for change in version._prepare_difference(version._get_predecessor()):
-                for name, _path, term_name, old, new, percent in change["terms"]:
+                for term, _path, term_name, old, new, percent in change["terms"]:
                     vals_list.append(
                         {
                             "company_id": version.company_id.id,
@@ -220,7 +280,8 @@ class UsagePlanVersion(models.Model):
                             "charge_key": change["key"],
                             "charge_name": change["name"],
                             "product_id": change["charge"].product_id.id,
-                            "term": name,
+                            "term": term.name,
+                            "facts": changes.to_data(term),
                             "term_name": term_name,
                             "old_value": old,
                             "new_value": new,

@@ -7,6 +7,7 @@ rows, each a mapping. The add-on turns records into terms and changes into sente
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from .rounding import divide
@@ -97,3 +98,51 @@ def _by_name(rows):
         if rows and column in rows[0] and len(set(names)) == len(names):
             return dict(zip(names, rows, strict=True))
     return {number: row for number, row in enumerate(rows, 1)}
+
+
+def to_data(change):
+    """One change of a term as JSON, to be said again in any language.
+
+    >>> to_data(TermChange("fee", None, Decimal("1.50")))
+    {'path': [], 'old': None, 'new': {'decimal': '1.50'}}
+
+    :rtype: dict
+    """
+    return {
+        "path": [[table, _encode(row)] for table, row in change.path],
+        "old": _encode(change.old),
+        "new": _encode(change.new),
+    }
+
+
+def from_data(name, data):
+    """The change that :func:`to_data` wrote.
+
+    :param str name: of the term
+    :rtype: TermChange
+    """
+    path = tuple((table, _decode(row)) for table, row in data["path"])
+    return TermChange(name, _decode(data["old"]), _decode(data["new"]), path)
+
+
+def _encode(value):
+    if isinstance(value, Decimal):
+        return {"decimal": format(value, "f")}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    if isinstance(value, frozenset):
+        return {"ids": sorted(value)}
+    if isinstance(value, dict):
+        return {"json": value}
+    return value
+
+
+def _decode(value):
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "json":
+        return content
+    return {"decimal": Decimal, "date": date.fromisoformat, "ids": frozenset}[kind](
+        content
+    )

@@ -166,6 +166,23 @@ class TestPriceVersions(PriceCase):
             with self.assertRaises(UserError):
                 change()
 
+    def test_the_change_log_speaks_the_language_of_its_reader(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        version = self._new_version()
+        tier = self._charge(version, "calls").tier_ids[1]
+        tier.unit_price = "0.4"
+        version.with_context(lang="fr_FR").action_approve()
+        row = version.price_change_ids.filtered(lambda one: one.charge_key == "calls")
+        self.assertIn("0,4", row.new_value)  # as it was approved
+        said = row.with_context(lang="en_US")
+        self.assertEqual(
+            (said.term_words, said.old_words, said.new_words, said.percent_words),
+            ("Last tier, unit price", "0.5 EUR", "0.4 EUR", "-20 %"),
+        )
+        french = row.with_context(lang="fr_FR")
+        self.assertEqual(french.new_words, "0,4 EUR")
+        self.assertNotEqual(french.term_words, said.term_words)
+
     def test_only_prices_are_compared_and_frozen(self):
         names = {field.name for field in price_terms.term_fields(self.first.charge_ids)}
         self.assertLess({"unit_price", "tier_ids", "price_ids", "model"}, names)
@@ -400,6 +417,8 @@ class TestPriceOverrides(PriceCase):
         self.assertEqual(override.date_to, fields.Date.today())
         log = self.env["usage.price.change"].search([("term_name", "like", "Deal%")])
         self.assertEqual(set(log.mapped("kind")), {"override", "override_end"})
+        begun = log.filtered(lambda row: row.kind == "override")
+        self.assertEqual((begun.old_words, begun.new_words), ("–", override.terms_text))
 
     def test_the_database_freezes_an_approved_exception(self):
         override = self._override(
