@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, models
@@ -99,6 +100,8 @@ class UsageRatedLine(models.Model):
             if price is None:
                 continue
             usage = line._get_plain_usage()
+            if usage is None:
+                continue
             share = line.evidence["share"].split("/")
             cost = reference.cost(price, usage, share, line.evidence["closes"])
             expected = reference.rounded(cost, line.currency_id.decimal_places)
@@ -155,7 +158,10 @@ class UsageRatedLine(models.Model):
         return price
 
     def _get_plain_usage(self):
-        """What was used, read again from the store where single events count."""
+        """What was used, read again from the store where single events count.
+
+        None where usage came or was corrected since: that is for the next rating.
+        """
         if self.charge_id.model != "percentage":
             quantity = to_text(self.quantity or Decimal(0))
             return {"quantity": quantity, "amounts": [quantity]}
@@ -164,7 +170,14 @@ class UsageRatedLine(models.Model):
         events = measuring.events_of(
             store, self.period_id, self.meter_id, self.dimensions or None
         )
-        return {"values": [to_text(measuring.value_of(e, spec)) for e in events]}
+        # watermarks are kept to the second
+        until = self.watermark and self.watermark + timedelta(seconds=1)
+        values = [
+            to_text(measuring.value_of(event, spec))
+            for event in events
+            if not until or event.received_at < until
+        ]
+        return {"values": values} if len(values) == self.event_count else None
 
     def _get_plain_amount(self):
         """Cumulative amount up to this revision, without coupons and credits."""

@@ -112,3 +112,26 @@ class TestUsageExplain(ApiCase, HttpCase):
         with patch.object(rating_reference, "cost", return_value=1):
             self.assertEqual(self.env["usage.rated.line"]._cron_check_ratings(), 3)
         self.assertTrue(lines.run_id.activity_ids)
+
+    def test_usage_that_came_since_casts_no_doubt(self):
+        meter = self._create_meter("payment")
+        plan = self._create_plan(
+            [
+                {
+                    "name": "Payments",
+                    "model": "percentage",
+                    "rate_percent": "2",
+                    "meter_id": meter.id,
+                }
+            ]
+        )
+        subscription = self._create_subscription(plan)
+        self._add_usage(subscription, "payment", 100, 250)
+        line = self._bill(subscription_ids=subscription).rated_line_ids
+        self.assertEqual(sorted(line._get_plain_usage()["values"]), ["100", "250"])
+        self._add_usage(subscription, "payment", 999)
+        self.env.cr.execute(  # it arrived a minute later
+            "UPDATE usage_batch SET received_at = received_at + interval '1 minute'"
+            " WHERE id = (SELECT max(id) FROM usage_batch)"
+        )
+        self.assertFalse(line._find_rating_differences())
