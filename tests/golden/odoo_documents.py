@@ -32,11 +32,12 @@ def share_of(fields):
 def subscribe_for(story, days, of):
     """A subscription to periods of so many days that ends within the first one.
 
-    With no day at all, its fees end before it begins.
+    With no day at all, its fees and promises end before it begins.
     """
     if not days:
         for charge in story.charges:
-            charge["date_to"] = DAY - timedelta(days=1)
+            if not charge["meter_id"]:
+                charge["date_to"] = DAY - timedelta(days=1)
     end = DAY + timedelta(days=days or of)
     story.subscribe(DAY, end, "UTC", period_unit="day", period_every=of)
 
@@ -196,6 +197,7 @@ def anchors(session, case):
         begin, vals = first, {"anchor_day": anchor.day}
     vals |= {"period_unit": interval, "period_every": 1}
     subscription = story.subscribe(begin, end, zone, **vals)
+    subscription._ensure_periods(naive(bounds(case)[1]))
     found = subscription.period_ids.sorted("start_at")
     return {
         "periods": [

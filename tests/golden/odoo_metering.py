@@ -19,7 +19,6 @@ from odoo_rating import (
     after,
     charge_vals,
     result,
-    unit_for,
 )
 from rating_case import bounds, local_dates, read_events, rounding_of
 
@@ -44,17 +43,17 @@ class Metered(Story):
         start, end, zone = bounds(case)
         self.start, self.end, self.zone = start, end, ZoneInfo(zone)
         first, last = local_dates(case)
-        vals = {"period_unit": unit_for(first, last)}
+        vals = length_of(first, last)
         if full_days is not None and full_days != (last - first).days:
             vals = cut_out_of(first, last, full_days)
-        elif after(first, vals["period_unit"]) == last:
+        else:
             latest = max([end, *moments]).astimezone(self.zone).date()
             vals["date_end"] = latest + timedelta(days=1) if latest > last else last
         self.opens_before = vals.get("date_start", first) == first
         vals.setdefault("date_start", first)
         if self.opens_before:
             earliest = min([start, *moments]).astimezone(self.zone).date()
-            vals["date_start"] = before(first, vals["period_unit"], earliest)
+            vals["date_start"] = before(first, vals, earliest)
         self.subscribe(first, last, zone, **vals)
 
     @property
@@ -114,12 +113,22 @@ def aware(moment):
     return moment.replace(tzinfo=ZoneInfo("UTC"))
 
 
-def before(first, unit, earliest):
+def length_of(first, last):
+    """Values of a billing period that goes from a date to another one, end excluded:
+    one of the calendar where there is one, else so many days."""
+    for unit in UNITS:
+        if after(first, unit) == last:
+            return {"period_unit": unit}
+    return {"period_unit": "day", "period_every": (last - first).days}
+
+
+def before(first, length, earliest):
     """Start of the period, in steps of whole periods before a date, that holds one."""
     start, step = first, 0
     while start > earliest:
         step += 1
-        start = steps_back(first, unit, step)
+        count = step * length.get("period_every", 1)
+        start = steps_back(first, length["period_unit"], count)
     return start
 
 
@@ -143,7 +152,7 @@ def cut_out_of(first, last, full_days):
     It ends early in a period that begins with it, or begins late in one that ends with
     it.
 
-    :raise Unsupported: no calendar period has that many days there
+    :raise BadCase: the part is longer than the whole
     """
     for unit in UNITS:
         if (after(first, unit) - first).days == full_days:
@@ -157,7 +166,9 @@ def cut_out_of(first, last, full_days):
                 "date_start": first,
                 "date_end": last,
             }
-    raise Unsupported("a period no calendar has")
+    if full_days < (last - first).days:
+        raise BadCase(f"a part of {full_days} days cannot last longer than they do")
+    return {"period_unit": "day", "period_every": full_days, "date_end": last}
 
 
 def check_midnight(case):

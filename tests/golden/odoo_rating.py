@@ -15,7 +15,6 @@ from odoo_story import (
     after,
     open_session,
     result,
-    unit_for,
 )
 
 __all__ = [
@@ -28,5 +27,4 @@ __all__ = [
     "charge_vals",
     "open_session",
     "result",
-    "unit_for",
 ]

@@ -8,18 +8,25 @@ of the billing run and reads posted invoice lines. Never imports the core.
 import contextlib
 import itertools
 import uuid
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, localcontext
 from zoneinfo import ZoneInfo
 
-from harness import Unsupported
-from rating_case import bounds, open_case
+from harness import Fields, Unsupported
+from rating_case import bounds, instant, open_case
 
 ZERO = Decimal(0)
 ADJUSTMENTS = ("discount", "maximum", "minimum")
 
 #: lengths a billing period can have, shortest first
 UNITS = ("day", "week", "month", "quarter", "year")
+
+#: kinds for which only instants count, and no local date
+OF_INSTANTS = frozenset(
+    "aggregate rollup percentage event_priced filtered windowed".split()
+)
+#: members of a case that are instants
+INSTANTS = ("start", "end", "timestamp")
 
 
 @contextlib.contextmanager
@@ -85,7 +92,7 @@ class Session:
         import odoo_prices
 
         kinds = odoo_prices.KINDS | odoo_documents.KINDS | odoo_metering.KINDS
-        case, kind = open_case(data)
+        case, kind = open_case(at_midnight(data))
         if kind not in kinds:
             raise Unsupported(f"kind {kind}")
         try:
@@ -181,7 +188,7 @@ class Story:
                 "tz": zone,
                 "calendar_aligned": False,
                 "anchor_day": first.day,
-                **length_for(first, end),
+                **({} if "period_unit" in vals else length_for(first, end)),
                 "subject_ids": [(0, 0, {"subject": self.subject})],
                 **vals,
             }
@@ -379,6 +386,41 @@ def zone_of(case):
         if all(moment.astimezone(local).time() == time() for moment in (start, end)):
             return name
     raise Unsupported("a period that does not begin at midnight")
+
+
+def at_midnight(data):
+    """The same case with its period from midnight to midnight.
+
+    The product's periods are local days. Where a case of instants begins at another
+    time of day, all its instants move by the same time, which changes no distance
+    between them: quantities, orders and shares of the period stay what they are. A
+    case whose kind looks at local dates is left as it is.
+    """
+    if data.get("kind") not in OF_INSTANTS:
+        return data
+    start, end, zone = bounds(Fields(data, data.get("id", "case")))
+    local = ZoneInfo(zone)
+    if all(moment.astimezone(local).time() == time() for moment in (start, end)):
+        return data
+    if (end - start) % timedelta(days=1):
+        return data
+    begin = datetime.combine(start.astimezone(UTC).date(), time(), UTC)
+    period = data["period"] | {"timezone": "UTC"}
+    return _moved(data | {"period": period}, begin - start)
+
+
+def _moved(value, by):
+    """A JSON value with every instant in it moved."""
+    if isinstance(value, dict):
+        return {
+            name: (instant(one) + by).isoformat()
+            if name in INSTANTS and isinstance(one, str)
+            else _moved(one, by)
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_moved(one, by) for one in value]
+    return value
 
 
 def dates_in(case, zone):
