@@ -20,6 +20,11 @@ TOGETHER = 100
 PATIENCE_S = 2.5
 #: rows that are added up while a person waits; a larger cause is for the background
 LARGE = 20_000
+#: escapes of JSON that PostgreSQL cannot make a text of: NUL, half a surrogate pair
+NO_TEXT = (
+    r"\\u(0000|[dD][89abAB]..(?!\\u[dD][c-fC-F]))"
+    r"|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]"
+)
 
 
 @dataclass(slots=True)
@@ -257,19 +262,22 @@ class UsageQuarantineCause(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """SELECT q.cause_id, q.event_time::date, q.event_type,
-                          CASE WHEN q.is_event THEN q.raw::json -> 'dimensions' END
-                               ::text,
+                          (e.raw -> 'dimensions')::text,
                           count(*),
                           sum(v.value)::text, min(v.value)::text, max(v.value)::text,
                           sum(q.amount_at_stake)::text
                      FROM usage_quarantine q
                     CROSS JOIN LATERAL (
-                          SELECT CASE WHEN q.is_event AND q.raw::json ->> 'value'
+                          SELECT CASE WHEN q.is_event AND q.raw !~ %s
+                                      THEN q.raw::json END AS raw) e
+                    CROSS JOIN LATERAL (
+                          SELECT CASE WHEN e.raw ->> 'value'
                                            ~ '^[+-]?[0-9]{1,60}(\\.[0-9]{1,60})?$'
-                                      THEN (q.raw::json ->> 'value')::numeric
+                                      THEN (e.raw ->> 'value')::numeric
                                   END AS value) v
                     WHERE q.state = 'open' AND q.cause_id = ANY(%s)
                     GROUP BY 1, 2, 3, 4""",
+                NO_TEXT,
                 self.ids,
             )
         )

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from decimal import Decimal
 
 from odoo.tests import HttpCase, tagged
 
@@ -354,6 +355,23 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(held[5], "invalid_time")
         self.assertEqual(held[7], "no_period")
         self.assertEqual(self._counts(self._post(text))[0], 0)
+
+    def test_hostile_events_stop_nobody_who_opens_the_inbox(self):
+        events = [
+            self._event(1, subject="nul \x00 here"),
+            self._event(2, subject="nobody", properties={"a\x00": "b"}),
+            self._event(3, subject="nobody", value="9" * 90),
+            self._event(4, subject="nobody", properties={"text": "back\\u0000slash"}),
+            self._event(5, subject="nobody", properties={"pair": "\U0001f600"}),
+            self._event(6, subject="nobody", value="2"),
+        ]
+        self.assertEqual(self._counts(self._post(events)), (0, 0, 0, 6))
+        causes = self.env["usage.quarantine.cause"].search([])
+        self.env["usage.quarantine.inbox"].action_open()
+        sums = causes._read_sums()
+        self.assertEqual(sum(item.count for item in sums), 6)
+        # of what PostgreSQL cannot read as JSON, only the number of rows is known
+        self.assertEqual(sum(item.total or 0 for item in sums), Decimal("3.5"))
 
     def test_what_the_framework_refuses_is_a_problem_too(self):
         body = b"[" + b" " * (33 << 20) + b"]"
