@@ -482,6 +482,20 @@ class Store:
             self._finding_cursor(), self.company.id, [event.id for event in events]
         )
 
+    def find_archived(self, sources, event_id):
+        """Where an id is known of an archived month; see :func:`.finding.archived`.
+
+        :param usage.source sources: of this company
+        :return: list of (usage.source, datetime)
+        """
+        found = finding.archived(
+            self._finding_cursor(),
+            self.company.id,
+            [(source.id, source._get_key_mode()) for source in sources],
+            event_id,
+        )
+        return [(sources.browse(number), time) for number, time in found]
+
     def _finding_cursor(self):
         """Single events are found in PostgreSQL, which keeps them in either engine."""
         return exact_cursor(self.env.cr)

@@ -102,9 +102,7 @@ def too_many_requests(retry_after_s):
         429,
         "rate_limited",
         _lt("Too many requests"),
-        _lt(
-            "The key's rate limit is used up for %(wait)s s.", wait=retry_after_s
-        ),
+        _lt("The key's rate limit is used up for %(wait)s s.", wait=retry_after_s),
         action=_lt(
             "Wait as long as Retry-After says, then send again; put several events "
             "into one request."

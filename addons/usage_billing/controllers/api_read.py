@@ -509,7 +509,7 @@ def _span(query, default):
 
 
 def _find(call, sources, event_id):
-    """Events with an id, else what waits in the quarantine with it."""
+    """Events with an id, else what waits with it, or that its month is archived."""
     around = read_time(call.query, "from")
     found = _store(call).find_by_id(sources, event_id, around)
     if call.key.partner_id:
@@ -526,7 +526,11 @@ def _find(call, sources, event_id):
         ],
         limit=MAX_LIMIT,
     )
-    return written + [_write_held(row) for row in held]
+    written += [_write_held(row) for row in held]
+    return written or [
+        _write_archived(event_id, *one)
+        for one in _store(call).find_archived(sources, event_id)
+    ]
 
 
 def _write_events(call, found):
@@ -589,6 +593,19 @@ def _write_held(row):
         "detail": row.detail or None,
         "batch": row.batch_id.id,
         "received_at": write_time(row.batch_id.received_at),
+    }
+
+
+def _write_archived(event_id, source, time):
+    return {
+        "id": event_id,
+        "source": source.code,
+        "type": None,
+        "subject": None,
+        "time": write_time(time),
+        "status": "archived",
+        "batch": None,
+        "received_at": None,
     }
 
 

@@ -35,6 +35,21 @@ REASONS = {
         _lt("The time is further in the future than the source allows."),
         _lt("Check the clock of the sender; the event is kept until somebody decides."),
     ),
+    "late": (
+        _lt("The time is older than the source allows."),
+        _lt("Nothing: the event is kept until somebody decides."),
+    ),
+    "archived": (
+        _lt("The month of the event is in the archive."),
+        _lt("Nothing: the event is kept and counts once the month is brought back."),
+    ),
+    "id_time": (
+        _lt("The time in the id is missing, or too far from the time of the event."),
+        _lt(
+            "Make ids as the source declares (UUID version 7 or ULID) at the time of "
+            "the event; this one is kept until somebody decides."
+        ),
+    ),
     "conflict": (
         _lt("The id is taken by an event with another content."),
         _lt("Send a new id for a new event; to correct the first one, amend it."),

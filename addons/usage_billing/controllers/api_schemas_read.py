@@ -114,11 +114,13 @@ STORED_EVENT = _object(
                 "replaced",
                 "quarantined",
                 "ignored",
+                "archived",
             ],
             "description": _lt(
                 "stored: counts. voided: counts no more. amended: an amendment "
                 "counts in its place. replaced: a newer delivery took its place. "
-                "quarantined: waits for a decision. ignored: left out by one."
+                "quarantined: waits for a decision. ignored: left out by one. "
+                "archived: counts; its month left the store for the archive."
             ),
         },
         "kind": {"enum": ["usage", "void", "amendment"]},
@@ -129,8 +131,8 @@ STORED_EVENT = _object(
         "subscription": TEXT,
         "code": TEXT,
         "detail": NULLABLE,
-        "batch": COUNT,
-        "received_at": MOMENT,
+        "batch": {"type": ["integer", "null"]},
+        "received_at": {**MOMENT, "type": ["string", "null"]},
     },
 )
 EVENT_PAGE = _page("EventPage", STORED_EVENT)

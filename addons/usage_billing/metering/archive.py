@@ -80,6 +80,18 @@ def periods(cursor, period_ids):
     return dict(cursor.fetchall())
 
 
+def of_company(cursor, company_id):
+    """Newest archived month with events of a company, None for none."""
+    cursor.execute(
+        "SELECT max(m.month) FROM usage_store_month_period m"
+        " JOIN usage_period p ON p.id = m.period_id"
+        " JOIN usage_subscription s ON s.id = p.subscription_id"
+        " WHERE s.company_id = %s",
+        [company_id],
+    )
+    return cursor.fetchone()[0]
+
+
 def holds_rows_of(cursor, batch_ids):
     """Whether rows of batches left the store with a month."""
     cursor.execute(
@@ -92,13 +104,15 @@ def holds_rows_of(cursor, batch_ids):
     return cursor.fetchone()[0]
 
 
-def archive(cursor, month, folder):
+def archive(cursor, month, folder, look=None):
     """Write a month to a folder and take it out of the store, in this transaction.
 
     Nobody writes into the month meanwhile; the table is dropped only after the file was
     written, synced, read again and compared. Commit afterwards.
 
     :param Path folder: made here; what a broken attempt left is replaced
+    :param look: function of the month's table that raises when it must stay; called
+        when everything here lets it go
     :return: manifest
     :raise StoreError: "archive_order": an older month is still there;
         "archive_open": an open period needs it; "archive_unshipped": ClickHouse does
@@ -112,6 +126,8 @@ def archive(cursor, month, folder):
         raise StoreError("archive_open", month=month)
     if is_unshipped(cursor, month):
         raise StoreError("archive_unshipped", month=month)
+    if look:
+        look(name)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / FILE, lambda out: _export(cursor, name, out))
@@ -139,6 +155,10 @@ def archive(cursor, month, folder):
         " SELECT DISTINCT r.period_id, %s FROM usage_store_route r"
         f" WHERE EXISTS (SELECT FROM {name} f WHERE f.route_id = r.id)",
         [month],
+    )
+    cursor.execute(
+        "UPDATE usage_shipment SET is_pruned = true WHERE NOT is_pruned"
+        f" AND batch_id IN (SELECT DISTINCT f.id >> 31 FROM {name} f)"
     )
     cursor.execute(f"ALTER TABLE usage_store_fact DETACH PARTITION {name}")
     cursor.execute(f"DROP TABLE {name}")
@@ -185,6 +205,12 @@ def restore(cursor, month):
     schema.attach(cursor, month)
     cursor.execute("DELETE FROM usage_store_month WHERE month = %s", [month])
     cursor.execute("DELETE FROM usage_store_month_period WHERE month = %s", [month])
+    cursor.execute(
+        "UPDATE usage_shipment s SET is_pruned = false WHERE is_pruned"
+        " AND row_count = (SELECT count(*) FROM usage_store_fact f"
+        "  WHERE f.id > (s.batch_id::bigint << 31) + s.first_row"
+        "    AND f.id <= (s.batch_id::bigint << 31) + s.last_row)"
+    )
     schema.note_change(cursor)
     return json.loads((folder / MANIFEST).read_text())
 

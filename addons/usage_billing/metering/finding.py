@@ -168,6 +168,30 @@ def corrections(cursor, company_id, ids):
     return [FoundEvent(*row) for row in cursor.fetchall()]
 
 
+def archived(cursor, company_id, sources, event_id):
+    """Strict sources whose registry knows an id of an archived month.
+
+    The event is not in the store and did arrive: it is found again once its month is
+    brought back.
+
+    :param sources: list of (id, mode)
+    :return: list of (source id, time of the event)
+    """
+    found = []
+    for source_id, mode in sources:
+        if mode != "strict":
+            continue
+        identity = identity_function(company_id, source_id)(event_id)[1]
+        cursor.execute(
+            "SELECT i.time FROM usage_store_identity i JOIN usage_store_month m"
+            " ON m.month = to_char(i.time, 'YYYYMM')::integer"
+            " WHERE i.identity = %s::uuid",
+            [identity.hex()],
+        )
+        found += [(source_id, time) for (time,) in cursor.fetchall()]
+    return found
+
+
 def as_json(text):
     """Dimensions or properties, which psycopg2 gives as text or as mapping."""
     return json.loads(text) if isinstance(text, str) else dict(text)

@@ -534,6 +534,18 @@ class UsageEventStory(models.AbstractModel):
             ids += [event.id for event in store.find_by_id(part, event_id, around)]
         return self.env["usage.event"].browse(ids)
 
+    @api.model
+    def _find_archived(self, sources, event_id):
+        """Where an id is known of an archived month.
+
+        :return: list of (usage.source, time of the event)
+        """
+        found = []
+        for company, part in sources.grouped("company_id").items():
+            store = self.env["usage.batch"].with_company(company).sudo()._store()
+            found += store.find_archived(part, event_id)
+        return found
+
     def _find_correction(self, event):
         """(kind, row, batch, received at) of what took the event away."""
         rows = self.env.execute_query(

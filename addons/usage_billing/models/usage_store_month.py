@@ -10,7 +10,10 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL, config
 
 from ..metering import archive, pool, schema
+from ..metering.clickhouse import pruning
+from ..metering.connection import exact_cursor
 from ..metering.errors import StoreError
+from ..metering_engine import driver_of, explain
 
 _logger = logging.getLogger(__name__)
 
@@ -103,9 +106,19 @@ class UsageStoreMonth(models.Model):
         return Path(base) / f"{month // 100:04d}-{month % 100:02d}"
 
     def _archive(self, month):
-        """Write a month to its folder and take it out of the store."""
+        """Write a month to its folder and take it out of the store.
+
+        Companies with their events in ClickHouse keep answering from there, so it is
+        asked first whether all of the month is there as it was sent.
+        """
+        cursor = self._plain_cursor()
+
+        def look(leaf):
+            for company_id, shipments in pruning.shipments(cursor, leaf).items():
+                pruning.check(driver_of(self.env), company_id, shipments)
+
         try:
-            return archive.archive(self._plain_cursor(), month, self._get_folder(month))
+            return archive.archive(cursor, month, self._get_folder(month), look)
         except StoreError as error:
             raise UserError(self._explain(error, month)) from error
 
@@ -136,6 +149,11 @@ class UsageStoreMonth(models.Model):
                 "Month %(month)s cannot leave yet: events of it have not arrived in "
                 "ClickHouse."
             ),
+            "archive_lost": self.env._(
+                "Month %(month)s stays: ClickHouse does not hold all of its events as "
+                "they were sent. Move the company back to PostgreSQL and to "
+                "ClickHouse again."
+            ),
             "archive_broken": self.env._(
                 "The archive of month %(month)s is not what was written. The store was "
                 "left as it was; look at the folder %(folder)s."
@@ -145,6 +163,8 @@ class UsageStoreMonth(models.Model):
                 "Bring the newest archived month back before month %(month)s."
             ),
         }
+        if error.code not in words:
+            return explain(self.env, error)
         return words[error.code] % {
             "month": f"{month // 100:04d}-{month % 100:02d}",
             "folder": self._get_folder(month),
@@ -222,8 +242,27 @@ class UsageStoreMonth(models.Model):
             count = archive.forget_properties(
                 self.env.cr.connection.cursor(), company.id, before
             )
+            if company.usage_store_engine == "clickhouse":
+                count = max(count, self._forget_in_clickhouse(company, before))
             if count:
                 _logger.info("Details of %s events of %s erased", count, company.name)
+
+    def _forget_in_clickhouse(self, company, before):
+        """The same where the company's questions are answered; tomorrow if it is away.
+
+        :return: number of events
+        """
+        try:
+            return pruning.forget_properties(
+                exact_cursor(self.env.cr), driver_of(self.env), company.id, before
+            )
+        except StoreError as error:
+            _logger.warning(
+                "Details of events of %s stay in ClickHouse: %s",
+                company.name,
+                explain(self.env, error),
+            )
+            return 0
 
 
 class ResCompany(models.Model):
@@ -233,7 +272,7 @@ class ResCompany(models.Model):
         string="Keep Events (months)",
         help="Months of events older than this leave the store for an archive file, "
         "once all their periods are billed. Amounts stay as they are, and an archive "
-        "can be brought back. 0: events stay for ever.",
+        "can be brought back. Events in ClickHouse stay there. 0: they stay for ever.",
     )
     usage_property_months = fields.Integer(
         string="Keep Event Details (months)",

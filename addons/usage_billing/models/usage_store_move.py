@@ -1,6 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
+from ..metering import archive
 from ..metering.clickhouse import ship
 from ..metering.connection import exact_cursor
 from ..metering.errors import StoreError
@@ -51,6 +52,8 @@ class ResCompany(models.Model):
         target = (
             "postgres" if company.usage_store_engine == "clickhouse" else "clickhouse"
         )
+        if target == "clickhouse":
+            company._check_usage_store_whole()
         try:
             driver_of(self.env)
         except StoreError as error:
@@ -64,6 +67,19 @@ class ResCompany(models.Model):
         self._check_usage_store_right()
         self.sudo().write({"usage_store_target": False, "usage_store_problem": False})
         return True
+
+    def _check_usage_store_whole(self):
+        """What is in the archive cannot be shipped."""
+        month = archive.of_company(exact_cursor(self.env.cr), self.id)
+        if month:
+            raise UserError(
+                self.env._(
+                    "Events of %(company)s are in the archive. Bring its months back "
+                    "to the store first, the newest one, %(month)s, to begin with.",
+                    company=self.name,
+                    month=f"{month // 100:04d}-{month % 100:02d}",
+                )
+            )
 
     def _check_usage_store_right(self):
         if not self.env.user.has_group("usage_billing.group_usage_billing_system"):
@@ -124,7 +140,8 @@ class ResCompany(models.Model):
         ):
             raise UserError(
                 self.env._(
-                    "Some events are kept in ClickHouse only. Bring them back first."
+                    "Some events are kept in ClickHouse only, PostgreSQL has them in "
+                    "its archive. Bring the archived months back first."
                 )
             )
         return self._usage_store_compare(PostgresStore(exact_cursor(self.env.cr)))

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from odoo.tests import HttpCase, tagged
 
+from ..controllers import api_reasons
 from .common_api import ApiCase
 
 URL = "/usage/v1/events"
@@ -80,6 +81,10 @@ class TestApiEvents(ApiCase, HttpCase):
         }
 
     # -- forms -------------------------------------------------------------------------
+
+    def test_every_reason_has_a_sentence_and_what_to_do(self):
+        codes = dict(self.env["usage.quarantine"]._fields["reason_code"].selection)
+        self.assertLessEqual(codes.keys(), api_reasons.REASONS.keys())
 
     def test_own_json_many_and_one(self):
         many = {"events": [self._event(1), self._event(2)]}

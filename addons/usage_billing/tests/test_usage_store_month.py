@@ -18,8 +18,9 @@ OLD = datetime(1999, 3, 10, 12)
 MONTH = 199903
 
 
-@tagged("post_install", "-at_install")
-class TestUsageStoreMonth(StoreCase):
+class MonthCase(StoreCase):
+    """Events of a month that is older than any other, and a folder for its archive."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -66,6 +67,9 @@ class TestUsageStoreMonth(StoreCase):
         )
         return self.env.cr.fetchall()
 
+
+@tagged("post_install", "-at_install")
+class TestUsageStoreMonth(MonthCase):
     # ------------------------------------------------------------------
     # archive
     # ------------------------------------------------------------------
@@ -101,6 +105,23 @@ class TestUsageStoreMonth(StoreCase):
         self.assertEqual(batch.quarantine_ids.reason_code, "archived")
         self.months._restore(MONTH)
         self.assertEqual(self._counts(self._send_old(7, 8)), (2, 0, 0, 0))
+
+    def test_an_archived_event_is_not_said_to_have_never_come(self):
+        self._create_meter("cpu")
+        self._send_old(1, 2)
+        self._bill()
+        wizard = self.env["usage.event.find"].create({"event_id": "e1"})
+        self.assertNotIn("1999-03", wizard.result_html)
+        self.months._archive(MONTH)
+        wizard.invalidate_recordset()
+        self.assertEqual(wizard._find(), [])
+        self.assertIn("1999-03", wizard.result_html)
+        self.assertNotIn("has not arrived", wizard.result_html)
+        ((source, time),) = self.store.find_archived(self.source, "e1")
+        self.assertEqual((source, time), (self.source, OLD + timedelta(hours=1)))
+        self.assertEqual(self.store.find_archived(self.source, "e99"), [])
+        wizard.event_id = "e99"
+        self.assertIn("has not arrived", wizard.result_html)
 
     def test_month_of_an_open_period_stays(self):
         self._create_meter("cpu")
@@ -154,8 +175,6 @@ class TestUsageStoreMonth(StoreCase):
         with self.assertRaisesRegex(UserError, "have not arrived"):
             self.months._archive(MONTH)
         self.assertEqual(len(self._content()), 2)
-        shipment.last_row = 2
-        self.months._archive(MONTH)
 
     def test_archived_events_are_not_lost_from_the_sums(self):
         meter = self._create_meter("cpu")

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.tools import format_date
 
 
 class UsageEventFind(models.TransientModel):
@@ -20,11 +21,34 @@ class UsageEventFind(models.TransientModel):
         for wizard in self:
             wizard.result_html = (
                 wizard.env["ir.qweb"]._render(
-                    "usage_billing.event_hits", {"hits": wizard._find()}
+                    "usage_billing.event_hits",
+                    {"hits": wizard._find(), "archived": wizard._find_archived()},
                 )
                 if wizard.event_id
                 else False
             )
+
+    def _get_sources(self):
+        return self.source_id or self.env["usage.source"].with_context(
+            active_test=False
+        ).search([("company_id", "in", self.env.companies.ids)])
+
+    def _find_archived(self):
+        """Sentences about events with the id whose month left the store."""
+        found = self.env["usage.event.story"]._find_archived(
+            self._get_sources(), self.event_id.strip()
+        )
+        return [
+            self.env._(
+                "It arrived from %(name)s, happened on %(day)s and left the store "
+                "with its month. Its amounts stay. To see the event, bring %(month)s "
+                "back under Configuration, Months of Events.",
+                name=source.name,
+                day=format_date(self.env, time),
+                month=f"{time:%Y-%m}",
+            )
+            for source, time in found
+        ]
 
     def _find(self):
         """Stored events and quarantined rows with this id that the user may see.
@@ -32,9 +56,7 @@ class UsageEventFind(models.TransientModel):
         :return: list of dicts of texts: ``url``, ``title``, ``when``, ``what``,
             ``state``
         """
-        sources = self.source_id or self.env["usage.source"].with_context(
-            active_test=False
-        ).search([("company_id", "in", self.env.companies.ids)])
+        sources = self._get_sources()
         event_id = self.event_id.strip()
         Story = self.env["usage.event.story"]
         stored = Story._find_stored(sources, event_id, self.around or None)
