@@ -79,12 +79,14 @@ FACTURX_STATES = [
 
 # what the chain of a company seals; "flow" is a message to or from a platform
 SEAL_KINDS = [
+    ("begin", "Beginning"),
     ("entry", "Entry"),
     ("pdf", "PDF"),
     ("xml", "XML"),
     ("usage", "Usage"),
     ("status", "Status"),
     ("payment", "Payment"),
+    ("receipt", "Payment Recorded"),
     ("flow", "Message"),
     ("closing", "Closing"),
     ("anchor", "Anchor"),

@@ -40,6 +40,10 @@ PROBLEMS = {
         "removed at the end or the record was altered"
     ),
     "chain_missing": _lt("The chain record of %(what)s is missing"),
+    "chain_altered": _lt(
+        "The chain record of %(what)s: %(field)s is %(found)s, sealed as %(expected)s"
+    ),
+    "key_altered": _lt("The sealed fact %(what)s (%(where)s) is filed under %(found)s"),
     "not_linked": _lt("%(field)s %(what)s waits for its link since %(found)s"),
     "payload_altered": _lt(
         "The sealed content of %(field)s %(what)s (%(where)s) was altered"
@@ -50,6 +54,10 @@ PROBLEMS = {
     "move_missing": _lt("Entry %(what)s (%(where)s) was deleted"),
     "move_altered": _lt(
         "Entry %(what)s (%(where)s): %(field)s is %(found)s, sealed as %(expected)s"
+    ),
+    "sealed_again": _lt(
+        "Entry %(what)s, %(where)s: %(field)s was sealed as %(expected)s, then sealed "
+        "again as %(found)s"
     ),
     "line_altered": _lt(
         "Entry %(what)s, %(where)s: %(field)s is %(found)s, sealed as %(expected)s"
@@ -68,10 +76,18 @@ PROBLEMS = {
     "payment_not_sealed": _lt(
         "Payment of %(what)s (%(where)s) is not sealed: %(found)s"
     ),
+    "status_missing": _lt("Status %(field)s of %(what)s (%(where)s) was deleted"),
+    "status_altered": _lt(
+        "Status of %(what)s (%(where)s): %(field)s is %(found)s, sealed as %(expected)s"
+    ),
+    "status_not_sealed": _lt("Status %(field)s (%(where)s) is not sealed"),
     "file_missing": _lt("File %(what)s (%(where)s) is missing"),
     "file_altered": _lt(
         "File %(what)s (%(where)s) was altered: its SHA-256 is %(found)s, sealed as "
         "%(expected)s"
+    ),
+    "file_added": _lt(
+        "File %(what)s (%(where)s) was put beside the one that was issued"
     ),
     "file_unknown": _lt("File %(what)s is in the bundle but not in its manifest"),
     "archive_missing": _lt(
@@ -79,6 +95,17 @@ PROBLEMS = {
     ),
     "archive_altered": _lt(
         "The archive record %(what)s (%(where)s): %(field)s is %(found)s, expected "
+        "%(expected)s"
+    ),
+    "retention_shortened": _lt(
+        "The archive record %(what)s (%(where)s) is kept until %(found)s, which is "
+        "before %(expected)s"
+    ),
+    "destroyed_unrecorded": _lt(
+        "File %(what)s (%(where)s) is marked as destroyed, and no sealed record says so"
+    ),
+    "destroyed_early": _lt(
+        "File %(what)s (%(where)s) was destroyed on %(found)s, it had to be kept until "
         "%(expected)s"
     ),
     "closing_altered": _lt(
@@ -91,6 +118,14 @@ PROBLEMS = {
     "anchor_mismatch": _lt(
         "The anchor %(what)s signs another chain: %(field)s is %(found)s, signed as "
         "%(expected)s"
+    ),
+    "anchor_kept": _lt(
+        "The anchor kept outside, %(what)s, signs link %(where)s with hash "
+        "%(expected)s; here it is %(found)s: links were written anew or removed, or an "
+        "older backup was restored"
+    ),
+    "anchor_unreadable": _lt(
+        "The anchor kept outside, %(what)s, cannot be read: %(found)s"
     ),
     "signature_unchecked": _lt("The anchor %(what)s could not be checked: %(found)s"),
     "not_signed": _lt(

@@ -66,10 +66,13 @@ from . import fr_seal_company
 from . import fr_seal_chain
 from . import fr_seal_entry
 from . import fr_archive_entry
+from . import fr_archive_destruction
 from . import fr_seal_move
 from . import fr_seal_move_line
 from . import fr_seal_partner_merge
 from . import fr_seal_payment
+from . import fr_seal_receipt
+from . import fr_seal_kept
 from . import fr_seal_key
 from . import fr_seal_anchor
 from . import fr_seal_closing

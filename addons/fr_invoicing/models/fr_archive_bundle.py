@@ -1,4 +1,6 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+import csv
+import io
 import json
 import re
 from operator import itemgetter
@@ -19,7 +21,28 @@ LINK_COLUMNS = (
     "sequence, kind, key, revision, name, sealed_at, user_id, payload_sha256, size,"
     " previous_hash, hash"
 )
-SUFFIXES = {"entry": "entree", "payment": "paiement", "status": "statut"}
+SUFFIXES = {
+    "entry": "entree",
+    "payment": "paiement",
+    "receipt": "encaissement",
+    "status": "statut",
+    "destruction": "destruction",
+}
+CLOSING_COLUMNS = (
+    "name",
+    "period",
+    "date_start",
+    "date_stop",
+    "sequence_from",
+    "sequence_to",
+    "documents",
+    "untaxed",
+    "tax",
+    "total",
+    "collected",
+    "consumer",
+    "turnover",
+)
 
 INSTRUCTIONS = """\
 Dossier de contrôle - factures scellées
@@ -27,8 +50,9 @@ Dossier de contrôle - factures scellées
 
 manifest.json   contenu du dossier et empreinte SHA-256 de chaque fichier
 chain.jsonl     maillons de la chaîne d'empreintes
-documents/      par facture : PDF et XML d'origine, contenu scellé, paiements,
-                détail d'usage (CSV) et règles tarifaires appliquées
+documents/      par facture : PDF et XML d'origine, contenu scellé, paiements, statuts
+                et messages de la plateforme, détail d'usage (CSV), règles tarifaires
+closings/       clôtures journalières, mensuelles et annuelles, et leur tableau (CSV)
 anchors/ keys/  ancrages signés (XAdES) et certificats publics
 
 Vérifier (Python 3.10 ou plus, sans Odoo ; pour les signatures : paquets lxml, xmlsec et
@@ -73,6 +97,8 @@ class FrArchiveBundle(models.AbstractModel):
                 self._add_document(writer, move, last)
                 yield writer.drain()
             self.env.invalidate_all()
+        self._add_closings(writer, chain, last)
+        yield writer.drain()
         first = self._get_start(chain, anchors, moves)
         writer.add_lines("chain.jsonl", self._iter_links(chain, first[0], last))
         yield writer.drain()
@@ -105,18 +131,21 @@ class FrArchiveBundle(models.AbstractModel):
         facts = self._get_facts(move, last)
         archived = self.env["fr.archive.entry"].search(
             [
-                ("model", "=", "account.move"),
-                ("res_id", "=", move.id),
+                ("company_id", "=", move.company_id.id),
                 ("sha256", "in", facts.mapped("payload_sha256")),
+                ("destroyed_at", "=", False),
             ]
         )
+        places = set(facts.mapped("key"))
         for entry in archived:
-            writer.add(
-                f"{folder}/{self._safe(entry.name)}",
-                entry._get_attachment().raw or b"",
-                kind=entry.kind,
-                key=f"account.move,{move.id}",
-            )
+            key = f"{entry.model},{entry.res_id}"
+            if key in places:
+                writer.add(
+                    f"{folder}/{self._safe(entry.name)}",
+                    entry._get_attachment().raw or b"",
+                    kind=entry.kind,
+                    key=key,
+                )
         for fact in facts.filtered("payload"):
             label = SUFFIXES.get(fact.kind, fact.kind)
             writer.add(
@@ -127,22 +156,42 @@ class FrArchiveBundle(models.AbstractModel):
                 revision=fact.revision,
             )
         writer.add(f"{folder}/reglements.json", canonical(self._get_payments(move)))
-        if move.usage_rated_line_ids:
+        # an accountant of no usage group hands over the usage of a readable invoice
+        if move.sudo().usage_rated_line_ids:
             explorer = self.env["usage.explorer"].sudo()  # as the customer reads it
             name, content = explorer._prepare_invoice_file(move.sudo())
             writer.add(f"{folder}/{self._safe(name)}", content)
 
     def _get_facts(self, move, last):
-        """Give what is sealed of a document: content, files, payments, statuses."""
+        """Give what is sealed of a document, in the order it happened.
+
+        Content, files, rules, payments, statuses, messages of the platform, and the
+        destruction of files after their retention.
+        """
         common = [("company_id", "=", move.company_id.id), ("sequence", "<=", last)]
         entries = self.env["fr.seal.entry"]
-        facts = entries.search(
-            [*common, ("model", "=", "account.move"), ("res_id", "=", move.id)],
-            order="id",
+
+        def of(model, records):
+            domain = [*common, ("model", "=", model), ("res_id", "in", records.ids)]
+            return entries.search(domain)
+
+        # what is told of an invoice its reader may read
+        elsewhere = self.sudo().env
+        about = [("move_id", "=", move.id)]
+        facts = of("account.move", move)
+        for model in ("fr.einvoice.status", "fr.einvoice.flow"):
+            facts |= of(model, elsewhere[model].search(about))
+        payments = entries.search(
+            [*common, ("kind", "=", "payment"), ("name", "=", move.name)]
         )
-        return facts | entries.search(
-            [*common, ("kind", "=", "payment"), ("name", "=", move.name)], order="id"
+        facts |= payments.filtered(
+            lambda fact: json.loads(fact.payload)["move_id"] == move.id
         )
+        facts |= of("account.payment", move.sudo().matched_payment_ids)
+        files = elsewhere["fr.archive.entry"].search(
+            [("model", "=", move._name), ("res_id", "=", move.id)]
+        )
+        return (facts | of("fr.archive.entry", files)).sorted("id")
 
     def _get_payments(self, move):
         """Give what is paid on a document, as it stands today.
@@ -175,6 +224,32 @@ class FrArchiveBundle(models.AbstractModel):
         return re.sub(r"[^\w.-]+", "_", name or "document").strip("._") or "document"
 
     # === Chain === #
+
+    def _add_closings(self, writer, chain, last):
+        """Add the closings as sealed, the beginning of the chain, and a table."""
+        facts = self.env["fr.seal.entry"].search(
+            [
+                ("company_id", "=", chain.company_id.id),
+                ("kind", "in", ("begin", "closing")),
+                ("sequence", "<=", last),
+            ],
+            order="sequence",
+        )
+        table = io.StringIO()
+        rows = csv.writer(table, delimiter=";", lineterminator="\r\n")
+        rows.writerow(CLOSING_COLUMNS)
+        for fact in facts:
+            writer.add(
+                f"closings/{self._safe(fact.name)}.json",
+                fact.payload.encode(),
+                kind=fact.kind,
+                key=fact.key,
+                revision=fact.revision,
+            )
+            if fact.kind == "closing":
+                sealed = json.loads(fact.payload)
+                rows.writerow([sealed[name] for name in CLOSING_COLUMNS])
+        writer.add("closings/clotures.csv", b"\xef\xbb\xbf" + table.getvalue().encode())
 
     def _add_anchors(self, writer, chain):
         """Add signed statements and certificates.

@@ -55,10 +55,28 @@ class FrArchiveEntry(models.Model):
     source_attachment_id = fields.Many2one(
         "ir.attachment", readonly=True, index="btree_not_null", ondelete="restrict"
     )
-    destroyed_at = fields.Datetime(readonly=True)
+    destroyed_at = fields.Datetime(string="Destroyed on", readonly=True)
+    is_over = fields.Boolean(
+        string="Past Its Retention",
+        compute="_compute_is_over",
+        search="_search_is_over",
+    )
 
     _file_unique = models.UniqueIndex("(company_id, kind, model, res_id, sha256)")
     _record_index = models.Index("(model, res_id)")
+
+    @api.depends("retention_until", "destroyed_at")
+    def _compute_is_over(self):
+        today = fields.Date.today()
+        for entry in self:
+            entry.is_over = not entry.destroyed_at and entry.retention_until < today
+
+    def _search_is_over(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        over = fields.Domain("retention_until", "<", fields.Date.today())
+        over &= fields.Domain("destroyed_at", "=", False)
+        return over if True in value else ~over
 
     # === Keeping === #
 
@@ -176,6 +194,14 @@ class FrArchiveEntry(models.Model):
     def action_download(self):
         """Download the original bytes."""
         self.ensure_one()
+        if self.destroyed_at:
+            raise UserError(
+                self.env._(
+                    "%(document)s was destroyed on %(date)s, after its retention.",
+                    document=self.name,
+                    date=self.destroyed_at.date(),
+                )
+            )
         return {
             "type": "ir.actions.act_url",
             "url": f"/web/content/fr.archive.entry/{self.id}/content"

@@ -2,6 +2,7 @@
 from odoo import api, fields, models, release
 from odoo.exceptions import UserError
 from odoo.modules.module import get_manifest
+from odoo.tools import format_datetime
 
 from ..sealing import anchor
 
@@ -34,6 +35,16 @@ class FrSealAnchor(models.Model):
     )
 
     _sequence_unique = models.UniqueIndex("(company_id, sequence)")
+
+    @api.depends("signed_at", "sequence")
+    @api.depends_context("lang", "tz")
+    def _compute_display_name(self):
+        for record in self:
+            record.display_name = self.env._(
+                "Link %(link)s, signed on %(instant)s",
+                link=record.sequence,
+                instant=format_datetime(self.env, record.signed_at, dt_format="short"),
+            )
 
     @api.model
     def _sign(self, chain):
@@ -74,7 +85,8 @@ class FrSealAnchor(models.Model):
         record = super(FrSealAnchor, anchors).create(
             [
                 {
-                    "name": f"{now:%Y-%m-%d %H:%M:%S}",
+                    # for the verifier's report; people see display_name
+                    "name": f"link {chain.last_sequence}, {now:%Y-%m-%d %H:%M} UTC",
                     "company_id": company.id,
                     "sequence": chain.last_sequence,
                     "head": chain.last_hash,
@@ -90,6 +102,7 @@ class FrSealAnchor(models.Model):
             name=f"anchor_{chain.last_sequence}.xml",
             mimetype="application/xml",
         )
+        chain._keep_outside(record, signed)
         chain._link()
         return record
 

@@ -89,7 +89,7 @@ class FrSealChain(models.Model):
     def _begin(self, company):
         self.env["account.move"].flush_model(["state", "move_type", "company_id"])
         identifier = str(uuid.uuid4())
-        self.env.execute_query(
+        begun = self.env.execute_query(
             SQL(
                 """INSERT INTO fr_seal_chain (company_id, uuid, started_at, last_hash,
                        last_sequence, legacy_move_id, create_uid, create_date)
@@ -107,7 +107,35 @@ class FrSealChain(models.Model):
         )
         if not company.restrictive_audit_trail:
             company.sudo().restrictive_audit_trail = True  # Odoo keeps the chatter too
-        return self.sudo().search([("company_id", "=", company.id)])
+        record = self.sudo().search([("company_id", "=", company.id)])
+        if begun:
+            record._seal_beginning()
+        return record
+
+    def _seal_beginning(self):
+        """Seal what the record of the chain says: from which documents it is whole.
+
+        Without it, raising ``legacy_move_id`` would hide documents posted unseen.
+        """
+        self.ensure_one()
+        self.env["account.payment"].flush_model(["company_id"])
+        ((payment,),) = self.env.execute_query(
+            SQL(
+                "SELECT COALESCE(max(id), 0) FROM account_payment"
+                " WHERE company_id = %s",
+                self.company_id.id,
+            )
+        )
+        self.env["fr.seal.entry"]._append(
+            "begin",
+            self,
+            {
+                "uuid": self.uuid,
+                "started_at": self.started_at,
+                "legacy_move_id": self.legacy_move_id,
+                "legacy_payment_id": payment,
+            },
+        )
 
     # === Linking === #
 

@@ -47,6 +47,14 @@ class FrSealChain(models.Model):
         string="Sealed Documents", compute="_compute_figures"
     )
     archive_count = fields.Integer(string="Archived", compute="_compute_figures")
+    over_count = fields.Integer(
+        string="Past Their Retention",
+        compute="_compute_figures",
+        help="Archived files that need not be kept any more. Nothing obliges you to "
+        "destroy them; you may, with a reason, and the destruction is sealed.",
+    )
+    kept_folder = fields.Char(string="Copies of Anchors", compute="_compute_figures")
+    kept_email = fields.Char(related="company_id.fr_seal_anchor_email")
     history_count = fields.Integer(
         string="Issued before the Seal",
         compute="_compute_figures",
@@ -107,6 +115,9 @@ class FrSealChain(models.Model):
             chain.archive_count = sudo["fr.archive.entry"].search_count(
                 [("company_id", "=", company.id)]
             )
+            archive = sudo["fr.archive.entry"]
+            chain.over_count = archive.search_count(archive._get_over_domain(company))
+            chain.kept_folder = str(chain._get_kept_folder())
             chain.history_count = sudo["account.move"].search_count(
                 chain._get_history_domain()
             )
@@ -220,7 +231,7 @@ class FrSealChain(models.Model):
             companies=[self.company_id.id],
             now=fields.Datetime.now(),
         )
-        problems = list(verify(source))
+        problems = list(verify(source, self._read_kept()))
         self.sudo().write(  # the result, not the chain
             {
                 "verified_at": fields.Datetime.now(),

@@ -35,6 +35,73 @@ BEGIN
     RETURN NEW;
 END $$;
 
+CREATE OR REPLACE FUNCTION fr_seal_chain_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.company_id, OLD.uuid, OLD.started_at, OLD.legacy_move_id)
+       IS DISTINCT FROM (NEW.company_id, NEW.uuid, NEW.started_at, NEW.legacy_move_id)
+       OR NEW.last_sequence < OLD.last_sequence
+    THEN
+        RAISE EXCEPTION 'the record of a chain cannot be changed'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION fr_seal_key_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.company_id, OLD.fingerprint, OLD.certificate)
+       IS DISTINCT FROM (NEW.company_id, NEW.fingerprint, NEW.certificate)
+    THEN
+        RAISE EXCEPTION 'the key % cannot be changed', OLD.name
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION fr_seal_status_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR
+       (OLD.company_id, OLD.move_id, OLD.code, OLD.said_at, OLD.direction, OLD.key,
+        OLD.reasons::text, OLD.amounts::text)
+       IS DISTINCT FROM
+       (NEW.company_id, NEW.move_id, NEW.code, NEW.said_at, NEW.direction, NEW.key,
+        NEW.reasons::text, NEW.amounts::text)
+    THEN
+        RAISE EXCEPTION 'the status % of an invoice is kept as it was recorded',
+            OLD.code USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE OR REPLACE FUNCTION fr_seal_payment_guard()
+    RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    document varchar;
+    released boolean;
+BEGIN
+    IF TG_OP = 'UPDATE' AND
+       (OLD.debit_move_id, OLD.credit_move_id, OLD.amount, OLD.debit_amount_currency,
+        OLD.credit_amount_currency, OLD.max_date)
+       IS NOT DISTINCT FROM
+       (NEW.debit_move_id, NEW.credit_move_id, NEW.amount, NEW.debit_amount_currency,
+        NEW.credit_amount_currency, NEW.max_date)
+    THEN
+        RETURN NEW;
+    END IF;
+    -- "released" is sealed by the software just before it deletes
+    SELECT name, bool_or(revision > 1) INTO document, released FROM fr_seal_entry
+     WHERE kind = 'payment' AND model = 'account.partial.reconcile'
+       AND res_id = OLD.id GROUP BY name;
+    IF document IS NOT NULL AND NOT (TG_OP = 'DELETE' AND released) THEN
+        RAISE EXCEPTION 'the sealed payment of % cannot be changed or deleted',
+            document USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    RETURN NEW;
+END $$;
+
 CREATE OR REPLACE FUNCTION fr_seal_move_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -139,6 +206,8 @@ TRIGGERS = {
     " EXECUTE FUNCTION fr_seal_entry_guard()",
     ("fr_seal_entry", "fr_seal_entry_keep"): "BEFORE DELETE ON {table} FOR EACH ROW"
     " EXECUTE FUNCTION fr_seal_refuse()",
+    ("fr_seal_chain", "fr_seal_chain_guard"): "BEFORE UPDATE ON {table} FOR EACH ROW"
+    " EXECUTE FUNCTION fr_seal_chain_guard()",
     ("fr_seal_chain", "fr_seal_chain_keep"): "BEFORE DELETE ON {table} FOR EACH ROW"
     " EXECUTE FUNCTION fr_seal_refuse()",
     ("fr_archive_entry", "fr_archive_entry_guard"): "BEFORE UPDATE ON {table}"
@@ -160,6 +229,12 @@ TRIGGERS = {
     " FOR EACH ROW EXECUTE FUNCTION fr_seal_refuse()",
     ("fr_seal_closing", "fr_seal_closing_keep"): "BEFORE UPDATE OR DELETE ON {table}"
     " FOR EACH ROW EXECUTE FUNCTION fr_seal_refuse()",
+    ("fr_seal_key", "fr_seal_key_guard"): "BEFORE UPDATE ON {table} FOR EACH ROW"
+    " EXECUTE FUNCTION fr_seal_key_guard()",
+    ("account_partial_reconcile", "fr_seal_payment_guard"): "BEFORE UPDATE OR DELETE"
+    " ON {table} FOR EACH ROW EXECUTE FUNCTION fr_seal_payment_guard()",
+    ("fr_einvoice_status", "fr_seal_status_guard"): "BEFORE UPDATE OR DELETE ON {table}"
+    " FOR EACH ROW EXECUTE FUNCTION fr_seal_status_guard()",
     ("fr_seal_key", "fr_seal_key_keep"): "BEFORE DELETE ON {table} FOR EACH ROW"
     " EXECUTE FUNCTION fr_seal_refuse()",
     **{
@@ -214,6 +289,10 @@ class FrSealGuard(models.AbstractModel):
         names = (
             "fr_seal_refuse",
             "fr_seal_entry_guard",
+            "fr_seal_chain_guard",
+            "fr_seal_key_guard",
+            "fr_seal_status_guard",
+            "fr_seal_payment_guard",
             "fr_seal_move_guard",
             "fr_seal_line_guard",
             "fr_seal_line_added",

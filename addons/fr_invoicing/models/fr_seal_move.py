@@ -12,6 +12,13 @@ from ..sealing.canonical import canonical, sha256
 SALE_TYPES = ("out_invoice", "out_refund", "out_receipt")
 
 
+def is_changed(record, name, value):
+    """Say whether writing this value would change what a record has."""
+    field = record._fields[name]
+    cached = field.convert_to_cache(value, record)
+    return field.convert_to_record(cached, record) != record[name]
+
+
 def refuse_changes(record, move, vals, names):
     """Raise when one of these values is not what a sealed record has.
 
@@ -21,10 +28,7 @@ def refuse_changes(record, move, vals, names):
     """
     for name in names:
         field = record._fields[name]
-        value = field.convert_to_record(
-            field.convert_to_cache(vals[name], record), record
-        )
-        if value != record[name]:
+        if is_changed(record, name, vals[name]):
             raise UserError(
                 record.env._(
                     "%(document)s was posted and sealed: “%(field)s” cannot be "

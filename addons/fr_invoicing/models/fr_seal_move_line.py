@@ -14,9 +14,10 @@ class AccountMoveLine(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        lines = super().create(vals_list)
-        lines.move_id.filtered("fr_sealed_at")._fr_refuse_line()
-        return lines
+        ids = {vals["move_id"] for vals in vals_list if vals.get("move_id")}
+        moves = self.env["account.move"].browse(ids)
+        moves.filtered("fr_sealed_at")._fr_refuse_line()
+        return super().create(vals_list)
 
     def write(self, vals):
         frozen = [name for name in vals if name in FROZEN]

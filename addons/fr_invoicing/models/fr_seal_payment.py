@@ -1,9 +1,11 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from odoo import api, models
+from odoo.exceptions import UserError
 
 from ..einvoice import mentions
 from ..sealing import content
 from ..sealing.canonical import canonical, sha256
+from .fr_seal_move import is_changed
 
 
 class AccountPartialReconcile(models.Model):
@@ -20,6 +22,17 @@ class AccountPartialReconcile(models.Model):
         partials = super().create(vals_list)
         partials._fr_seal_payments("collected")
         return partials
+
+    def write(self, vals):
+        names = [name for name in content.PARTIAL if name in vals]
+        if names and any(self._fr_get_sealed_sides()):
+            raise UserError(
+                self.env._(
+                    "The payment of a sealed document cannot be changed: undo its "
+                    "matching, then match it anew."
+                )
+            )
+        return super().write(vals)
 
     def unlink(self):
         self._fr_seal_payments("released")
@@ -86,6 +99,31 @@ class AccountPartialReconcile(models.Model):
 
 class AccountMove(models.Model):
     _inherit = "account.move"
+
+    def write(self, vals):
+        names = [name for name in ("name", "date", "journal_id") if name in vals]
+        if names:
+            self._fr_refuse_settling(vals, names)
+        return super().write(vals)
+
+    def _fr_refuse_settling(self, vals, names):
+        """Raise when an entry that pays a sealed document would change."""
+        for move in self:
+            if move.state != "posted" or move.fr_sealed_at:
+                continue
+            matched = move.line_ids.matched_debit_ids | move.line_ids.matched_credit_ids
+            paid = [
+                document for _partial, document, _o in matched._fr_get_sealed_sides()
+            ]
+            if paid and any(is_changed(move, name, vals[name]) for name in names):
+                raise UserError(
+                    self.env._(
+                        "%(entry)s pays the sealed document %(document)s: undo their "
+                        "matching before you change its number, date or journal.",
+                        entry=move.name,
+                        document=paid[0].name,
+                    )
+                )
 
     def _fr_is_consumer(self):
         """Say whether the buyer is not a taxable person (CGI art. 286 I 3° bis)."""

@@ -55,6 +55,7 @@ class IrAttachment(models.Model):
         issued = moves.filtered(
             lambda move: move.state == "posted" and move.fr_facturx_state == "valid"
         )
+        issued -= self._fr_get_destroyed(issued)
         if issued:
             raise UserError(
                 self.env._(
@@ -64,3 +65,23 @@ class IrAttachment(models.Model):
                     invoice=issued[:1].name,
                 )
             )
+
+    def _fr_get_destroyed(self, moves):
+        """Give those of these invoices whose archived files were destroyed.
+
+        Destroyed on purpose after their retention (fr_archive_destruction.py): the copy
+        on the invoice goes with them.
+        """
+        destroyed = (
+            self.env["fr.archive.entry"]
+            .sudo()  # whether they are destroyed, no more
+            .search(
+                [
+                    ("model", "=", "account.move"),
+                    ("res_id", "in", moves.ids),
+                    ("kind", "in", ("pdf", "xml")),
+                    ("destroyed_at", "!=", False),
+                ]
+            )
+        )
+        return moves.browse(destroyed.mapped("res_id"))

@@ -62,6 +62,9 @@ class ResConfigSettings(models.TransientModel):
     fr_indemnity_account_id = fields.Many2one(
         related="company_id.fr_indemnity_account_id", readonly=False
     )
+    fr_seal_anchor_email = fields.Char(
+        related="company_id.fr_seal_anchor_email", readonly=False
+    )
     fr_is_french_company = fields.Boolean(compute="_compute_fr_is_french_company")
 
     def _compute_fr_is_french_company(self):

@@ -2,7 +2,7 @@
 """Verify sealed invoices without Odoo.
 
     python3 -m sealing bundle inspection.zip
-    python3 -m sealing database "dbname=releve" --filestore FOLDER
+    python3 -m sealing database "dbname=releve" --filestore FOLDER --anchors FOLDER
 
 Names every altered, missing, added or reordered item, one a line. Ends with 0 when
 there is none, 1 when there is one, 2 when nothing could be verified, 3 when only
@@ -15,6 +15,7 @@ import argparse
 import sys
 import zipfile
 
+from .kept import read_paths
 from .verify import verify
 
 
@@ -33,6 +34,14 @@ def main(arguments=None):
     database = commands.add_parser("database", help="a PostgreSQL database")
     database.add_argument("dsn", help='for example "dbname=releve host=127.0.0.1"')
     database.add_argument("--filestore", help="folder of the attachments' bytes")
+    for command in (bundle, database):
+        command.add_argument(
+            "--anchors",
+            action="append",
+            default=[],
+            metavar="PATH",
+            help="an anchor kept outside, or a folder of them; may be given again",
+        )
     options = parser.parse_args(arguments)
     run = _bundle if options.command == "bundle" else _database
     return run(options)
@@ -55,7 +64,7 @@ def _bundle(options):
     if options.fingerprint and fingerprints - {options.fingerprint.lower()}:
         print("PROBLEM: anchors are signed with another certificate than yours")
         return 1
-    return _report(source)
+    return _report(source, options)
 
 
 def _database(options):
@@ -76,7 +85,7 @@ def _database(options):
                 print(f"{chain.name}: chain {chain.uuid}, {chain.last_sequence} links")
             if not options.filestore:
                 print("Files are not compared: give --filestore")
-            return _report(source)
+            return _report(source, options)
     except psycopg2.Error as error:
         print(f"The database cannot be read: {error}", file=sys.stderr)
         return 2
@@ -84,10 +93,18 @@ def _database(options):
         connection.close()
 
 
-def _report(source):
+def _report(source, options):
     """Print every problem; give the exit code."""
+    kept = read_paths(options.anchors)
+    chains = {chain.uuid for chain in source.chains()}
+    for anchor in kept:
+        if not anchor.error and anchor.chain not in chains:
+            print(f"{anchor.name} is an anchor of another chain: {anchor.chain}")
+    if not kept:
+        print("No anchor kept outside was given (--anchors): an old backup put back")
+        print("or a chain written anew from its beginning cannot be told apart.")
     count = unchecked = 0
-    for problem in verify(source):
+    for problem in verify(source, kept):
         if problem.code == "signature_unchecked":
             unchecked += 1
         else:

@@ -16,14 +16,12 @@ from pathlib import Path
 
 from .canonical import sha256
 from .chain import Link
-from .database import Anchor, ArchivedFile, Chain
+from .database import TEXTS, Anchor, ArchivedFile, Chain
 from .problems import Problem
 
 VERSION = 1
 MANIFEST = "manifest.json"
 CHAIN = "chain.jsonl"
-#: facts whose content is a text in the bundle; the others are files
-TEXTS = ("entry", "payment", "status", "usage", "closing", "key")
 
 
 class _Chunks:
@@ -132,7 +130,7 @@ class BundleSource:
         self._paths = {
             (file["kind"], file["key"], file["revision"]): file["path"]
             for file in self.manifest["files"]
-            if file.get("kind") in TEXTS
+            if file.get("kind") in TEXTS and "revision" in file
         }
 
     def _read(self, path):
@@ -187,6 +185,20 @@ class BundleSource:
     def holds_payload(self, link):
         return (link.kind, link.key, link.revision) in self._paths
 
+    def payloads(self, links):
+        found = {}
+        for link in links:
+            path = self._paths.get((link.kind, link.key, link.revision))
+            content = self._read(path) if path else None
+            found[link.key, link.revision] = content and content.decode()
+        return found
+
+    def check_begin(self, _chain, _sealed):
+        return ()
+
+    def added_files(self, _chain):
+        return ()
+
     def holds(self, link):
         return self.must_hold(link.kind, link.key)
 
@@ -213,7 +225,8 @@ class BundleSource:
     def files(self, _chain):
         for file in self.manifest["files"]:
             # an anchor is proven by its signature; the last one has no link yet
-            if file.get("kind") and file["kind"] not in (*TEXTS, "anchor"):
+            is_text = file.get("kind") in TEXTS and "revision" in file
+            if file.get("kind") and file["kind"] != "anchor" and not is_text:
                 path = file["path"]
                 yield ArchivedFile(
                     path,

@@ -218,7 +218,7 @@ def compare(name, where, sealed, current):
     :param dict current: payload read now
     """
     absent = {*sealed["absent"], *current["absent"]}
-    for field, expected, found in _differences(
+    for field, expected, found in differences(
         sealed["fields"], current["fields"], absent
     ):
         yield Problem("move_altered", name, where, field, expected, found)
@@ -232,7 +232,7 @@ def compare(name, where, sealed, current):
             yield Problem("line_added", name, f"line {line_id} ({label})")
         else:
             label = _label(before[line_id])
-            for field, expected, found in _differences(
+            for field, expected, found in differences(
                 before[line_id], after[line_id], absent
             ):
                 yield Problem(
@@ -245,8 +245,11 @@ def compare(name, where, sealed, current):
                 )
 
 
-def _differences(before, after, absent):
-    """Yield (field, expected, found) of what both databases have."""
+def differences(before, after, absent=frozenset()):
+    """Yield (field, expected, found) of what both databases have.
+
+    :param absent: columns one of them does not have
+    """
     for field in sorted((before.keys() | after.keys()) - absent):
         if before.get(field) != after.get(field):
             yield field, before.get(field, "empty"), after.get(field, "empty")

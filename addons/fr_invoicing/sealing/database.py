@@ -6,10 +6,11 @@ own; the filestore is read from its folder, or through a function of the caller.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from . import records
 from .chain import Link
 from .closing import NAMES
 from .content import Reader
@@ -20,6 +21,18 @@ SLICE = 2000
 #: how long a fact may wait for its link: the schedule comes by every hour
 LINK_DELAY = timedelta(hours=3)
 SALE_TYPES = ("out_invoice", "out_refund", "out_receipt")
+#: facts whose content is a text in the chain; "status" and "flow" may be files
+TEXTS = (
+    "begin",
+    "entry",
+    "payment",
+    "receipt",
+    "status",
+    "closing",
+    "usage",
+    "key",
+    "destruction",
+)
 LINK_COLUMNS = (
     "sequence, kind, key, revision, name, sealed_at, user_id, payload_sha256, size,"
     " previous_hash, hash"
@@ -60,6 +73,9 @@ class ArchivedFile:
     where: str
     sha256: str
     copies: tuple
+    document_date: date | None = None
+    retention_until: date | None = None
+    is_destroyed: bool = False
 
     def contents(self):
         """Yield (place, bytes or None)."""
@@ -83,6 +99,8 @@ class DatabaseSource:
         self.cursor = cursor
         self.reader = Reader(cursor)
         self.companies = companies
+        #: company id -> last payment before payments were sealed
+        self.legacy_payments = {}
         self.now = now or datetime.now(UTC).replace(tzinfo=None)
         self.filestore = filestore
         self._read = read or (self._read_file if filestore else None)
@@ -101,6 +119,19 @@ class DatabaseSource:
             " (SELECT FROM fr_seal_chain s WHERE s.company_id = e.company_id)"
         ):
             yield Problem("chain_missing", name)
+        for name, key, found in self._query(
+            "SELECT name, key, concat(model, ',', res_id) FROM fr_seal_entry"
+            " WHERE key <> concat(model, ',', res_id) ORDER BY id"
+        ):
+            yield Problem("key_altered", name, key, found=found)
+
+    def check_begin(self, chain, sealed):
+        """Yield what differs between the record of a chain and its first fact."""
+        self.legacy_payments[chain.company_id] = sealed["legacy_payment_id"]
+        for field in ("uuid", "legacy_move_id"):
+            expected, found = str(sealed[field]), str(getattr(chain, field))
+            if expected != found:
+                yield Problem("chain_altered", chain.name, "", field, expected, found)
 
     def chains(self):
         return [
@@ -142,7 +173,7 @@ class DatabaseSource:
 
     def holds_payload(self, link):
         """Facts of these kinds are texts; the others are files of the archive."""
-        return link.kind in ("entry", "payment", "closing", "usage", "key")
+        return link.kind in TEXTS and link.kind != "status"
 
     def holds(self, link):
         return True
@@ -199,17 +230,46 @@ class DatabaseSource:
                 where = f"account.partial.reconcile,{partial_id}"
                 yield Problem("payment_not_sealed", name, where, found=amount)
 
+    def counterparts(self, ids):
+        return records.counterparts(self.cursor, ids)
+
+    def receipts(self, ids):
+        return records.receipts(self.cursor, ids)
+
+    def unsealed_receipts(self, chain, sealed):
+        if chain.company_id not in self.legacy_payments:
+            return  # a chain of before payments were sealed as recorded
+        legacy = self.legacy_payments[chain.company_id]
+        for payment_id, name, amount in records.unsealed_receipts(
+            self.cursor, chain.company_id, legacy, sealed
+        ):
+            where = f"account.payment,{payment_id}"
+            yield Problem("payment_not_sealed", name, where, found=amount)
+
+    def statuses(self, ids):
+        return records.statuses(self.cursor, ids)
+
+    def unsealed_statuses(self, chain, sealed):
+        for status_id, code in records.unsealed_statuses(
+            self.cursor, chain.company_id, sealed
+        ):
+            where = f"fr.einvoice.status,{status_id}"
+            yield Problem("status_not_sealed", "", where, code)
+
     # === closings, anchors, files === #
 
     def closings(self, chain):
-        columns = ("sequence_from", "sequence_to", *NAMES, "turnover")
-        for closing_id, name, *values in self._query(
-            f"SELECT id, name, {', '.join(f'{name}::text' for name in columns)}"
-            " FROM fr_seal_closing WHERE company_id = %s ORDER BY id",
+        texts = ("name", "period", "date_start", "date_stop")
+        numbers = ("sequence_from", "sequence_to", *NAMES, "turnover")
+        columns = ", ".join(f"{name}::text" for name in (*texts, *numbers))
+        for closing_id, *values in self._query(
+            f"SELECT id, {columns} FROM fr_seal_closing WHERE company_id = %s"
+            " ORDER BY id",
             chain.company_id,
         ):
-            numbers = [Decimal(value) for value in values]
-            yield closing_id, {"name": name, **dict(zip(columns, numbers, strict=True))}
+            found = dict(zip((*texts, *numbers), values, strict=True))
+            found.update({name: Decimal(found[name]) for name in numbers})
+            yield closing_id, found
 
     def anchors(self, chain):
         """Give the signed anchors; their bytes are in the archive."""
@@ -239,7 +299,8 @@ class DatabaseSource:
         after = 0
         while rows := self._query(
             "SELECT f.id, f.name, f.kind, f.model || ',' || f.res_id, f.sha256,"
-            " f.destroyed_at IS NOT NULL, f.source_attachment_id,"
+            " f.destroyed_at IS NOT NULL, f.document_date, f.retention_until,"
+            " f.source_attachment_id,"
             " t.id, t.store_fname, t.db_datas, s.id, s.store_fname, s.db_datas"
             " FROM fr_archive_entry f"
             " LEFT JOIN ir_attachment t ON t.res_model = 'fr.archive.entry'"
@@ -253,7 +314,8 @@ class DatabaseSource:
                 yield self._file(*row)
             after = rows[-1][0]
 
-    def _file(self, entry_id, name, kind, key, digest, destroyed, source, *attachments):
+    def _file(self, entry_id, name, kind, key, digest, *row):
+        destroyed, day, until, source, *attachments = row
         where = f"fr.archive.entry,{entry_id}"
         own, original = attachments[:3], attachments[3:]
         copies = []
@@ -264,7 +326,17 @@ class DatabaseSource:
                 copies.append((place, lambda: self._bytes(*original[1:])))
         elif not destroyed and own[0] is None:
             copies.append((where, lambda: None))
-        return ArchivedFile(name, kind, key, where, digest, tuple(copies))
+        return ArchivedFile(
+            name, kind, key, where, digest, tuple(copies), day, until, destroyed
+        )
+
+    def added_files(self, chain):
+        """Yield files somebody put in the place of issued ones."""
+        for attachment_id, name, invoice in records.added_files(
+            self.cursor, chain.company_id
+        ):
+            where = f"ir.attachment,{attachment_id}, {invoice}"
+            yield Problem("file_added", name, where)
 
     def must_hold(self, kind, key):
         return True

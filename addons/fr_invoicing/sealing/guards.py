@@ -5,14 +5,16 @@ from .problems import Problem
 
 GUARDS = {
     "fr_seal_entry": ("fr_seal_entry_guard", "fr_seal_entry_keep"),
-    "fr_seal_chain": ("fr_seal_chain_keep",),
+    "fr_seal_chain": ("fr_seal_chain_guard", "fr_seal_chain_keep"),
     "fr_archive_entry": ("fr_archive_entry_guard", "fr_archive_entry_keep"),
     "account_move": ("fr_seal_move_guard",),
     "account_move_line": ("fr_seal_line_guard", "fr_seal_line_added"),
     "ir_attachment": ("fr_seal_file_guard",),
     "fr_seal_anchor": ("fr_seal_anchor_keep",),
     "fr_seal_closing": ("fr_seal_closing_keep",),
-    "fr_seal_key": ("fr_seal_key_keep",),
+    "fr_seal_key": ("fr_seal_key_guard", "fr_seal_key_keep"),
+    "account_partial_reconcile": ("fr_seal_payment_guard",),
+    "fr_einvoice_status": ("fr_seal_status_guard",),
 }
 TRUNCATE_GUARDED = (
     "fr_seal_entry",
@@ -20,6 +22,8 @@ TRUNCATE_GUARDED = (
     "fr_archive_entry",
     "fr_seal_anchor",
     "fr_seal_closing",
+    "fr_einvoice_status",
+    "account_partial_reconcile",
     "account_move",
     "account_move_line",
 )

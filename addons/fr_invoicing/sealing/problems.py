@@ -14,12 +14,17 @@ SENTENCES = {
     "head_mismatch": "The chain ends with {found}, its record says {expected}: links "
     "were removed at the end or the record was altered",
     "chain_missing": "The chain record of {what} is missing",
+    "chain_altered": "The chain record of {what}: {field} is {found}, sealed as "
+    "{expected}",
+    "key_altered": "The sealed fact {what} ({where}) is filed under {found}",
     "not_linked": "{field} {what} waits for its link since {found}",
     "payload_altered": "The sealed content of {field} {what} ({where}) was altered",
     "payload_missing": "The sealed content of {field} {what} ({where}) is missing",
     # the ledger against the chain
     "move_missing": "Entry {what} ({where}) was deleted",
     "move_altered": "Entry {what} ({where}): {field} is {found}, sealed as {expected}",
+    "sealed_again": "Entry {what}, {where}: {field} was sealed as {expected}, then "
+    "sealed again as {found}",
     "line_altered": "Entry {what}, {where}: {field} is {found}, sealed as {expected}",
     "line_missing": "Entry {what}: {where} was deleted",
     "line_added": "Entry {what}: {where} was added",
@@ -29,14 +34,26 @@ SENTENCES = {
     "payment_altered": "Payment of {what} ({where}): {field} is {found}, sealed as "
     "{expected}",
     "payment_not_sealed": "Payment of {what} ({where}) is not sealed: {found}",
+    # statuses of the invoices
+    "status_missing": "Status {field} of {what} ({where}) was deleted",
+    "status_altered": "Status of {what} ({where}): {field} is {found}, sealed as "
+    "{expected}",
+    "status_not_sealed": "Status {field} ({where}) is not sealed",
     # files
     "file_missing": "File {what} ({where}) is missing",
     "file_altered": "File {what} ({where}) was altered: its SHA-256 is {found}, sealed "
     "as {expected}",
+    "file_added": "File {what} ({where}) was put beside the one that was issued",
     "file_unknown": "File {what} is in the bundle but not in its manifest",
     "archive_missing": "The archive record of {field} {what} ({where}) is missing",
     "archive_altered": "The archive record {what} ({where}): {field} is {found}, "
     "expected {expected}",
+    "retention_shortened": "The archive record {what} ({where}) is kept until "
+    "{found}, which is before {expected}",
+    "destroyed_unrecorded": "File {what} ({where}) is marked as destroyed, and no "
+    "sealed record says so",
+    "destroyed_early": "File {what} ({where}) was destroyed on {found}, it had to be "
+    "kept until {expected}",
     # closings and anchors
     "closing_altered": "Closing {what}: {field} is {found}, the chain gives {expected}",
     "closing_missing": "Closing {what} is missing",
@@ -45,6 +62,10 @@ SENTENCES = {
     "anchor_invalid": "The anchor {what} has no valid signature: {found}",
     "anchor_mismatch": "The anchor {what} signs another chain: {field} is {found}, "
     "signed as {expected}",
+    "anchor_kept": "The anchor kept outside, {what}, signs link {where} with hash "
+    "{expected}; here it is {found}: links were written anew or removed, or an older "
+    "backup was restored",
+    "anchor_unreadable": "The anchor kept outside, {what}, cannot be read: {found}",
     "signature_unchecked": "The anchor {what} could not be checked: {found}",
     "not_signed": "No signed anchor covers the end of the chain (link {expected})",
     # guards of the database

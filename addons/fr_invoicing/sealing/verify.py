@@ -10,33 +10,46 @@ import json
 from bisect import bisect_right
 from decimal import Decimal
 
+from . import beside
 from .canonical import number, sha256
 from .chain import check, genesis, link_hash
 from .closing import NAMES, NOTHING, totals_of
 from .content import compare
+from .kept import check_kept, unreadable
 from .problems import Problem
 
 SLICE = 500
 
 
-def verify(source):
+def verify(source, kept=()):
     """Yield the problems of everything a source holds.
 
     :param source: see ``database.DatabaseSource`` for its methods
+    :param kept: list of kept.KeptAnchor, kept outside of what is verified
     :return: iterator of Problem, none when all is as it was sealed
     """
     yield from source.problems()
+    yield from unreadable(kept)
     for chain in source.chains():
-        yield from _Verifier(source, chain).run()
+        yield from _Verifier(source, chain, kept).run()
 
 
 class _Verifier:
     """One company: a pass over its links, then what they speak of."""
 
-    def __init__(self, source, chain):
+    def __init__(self, source, chain, kept=()):
         self.source, self.chain = source, chain
-        #: move id -> (sequence or row id, revision) of its last seal
+        self.kept = [anchor for anchor in kept if not anchor.error]
+        #: move id -> link of its last seal
         self.entries = {}
+        #: (link before, link) of entries sealed again
+        self.amended = []
+        #: record id -> (name, payload) of its last seal
+        self.receipts, self.statuses = {}, {}
+        #: archive entry id -> instant of its recorded destruction, and which files
+        self.destructions, self.destroyed = {}, set()
+        #: key of an entry -> invoice date as sealed
+        self.days = {}
         #: partial id -> (invoice, event, payload) of its last event
         self.payments = {}
         #: (kind, key, sha256) of sealed files
@@ -52,8 +65,11 @@ class _Verifier:
         yield from self._check_links()
         yield from self._check_anchors()
         yield from self._check_closings()
+        yield from self._check_amended()
         yield from self._check_entries()
         yield from self._check_payments()
+        yield from self._check_receipts()
+        yield from self._check_statuses()
         yield from self._check_files()
 
     # === the chain === #
@@ -63,6 +79,7 @@ class _Verifier:
         head = chain.start_hash or genesis(chain.uuid)
         sequence = chain.start_sequence
         wanted = {anchor.sequence for anchor in source.anchors(chain)}
+        wanted |= {anchor.sequence for anchor in self.kept}
         self.hashes[sequence] = head
 
         def links():
@@ -109,22 +126,41 @@ class _Verifier:
             self.unreadable.add((link.kind, int(record_id)))
             return
         content = json.loads(payload)
-        if link.kind == "entry" and model == "account.move":
-            self.entries[int(record_id)] = link
-        elif link.kind == "payment" and model == "account.partial.reconcile":
-            self.payments[int(record_id)] = (link.name, content)
-        elif link.kind == "closing":
-            self.closings[int(record_id)] = (link.name, content)
+        yield from self._remember(link, model, int(record_id), content)
         added = totals_of(link.kind, link.revision, content)
         if added != NOTHING and link.sequence:
             self.sequences.append(link.sequence)
             self.sums.append(self.sums[-1] + added)
+
+    def _remember(self, link, model, record_id, content):
+        """Note what a fact says of its record; the last one of a record counts."""
+        if link.kind == "entry" and model == "account.move":
+            if before := self.entries.get(record_id):
+                self.amended.append((before, link))
+            self.entries[record_id] = link
+            self.days[link.key] = content["fields"].get("invoice_date")
+        elif link.kind == "payment" and model == "account.partial.reconcile":
+            self.payments[record_id] = (link.name, content)
+        elif link.kind == "receipt":
+            self.receipts[record_id] = (link.name, content)
+        elif link.kind == "status" and model == "fr.einvoice.status":
+            self.statuses[record_id] = (link.name, content)
+        elif link.kind == "closing":
+            self.closings[record_id] = (link.name, content)
+        elif link.kind == "destruction":
+            self.destructions[record_id] = link.sealed_at
+            self.destroyed.add((content["kind"], content["key"], content["sha256"]))
+        elif link.kind == "begin":
+            yield from self.source.check_begin(self.chain, content)
 
     # === anchors === #
 
     def _check_anchors(self):
         from .anchors import check_anchor
 
+        yield from check_kept(
+            self.kept, self.chain, self.hashes, not self.source.has_ledger
+        )
         seen = set()
         for anchor in self.source.anchors(self.chain):
             seen.add(anchor.id)
@@ -191,6 +227,18 @@ class _Verifier:
 
     # === the ledger === #
 
+    def _check_amended(self):
+        """An entry that was sealed again differs in what may be amended, no more."""
+        for start in range(0, len(self.amended), SLICE):
+            pairs = self.amended[start : start + SLICE]
+            sealed = self.source.payloads([link for pair in pairs for link in pair])
+            for pair in pairs:
+                before, after = (sealed.get((e.key, e.revision)) for e in pair)
+                if before and after:
+                    yield from beside.check_amended(
+                        pair[1], json.loads(before), json.loads(after)
+                    )
+
     def _check_entries(self):
         if not self.source.has_ledger:
             return
@@ -227,13 +275,41 @@ class _Verifier:
         for start in range(0, len(ids), SLICE):
             part = ids[start : start + SLICE]
             current = self.source.partials(part)
+            others = self.source.counterparts(part)
             for partial_id in part:
                 name, sealed = self.payments[partial_id]
                 yield from _check_payment(
                     name, partial_id, sealed, current.get(partial_id)
                 )
+                yield from beside.check_counterpart(
+                    name, partial_id, sealed, others.get(partial_id, {})
+                )
         known = {*self.payments, *self._unreadable("payment")}
         yield from self.source.unsealed_payments(self.chain, known)
+
+    def _check_receipts(self):
+        yield from self._check_rows(
+            "receipt", self.receipts, "receipts", beside.check_receipt
+        )
+
+    def _check_statuses(self):
+        yield from self._check_rows(
+            "status", self.statuses, "statuses", beside.check_status
+        )
+
+    def _check_rows(self, kind, sealed, reader, check_row):
+        """Compare rows with their last seal, then look for rows without one."""
+        if not self.source.has_ledger:
+            return
+        ids = sorted(sealed.keys() - self._unreadable(kind))
+        for start in range(0, len(ids), SLICE):
+            part = ids[start : start + SLICE]
+            current = getattr(self.source, reader)(part)
+            for row_id in part:
+                name, content = sealed[row_id]
+                yield from check_row(name, row_id, content, current.get(row_id))
+        known = {*sealed, *self._unreadable(kind)}
+        yield from getattr(self.source, f"unsealed_{reader}")(self.chain, known)
 
     # === files === #
 
@@ -252,8 +328,14 @@ class _Verifier:
                     file.sha256,
                 )
             yield from check_bytes(file)
-        for (kind, key, _digest), name in pending.items():
-            if self.source.must_hold(kind, key):
+            yield from beside.check_retention(
+                file, self.destructions, self.days.get(file.key)
+            )
+        yield from self.source.added_files(self.chain)
+        for found, name in pending.items():
+            kind, key, _digest = found
+            gone = found in self.destroyed and not self.source.has_ledger
+            if self.source.must_hold(kind, key) and not gone:
                 yield Problem("archive_missing", name, key, kind)
 
 

@@ -10,6 +10,8 @@ from . import test_legal_text
 from . import test_lifecycle
 from . import test_received_bills
 from . import test_seal
+from . import test_archive_destruction
+from . import test_seal_attacks
 from . import test_seal_closing
 from . import test_seal_verify
 from . import test_send

@@ -170,12 +170,14 @@ class TestPenalties(LatePaymentCommon):
         self.assertFalse(self._get_late(note, date(2030, 1, 1)))
 
     def test_an_unknown_half_year_is_not_charged(self):
+        rates = self.env["fr.penalty.rate"]
+        rates.search([("date_start", "=", "2026-07-01")]).unlink()
         move = self._late(due=date(2026, 8, 31))
         late = self._get_late(move, date(2026, 9, 30))
         self.assertTrue(late.is_provisional)
         with self.assertRaisesRegex(UserError, "rates"):
             move._fr_charge_penalties(date(2026, 9, 30))
-        self.env["fr.penalty.rate"].create(
+        rates.create(
             {
                 "date_start": "2026-07-01",
                 "ecb": "2.15",
@@ -184,6 +186,13 @@ class TestPenalties(LatePaymentCommon):
             }
         )
         self.assertTrue(move._fr_charge_penalties(date(2026, 9, 30)))
+
+    def test_rates_of_the_present_half_year_are_known(self):
+        """ECB 2.40 % since 17 June 2026, legal rate 2.75 % (order of 26 June 2026)."""
+        rate = self.env["fr.penalty.rate"].search([("date_start", "=", "2026-07-01")])
+        self.assertEqual(
+            (rate.default_rate, rate.minimum_rate), (Decimal("12.40"), Decimal("8.25"))
+        )
 
     def test_a_disputed_invoice_is_left_alone(self):
         move = self._late()

@@ -45,12 +45,14 @@ class TestSeal(SealCommon):
         for _number in range(3):
             self._make_invoice([self._line()])
         chain = self._chain()
-        self.assertEqual(chain._link(), 3)
-        self.assertEqual(chain.last_sequence, 3)
+        # the beginning of the chain is its first fact
+        self.assertEqual(chain._link(), 4)
+        self.assertEqual(chain.last_sequence, 4)
         entries = self.env["fr.seal.entry"].search(
             [("company_id", "=", self.company.id)], order="sequence"
         )
-        self.assertEqual(entries.mapped("sequence"), [1, 2, 3])
+        self.assertEqual(entries.mapped("sequence"), [1, 2, 3, 4])
+        self.assertEqual(entries[0].kind, "begin")
         self.assertEqual(
             entries[1:].mapped("previous_hash"), entries[:-1].mapped("hash")
         )
