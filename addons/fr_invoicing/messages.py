@@ -218,6 +218,11 @@ MESSAGES = {
     "negative_credit": _lt(
         "The total of credit note %(number)s is negative. Turn it into an invoice."
     ),
+    "mandate_missing": _lt(
+        "%(number)s is issued in the name of %(partner)s, whose mandate in force on "
+        "this day is not recorded. Record it on the form of the supplier (CGI art. 289 "
+        "I-2)."
+    ),
     "factor_siren": _lt("The factor %(partner)s has no SIREN. Fill it in on its form."),
     "factor_account": _lt(
         "The claim is assigned to %(partner)s and the recipient bank account is not "

@@ -41,7 +41,7 @@ from .parties import (
     seller,
     vat_group,
 )
-from .payment import paid_at_issue, payment
+from .payment import instalments, paid_at_issue, payment
 from .references import (
     buyer_reference,
     contract_reference,
@@ -74,7 +74,7 @@ class DocumentBuilder:
         self.terms = html2plaintext(move.narration or "").strip()
         self.findings = []
         self.fixed = fixed_amounts(move)
-        self.memo = {}
+        self.memo, self.units = {}, {}
         self.mentions = [
             (mention, self._word(mention.key))
             for mention in mentions.required(self.facts)
@@ -126,7 +126,9 @@ class DocumentBuilder:
             prepaid=paid.amount or None,
             prepayments=prepayments(move),
             notes=self._notes(),
-            due_date=self._due_date(paid),
+            due_date=move.invoice_date_due or None,
+            paid_on=self._paid_on(paid),
+            instalments=instalments(move),
             payment_terms=html2plaintext(
                 self.in_language(move.invoice_payment_term_id).note or ""
             ).strip(),
@@ -147,11 +149,10 @@ class DocumentBuilder:
             tax_amount_accounting=None if in_euro else self._tax_in_euro(),
         )
 
-    def _due_date(self, paid):
-        """Give BT-9; of an invoice already paid, the day it was (BR-FR-CO-09)."""
-        if self.move.fr_process_code[1:] == kinds.PAID and paid.day:
-            return paid.day
-        return self.move.invoice_date_due or None
+    def _paid_on(self, paid):
+        """Give the day an invoice already paid was (BR-FR-CO-09), or None."""
+        is_paid = (self.move.fr_process_code or "")[1:] == kinds.PAID
+        return paid.day if is_paid else None
 
     def _tax_in_euro(self):
         """Give the VAT in euro (BT-111), of the sign of the document."""
@@ -207,7 +208,7 @@ class DocumentBuilder:
             name=name,
             description=description,
             quantity=quantity,
-            unit_code=unit_code(line),
+            unit_code=unit_code(line, self.units),
             net_price=price,
             base_quantity=base,
             net_amount=amount + sum((item.signed for item in extra), Decimal(0)),
@@ -372,7 +373,7 @@ class DocumentBuilder:
             if finding not in self.findings:
                 self.findings.append(finding)
             return "-"
-        company = self.move.company_id
+        company = self.move.company_id._fr_get_legal()
         policy = self.move.commercial_partner_id._fr_get_penalty_policy(company)
         rate = (policy and policy[1]) or company.fr_late_penalty_rate
         rate = exact(rate).normalize()
@@ -388,8 +389,16 @@ class DocumentBuilder:
                 "rate": f"{rate:f}".replace(".", "," if self.is_french else "."),
                 "terms": self._discount_terms(),
                 "factor": factor(self.move).name or "",
+                "supplier": self.move.commercial_partner_id.name or "",
+                "mandate": self._mandate(),
             },
         )
+
+    def _mandate(self):
+        mandate = self.move.fr_billing_mandate_id.sudo()  # of a supplier
+        if not mandate:
+            return ""
+        return f"{mandate.name} ({mandate.signed_date:%d/%m/%Y})"
 
     def _discount_terms(self):
         """Say the discount of the payment term, else the company's."""
@@ -402,7 +411,11 @@ class DocumentBuilder:
                 return f"{percent} % pour un paiement sous {days} jours."
             return f"{percent}% if paid within {days} days."
         lang = "fr_FR" if self.is_french else "en_US"
-        return self.move.company_id.with_context(lang=lang).fr_discount_terms or ""
+        return (
+            self.move.company_id._fr_get_legal()
+            .with_context(lang=lang)
+            .fr_discount_terms
+        ) or ""
 
     def _amount(self, value):
         return round_half_up(exact(value), self.places)

@@ -68,7 +68,7 @@ def detect(move):
         if deposits and deposits == lines:
             return kinds.DEPOSIT
         origins = move._fr_get_corrected_moves()
-        if origins and all(o.fr_document_kind == kinds.DEPOSIT for o in origins):
+        if not deposits and origins and _are_deposits(origins):
             return kinds.DEPOSIT
         if not origins and _is_rebate(move):
             return kinds.REBATE
@@ -82,6 +82,10 @@ def detect(move):
     if move.reversed_entry_id.move_type == move.move_type:
         return kinds.CORRECTIVE
     return kinds.STANDARD
+
+
+def _are_deposits(moves):
+    return all(move.fr_document_kind == kinds.DEPOSIT for move in moves)
 
 
 def _is_rebate(move):

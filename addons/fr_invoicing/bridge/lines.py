@@ -87,14 +87,21 @@ def line_period(line):
     return Period(start or None, end - timedelta(days=1) if end else None)
 
 
-def unit_code(line):
-    """Give the unit of measure (BT-130, UN/ECE recommendation 20); C62 is one."""
+def unit_code(line, memo=None):
+    """Give the unit of measure (BT-130, UN/ECE recommendation 20); C62 is one.
+
+    :param dict memo: filled and read by calls for lines of one move: Odoo asks the
+        database for the code of a unit each time
+    """
     meter = optional(line, "usage_rated_line_id") and line.usage_rated_line_id.meter_id
     if meter and meter.unit_code:
         return meter.unit_code
     if not line.product_uom_id:
         return "C62"
-    return line.env["account.edi.common"]._get_uom_unece_code(line.product_uom_id)
+    memo, unit = {} if memo is None else memo, line.product_uom_id
+    if unit not in memo:
+        memo[unit] = line.env["account.edi.common"]._get_uom_unece_code(unit)
+    return memo[unit]
 
 
 def name_and_description(line):

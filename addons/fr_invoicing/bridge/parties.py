@@ -54,7 +54,7 @@ def vat_group(move):
 
     :rtype: Party | None
     """
-    group = move.company_id.fr_vat_group_partner_id
+    group = move.company_id._fr_get_legal().fr_vat_group_partner_id
     if not group or is_self_billed(move):
         return None
     return Party(
@@ -71,18 +71,27 @@ def is_public_buyer(move):
 
 
 def _company(company):
-    partner = company.partner_id
+    """Give the seller: the taxable person, at the address of the establishment."""
+    partner, legal = company.partner_id, company._fr_get_legal()
+    email, phone = company.email or legal.email, company.phone or legal.phone
     return Party(
-        name=company.name,
-        address=address(partner),
-        siren=partner.fr_siren or "",
-        siret=partner.fr_siret or "",
-        vat=_vat(company.vat, partner.country_id.code),
-        endpoint=partner._fr_get_endpoint(),
-        email=company.email or "",
-        phone=company.phone or "",
-        contact_name=company.name if company.email or company.phone else "",
+        name=legal.name,
+        trading_name=company.name if company != legal else "",
+        address=address(partner if partner.country_id else legal.partner_id),
+        siren=legal.partner_id.fr_siren or "",
+        siret=_establishment(partner, legal.partner_id),
+        vat=_vat(legal.vat, legal.partner_id.country_id.code),
+        endpoint=(partner if partner.fr_siren else legal.partner_id)._fr_get_endpoint(),
+        email=email or "",
+        phone=phone or "",
+        contact_name=company.name if email or phone else "",
     )
+
+
+def _establishment(partner, legal):
+    """Give the SIRET of an address: its own, else that of the legal unit."""
+    own, siren = partner.fr_siret or "", legal.fr_siren or ""
+    return own if siren and own.startswith(siren) else legal.fr_siret or ""
 
 
 def _customer(move):
@@ -94,7 +103,7 @@ def _customer(move):
         # BR-FR-12 wants an address on every document: the seller delivers on paper
         endpoint = Endpoint(EAS_EMAIL, move.company_id.email)
     siren = commercial.fr_siren if commercial.fr_is_french else ""
-    siret = (commercial.fr_siret or "") if siren else ""
+    siret = _establishment(partner, commercial) if siren else ""
     if is_public_buyer(move):
         endpoint = _public_endpoint(endpoint, siren, siret, buyer_reference(move))
     return Party(

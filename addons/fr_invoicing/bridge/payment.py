@@ -72,6 +72,25 @@ def is_paid_at_issue(move):
     return bool(paid.amount) and paid.amount == exact(move.amount_total)
 
 
+def instalments(move):
+    """Give day and amount of each part of an invoice to be paid in several.
+
+    :rtype: tuple[tuple[date, Decimal]]
+    """
+    if is_credit(move):
+        return ()
+    parts = move.line_ids.filtered(
+        lambda line: line.display_type == "payment_term" and line.date_maturity
+    )
+    if len(parts) < 2:
+        return ()
+    places = move.currency_id.decimal_places
+    return tuple(
+        (part.date_maturity, round_half_up(abs(exact(part.amount_currency)), places))
+        for part in parts.sorted("date_maturity")
+    )
+
+
 def payment(move, paid=None):
     """Give how to pay (BG-16), or how it was paid; credit notes have none.
 
@@ -126,7 +145,7 @@ def _direct_debit(move):
         account = customer.fr_mandate_bank_id or customer.bank_ids[:1]
     if not reference:
         return None
-    company = move.company_id
+    company = move.company_id._fr_get_legal()
     creditor = company.fr_creditor_identifier or optional(
         company, "sepa_creditor_identifier"
     )

@@ -112,7 +112,7 @@ def facts(move):
 
     :rtype: mentions.Facts
     """
-    company = move.company_id
+    company = move.company_id._fr_get_legal()
     memo = {}
     found = [line_tax(line, memo).mention for line in billed_lines(move)]
     # settings of the company say nothing about a supplier in whose name it invoices
@@ -131,4 +131,5 @@ def facts(move):
         vat_mentions=tuple(dict.fromkeys(key for key in found if key)),
         is_self_billed=not is_own,
         is_factored=bool(factor(move)),
+        has_mandate=bool(move.fr_billing_mandate_id),
     )

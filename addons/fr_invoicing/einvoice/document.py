@@ -369,6 +369,10 @@ class Document:
     rounding (BT-114) and prepaid (BT-113, amount already paid, with VAT) are None when
         there is none; due_total = grand_total - prepaid + rounding
     prepayments: deposit invoices settled by this final one (`Prepayment`)
+    due_date: the day agreed for the (last) payment
+    paid_on: the day the whole was paid, when it was before the issue: what BT-9 says
+        then (BR-FR-CO-09)
+    instalments: (day, amount) of each when there are several
     tax_representative: the VAT group the seller belongs to (BG-11); its SIREN also
         identifies the seller with scheme 0231
     payee: who is to be paid when it is not the seller (BG-10, a factor)
@@ -398,6 +402,8 @@ class Document:
     due_total: Decimal
     notes: tuple = ()
     due_date: date | None = None
+    paid_on: date | None = None
+    instalments: tuple = ()
     payment_terms: str = ""
     payment: Payment | None = None
     remittance: str = ""

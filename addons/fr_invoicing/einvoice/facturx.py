@@ -153,12 +153,12 @@ def to_dict(document):
 def _add_optional(values, document):
     optional = {
         "BT-8": VAT_POINTS.get(document.vat_point_code, document.vat_point_code),
-        "BT-9": document.due_date,
+        "BT-9": document.paid_on or document.due_date,
         "BT-10": document.buyer_reference,
         "BT-12": document.contract_reference,
         "BT-13": document.order_reference,
         "BT-14": document.sales_order,
-        "BT-20": clean_text(document.payment_terms),
+        "BT-20": _payment_terms(document),
         "BT-72": document.delivery_date,
         "BT-83": document.remittance,
     }
@@ -206,6 +206,15 @@ def _add_optional(values, document):
         # always two decimals: the accounting currency is the euro
         optional["BT-111"] = f"{round_half_up(document.tax_amount_accounting):f}"
     values.update({key: value for key, value in optional.items() if value})
+
+
+def _payment_terms(document):
+    """Give BT-20: the words, then each instalment, as BT-9 has room for the last."""
+    rows = [
+        f"{_money(amount, document)} {document.currency} {day:%d/%m/%Y}"
+        for day, amount in document.instalments
+    ]
+    return "\n".join(filter(None, (clean_text(document.payment_terms), *rows)))
 
 
 def _add_allowances(optional, document):

@@ -38,6 +38,13 @@ CREDIT_NOTES = {
     REBATE: ("262", "261", "396", "502"),
 }
 
+# BR-FR-04: what an invoice, or a credit note, may bear
+INVOICE_CODES = frozenset({"380", "384", "386", "389", "393", "471", "472", "473"}) | {
+    "500",
+    "501",
+}
+CREDIT_CODES = frozenset({"261", "262", "381", "396", "502", "503"})
+
 # BT-23, second character (BR-FR-08)
 NORMAL = "1"
 PAID = "2"
@@ -104,9 +111,11 @@ __all__ = [
     "BIDIRECTIONAL",
     "CORRECTIVE",
     "CO_CONTRACTOR",
+    "CREDIT_CODES",
     "DEPOSIT",
     "FINAL",
     "GOODS",
+    "INVOICE_CODES",
     "KINDS",
     "MULTI_SELLER",
     "NORMAL",

@@ -46,6 +46,7 @@ class Facts:
     has_legal_form, has_registry: the seller's settings give them
     vat_mentions: keys of the mentions of the VAT regimes on the document
     is_self_billed: the customer issues the document in the supplier's name
+    has_mandate: the supplier's mandate to do so is known
     is_factored: the claim was assigned, somebody else is to be paid
     """
 
@@ -59,6 +60,7 @@ class Facts:
     vat_mentions: tuple = ()
     is_self_billed: bool = False
     is_factored: bool = False
+    has_mandate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ def required(facts):
         mentions.append(
             Mention("AAI", "self_billing", "CGI art. 289 I-2; ann. II 242 nonies A I")
         )
+        if facts.has_mandate:
+            mentions.append(Mention("AAI", "self_billing_mandate", "CGI art. 289 I-2"))
     if facts.is_factored:
         mentions.append(Mention("AAI", "factoring", "C. civ. art. 1346-1, 1346-5"))
     if facts.vat_on_debits and facts.nature in (SERVICES, MIXED):

@@ -17,7 +17,9 @@ from . import ir_actions_report
 from . import fr_facturx_mixin
 from . import account_move
 from . import account_move_vat
+from . import fr_document_kind
 from . import account_move_kind
+from . import fr_billing_mandate
 from . import account_move_replace
 from . import account_move_send
 from . import fr_invoice_export

@@ -152,7 +152,7 @@ class AccountMove(models.Model):
             return self.fr_origin_move_id
         rated = self.invoice_line_ids.usage_rated_line_id.sudo()  # results of the run
         if not rated:
-            return self.browse()
+            return self._fr_get_ordered_moves()
         earlier = rated.search(
             [
                 ("subscription_id", "in", rated.subscription_id.ids),
@@ -165,6 +165,27 @@ class AccountMove(models.Model):
         return earlier.move_id.filtered(
             lambda move: move.move_type == "out_invoice" and move.state == "posted"
         ).sorted("invoice_date")
+
+    def _fr_get_ordered_moves(self):
+        """Give the invoices of the sales order that a credit note takes back.
+
+        Odoo makes one of returned or reduced quantities without saying of what.
+        """
+        lines = self.invoice_line_ids
+        if "sale_line_ids" not in lines._fields:
+            return self.browse()
+        # order lines of colleagues, which a biller may not read
+        return (
+            lines.sudo()
+            .sale_line_ids.invoice_lines.move_id.filtered(
+                lambda move: (
+                    move.move_type == "out_invoice"
+                    and move.state == "posted"
+                    and move.commercial_partner_id == self.commercial_partner_id
+                )
+            )
+            .sorted(lambda move: (move.invoice_date, move.id))
+        )
 
     # === Sending === #
 

@@ -24,6 +24,15 @@ class AccountMove(models.Model):
         "electronic invoice. Found from the lines: only down payments make a deposit, "
         "deducted ones a final invoice. Choose another one where that is wrong.",
     )
+    fr_document_kind_id = fields.Many2one(
+        "fr.document.kind",
+        string="Kind of Document",
+        compute="_compute_fr_document_kind_id",
+        inverse="_inverse_fr_document_kind_id",
+        help="Decides the type code (BT-3) and the billing frame (BT-23) of the "
+        "electronic invoice. Found from the lines, the customer and the journal. "
+        "Choose another one where that is wrong.",
+    )
     fr_kind_choice = fields.Selection(
         DOCUMENT_KINDS, string="Chosen Document Kind", copy=False
     )
@@ -104,6 +113,41 @@ class AccountMove(models.Model):
 
     # === Compute === #
 
+    @api.depends("fr_document_kind", "fr_frame_choice", "invoice_date", "partner_id")
+    def _compute_fr_document_kind_id(self):
+        records = self.env["fr.document.kind"]
+        for move in self:
+            move.fr_document_kind_id = move.fr_is_concerned and records._get_for(
+                move.fr_document_kind,
+                move._fr_get_frame(),
+                move.invoice_date or move.date or fields.Date.today(),
+            )
+
+    def _inverse_fr_document_kind_id(self):
+        """Keep what the record does; a frame of its own wins over the usual one."""
+        for move in self:
+            chosen = move.fr_document_kind_id
+            if chosen:
+                move.fr_frame_choice = chosen.frame
+                move.fr_document_kind = chosen.kind
+
+    def _fr_get_frame(self):
+        """Give the special frame chosen, else the usual one of customer or journal.
+
+        :return: second character of BT-23, or ""
+        """
+        self.ensure_one()
+        if self.fr_frame_choice:
+            return self.fr_frame_choice
+        if self.fr_kind_choice or self.fr_document_kind != kinds.STANDARD:
+            return ""
+        if bridge.is_credit(self) or bridge.is_self_billed(self):
+            return ""
+        # a biller may not read the form of the customer
+        customer = self.sudo().commercial_partner_id
+        usual = customer.fr_document_kind_id or self.journal_id.fr_document_kind_id
+        return usual.frame or ""
+
     @api.depends(
         "move_type",
         "fr_kind_choice",
@@ -134,7 +178,7 @@ class AccountMove(models.Model):
     @api.depends(
         "move_type",
         "state",
-        "fr_document_kind",
+        "fr_document_kind_id",
         "fr_frame_choice",
         "fr_issued_codes",
         "fr_factor_id",
@@ -152,18 +196,21 @@ class AccountMove(models.Model):
                 move.fr_type_code, move.fr_process_code = move.fr_issued_codes.split()
                 continue
             is_credit = bridge.is_credit(move)
-            move.fr_type_code = kinds.type_code(
-                move.fr_document_kind,
-                is_credit=is_credit,
-                is_self_billed=bridge.is_self_billed(move),
-                is_factored=bool(bridge.factor(move)),
-            )
+            roles = {
+                "is_credit": is_credit,
+                "is_self_billed": bridge.is_self_billed(move),
+                "is_factored": bool(bridge.factor(move)),
+            }
+            # the record in force, else the list of the norm this version knows
+            move.fr_type_code = move.fr_document_kind_id._get_type_code(
+                **roles
+            ) or kinds.type_code(move.fr_document_kind, **roles)
             move.fr_process_code = kinds.frame(
                 bridge.nature(move),
                 move.fr_document_kind,
                 is_credit=is_credit,
                 is_paid=bridge.is_paid_at_issue(move),
-                chosen=move.fr_frame_choice or "",
+                chosen=move._fr_get_frame(),
             )
 
     @api.depends("partner_id", "move_type")

@@ -135,7 +135,11 @@ class FrFacturxMixin(models.AbstractModel):
         texts = self.env["fr.legal.text"]
         result = {}
         groups = groupby(
-            self, lambda move: (move.company_id, move.invoice_date or move.date)
+            self,
+            lambda move: (
+                move.company_id._fr_get_legal(),
+                move.invoice_date or move.date,
+            ),
         )
         for (company, day), moves in groups:
             wordings = texts._get_wordings(company, day or fields.Date.today())

@@ -14,6 +14,8 @@ PLACEHOLDERS = {
     "rate": "",
     "terms": "",
     "factor": "",
+    "supplier": "",
+    "mandate": "",
 }
 
 
@@ -45,7 +47,8 @@ class FrLegalText(models.Model):
     text = fields.Text(
         required=True,
         help="Wording on French documents. May name %(company)s, %(legal_form)s, "
-        "%(capital)s, %(city)s, %(siren)s, %(rate)s, %(terms)s and %(factor)s.",
+        "%(capital)s, %(city)s, %(siren)s, %(rate)s, %(terms)s, %(factor)s, "
+        "%(supplier)s and %(mandate)s.",
     )
     text_foreign = fields.Text(
         string="Text (English)",

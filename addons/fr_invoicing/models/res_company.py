@@ -116,6 +116,20 @@ class ResCompany(models.Model):
         country = self.account_fiscal_country_id or self.country_id
         return country.code in FR_COUNTRY_CODES
 
+    def _fr_get_legal(self):
+        """Give the company whose numbers and options documents bear.
+
+        A branch without a VAT number of its own is an establishment of its parent: the
+        parent is the taxable person, the branch its address and SIRET.
+
+        :rtype: res.company
+        """
+        self.ensure_one()
+        company = self
+        while company.parent_id and not company.vat:
+            company = company.sudo().parent_id  # a user of the branch sees only it
+        return company
+
     def _fr_charges_vat(self):
         """Say whether VAT is charged where the company is established.
 

@@ -22,6 +22,16 @@ class ResPartner(models.Model):
         string="XML beside the PDF",
         help="Send this XML as a file of its own besides the Factur-X.",
     )
+    fr_document_kind_id = fields.Many2one(
+        "fr.document.kind",
+        string="Invoices Are",
+        domain="[('kind', '=', 'standard')]",
+        help="What ordinary invoices to this customer are: for example those of a "
+        "subcontractor. Empty: as the journal says, else standard.",
+    )
+    fr_billing_mandate_ids = fields.One2many(
+        "fr.billing.mandate", "partner_id", string="Self-billing Mandates"
+    )
     fr_factor_id = fields.Many2one(
         "res.partner",
         string="Factor",

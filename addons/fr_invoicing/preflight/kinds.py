@@ -63,6 +63,17 @@ def check_kind(move):
                 number=number,
             )
         )
+    if bridge.is_self_billed(move) and not move.fr_billing_mandate_id:
+        supplier = move.commercial_partner_id
+        findings.append(
+            warning(
+                move,
+                "mandate_missing",
+                fix=(supplier, "fr_billing_mandate_ids"),
+                number=number,
+                partner=supplier.display_name,
+            )
+        )  # CGI art. 289 I-2
     findings += _check_total(move, number)
     findings += _check_factor(move)
     findings += _check_public_buyer(move)

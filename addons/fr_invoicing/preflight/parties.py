@@ -13,14 +13,14 @@ def check_company(company):
     :rtype: list[Finding]
     """
     findings = []
-    partner = company.partner_id
-    if not partner.fr_siren:
+    partner, legal = company.partner_id, company._fr_get_legal()
+    if not legal.partner_id.fr_siren:
         findings.append(
             fatal(
-                company,
+                legal,
                 "seller_siren",
-                fix=(company, "company_registry"),
-                company=company.name,
+                fix=(legal, "company_registry"),
+                company=legal.name,
             )
         )
     if not (partner.city and partner.country_id):
@@ -29,14 +29,14 @@ def check_company(company):
                 company, "seller_address", fix=(company, "city"), company=company.name
             )
         )
-    vat = identifiers.clean(company.vat)
-    if not vat and not company.fr_vat_franchise and company._fr_charges_vat():
+    vat = identifiers.clean(legal.vat)
+    if not vat and not legal.fr_vat_franchise and company._fr_charges_vat():
         findings.append(
-            fatal(company, "seller_vat", fix=(company, "vat"), company=company.name)
+            fatal(legal, "seller_vat", fix=(legal, "vat"), company=legal.name)
         )
     elif vat:
-        findings += _check_vat_key(partner, company)
-    group = company.fr_vat_group_partner_id
+        findings += _check_vat_key(legal.partner_id, legal)
+    group = legal.fr_vat_group_partner_id
     if group and not (group.fr_siren and group.vat and group.country_id):
         findings.append(
             fatal(company, "vat_group", fix=(group, "vat"), partner=group.display_name)

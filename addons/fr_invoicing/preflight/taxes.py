@@ -65,7 +65,7 @@ def check_lines(move):
 def _check_line(move, line):
     taxes, fixed = line_taxes(line)
     label = line_label(line)
-    company = move.company_id
+    company = move.company_id._fr_get_legal()
     if not taxes and not company.fr_vat_franchise and company._fr_charges_vat():
         return [
             fatal(
@@ -110,7 +110,8 @@ def _check_foreign(move, found):
 
 def _check_regime(move, line, tax, regime):
     """Say whether a regime fits customer, place and seller."""
-    buyer, company = move.commercial_partner_id, move.company_id
+    buyer = move.commercial_partner_id
+    company = move.company_id._fr_get_legal()
     label = line_label(line)
     facts = {"line": label, "tax": tax.tax.name or "", "partner": buyer.display_name}
     fix = (tax.tax, "fr_tax_profile_id") if tax.tax else (move, "invoice_line_ids")
@@ -178,7 +179,7 @@ def _check_exigibility(move, line, tax, facts):
     if tax.category != "S" or nature(move) != tva.SERVICES:
         return []
     on_payment = tax.tax.tax_exigibility == "on_payment"
-    option = move.company_id.fr_vat_on_debits
+    option = move.company_id._fr_get_legal().fr_vat_on_debits
     if on_payment != option:
         return []
     code = "debits_tax_on_payment" if option else "services_tax_on_invoice"

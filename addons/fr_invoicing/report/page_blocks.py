@@ -46,7 +46,10 @@ def parties(document, builder, format_, look):
             **item,
             "name": item["party"].name,
             "is_long": len(item["party"].name) > LONG_NAME,
-            "rows": _address(item["party"].address, names),
+            "rows": [
+                *([item["party"].trading_name] if item["party"].trading_name else []),
+                *_address(item["party"].address, names),
+            ],
             "ids": _identifiers(item["party"], words),
         }
         for item in found
@@ -113,7 +116,10 @@ def facts(document, builder, format_):
     words = format_.words
     rows = [(words["issue_date"], format_.day(document.issue_date))]
     if document.due_date and not document.is_credit:
-        rows.append((words["due_date"], format_.day(document.due_date)))
+        key = "last_due" if document.instalments else "due_date"
+        rows.append((words[key], format_.day(document.due_date)))
+    if document.paid_on:
+        rows.append((words["paid_on"], format_.day(document.paid_on)))
     if document.period:
         rows.append((words["period"], format_.period(document.period)))
     elif document.delivery_date and document.delivery_date != document.issue_date:
@@ -225,11 +231,13 @@ def payment(document, format_):
     if document.is_credit:
         return {}
     if document.prepaid and not document.due_total:
-        return {"title": words["payment"], "text": words["paid"], "rows": []}
+        rows = []
+        if document.paid_on:
+            rows.append((words["paid_on"], format_.day(document.paid_on)))
+        return {"title": words["payment"], "text": words["paid"], "rows": rows}
     rows = []
     if means and means.is_direct_debit:
-        if document.due_date:
-            rows.append((words["collected_on"], format_.day(document.due_date)))
+        rows += _dates(document, format_, "collected_on")
         for key, value in (
             ("debited", grouped(means.debited_account)),
             ("mandate", means.mandate),
@@ -238,8 +246,7 @@ def payment(document, format_):
             if value:
                 rows.append((words[key], value))
         return {"title": words["direct_debit"], "text": "", "rows": rows}
-    if document.due_date:
-        rows.append((words["due_date"], format_.day(document.due_date)))
+    rows += _dates(document, format_, "due_date")
     if means and means.account:
         label = words["iban" if means.means_code == "58" else "account"]
         rows.append((label, grouped(means.account)))
@@ -251,6 +258,18 @@ def payment(document, format_):
         rows.append((words["remittance"], document.remittance))
     title = words["transfer" if means and means.account else "payment"]
     return {"title": title, "text": document.payment_terms, "rows": rows}
+
+
+def _dates(document, format_, key):
+    """Give the day to pay, or the day and amount of each instalment."""
+    if document.instalments:
+        return [
+            (format_.day(day), format_.currency(amount))
+            for day, amount in document.instalments
+        ]
+    if document.due_date:
+        return [(format_.words[key], format_.day(document.due_date))]
+    return []
 
 
 def qr(document, format_):

@@ -10,6 +10,7 @@ from ..einvoice.document import round_half_up
 from ..einvoice.page import look
 from ..einvoice.page.grouping import HEADINGS, LINE, NOTE, Entry
 
+PACKAGE = "package"  # component of a price per package: its quantity counts these
 PIECE = "C62"  # UN/ECE recommendation 20: one; the word for it says nothing on a page
 # names of usage dimensions that say where, and for whom
 SITE_KEYS = ("site", "location", "lieu", "establishment", "etablissement")
@@ -83,6 +84,8 @@ def _usage_entry(record, rated, entry, format_):
     if rated.revision:
         step = f"{step} {words['correction']}".strip()
     unit = charge.unit_label or record.usage_unit_label or entry.unit
+    if component.label == PACKAGE:
+        step, unit = _packages(rated, component, unit, format_), words["packages"]
     entry = replace(
         entry,
         name=step[:1].upper() + step[1:] if step else title,
@@ -100,6 +103,23 @@ def _usage_entry(record, rated, entry, format_):
     )
     figures = _true_figures(record, component, entry.line, format_)
     return replace(entry, **figures) if figures else entry
+
+
+def _packages(rated, component, unit, format_):
+    """Say what a package holds and what was measured: the quantity counts packages.
+
+    The size is said where it leads from what was measured to the packages billed, which
+    an exception of the customer may have changed.
+    """
+    words, metered = format_.words, rated.quantity
+    size = rated.charge_id.package_size
+    text = ""
+    if size and metered is not None and abs(component.quantity - metered / size) < 1:
+        text = words["packages_of"] % {"size": format_.quantity(size), "unit": unit}
+    if metered is None:
+        return text or words["packages"]
+    measured = words["measured"] % {"quantity": format_.quantity(metered), "unit": unit}
+    return f"{text} · {measured}" if text else measured
 
 
 def _free_steps(rated, component, record):

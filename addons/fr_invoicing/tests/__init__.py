@@ -2,6 +2,7 @@
 from . import test_access
 from . import test_collected
 from . import test_directory
+from . import test_document_kind
 from . import test_facturx
 from . import test_identities
 from . import test_invoice_page

@@ -282,6 +282,27 @@ class TestUsagePage(UsageFactory, PageCase):
         self.assertIn("01/09/2026 – 30/09/2026", text)
         self.assertEqual(move.amount_untaxed, 102.64)
 
+    def test_packages_say_what_they_hold_and_what_was_measured(self):
+        plan = self._create_plan(
+            [
+                {
+                    "name": "Requêtes",
+                    "model": "package",
+                    "meter_id": self.meter.id,
+                    "unit_label": "appels",
+                    "package_size": "1000",
+                    "package_price": "2",
+                },
+            ]
+        )
+        subscription = self._create_subscription(plan, partner_id=self.business.id)
+        self._add_usage(subscription, "api", 161345)
+        text = self._page(self._bill().move_ids)
+        # 161 whole packages of 1,000 and a started one
+        self.assertRegex(text, r"162\s*lots\s*2,00\s*20 %\s*324,00")
+        self.assertRegex(text, r"Lots de 1 000 appels · 161 345 appels mesurés")
+        self.assertNotRegex(text, r"162\s*appels")
+
     def test_subscribers_of_one_payer_are_its_sites(self):
         sites = [
             self._make_partner(name, parent_id=self.business.id, type="other")

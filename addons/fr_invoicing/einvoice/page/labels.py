@@ -40,6 +40,8 @@ LABELS = {
     # facts of the head
     "issue_date": ("Date", "Date d'émission"),
     "due_date": ("Due date", "Échéance"),
+    "last_due": ("Last instalment due", "Dernière échéance"),
+    "paid_on": ("Paid on", "Payée le"),
     "delivered_services": ("Supply completed on", "Prestation achevée le"),
     "delivered_goods": ("Delivered on", "Livré le"),
     "period": ("Billing period", "Période facturée"),
@@ -82,6 +84,9 @@ LABELS = {
         "Les %(count)s lignes sont résumées ici : l'original électronique contenu dans "
         "ce PDF les donne toutes.",
     ),
+    "packages": ("packages", "lots"),
+    "packages_of": ("Packages of %(size)s %(unit)s", "Lots de %(size)s %(unit)s"),
+    "measured": ("%(quantity)s %(unit)s measured", "%(quantity)s %(unit)s mesurés"),
     "correction": ("(correction)", "(correction)"),
     # totals
     "base": ("Base excl. VAT", "Base HT"),

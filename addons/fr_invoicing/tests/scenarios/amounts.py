@@ -137,22 +137,69 @@ class AmountScenarios:
         )
         self.play(move, {"BT-109": "66.20"})
 
-    def test_cash_rounding_on_its_own_line(self):
-        rounding = self.env["account.cash.rounding"].create(
+    def cash_rounding(self, strategy):
+        return self.env["account.cash.rounding"].create(
             {
                 "name": "5 centimes",
                 "rounding": 0.05,
-                "strategy": "add_invoice_line",
+                "strategy": strategy,
                 "rounding_method": "HALF-UP",
                 "profit_account_id": self.company_data["default_account_revenue"].id,
                 "loss_account_id": self.company_data["default_account_expense"].id,
             }
         )
+
+    def test_cash_rounding_in_the_largest_vat(self):
+        rounding = self.cash_rounding("biggest_tax")
+        move = self.invoice(
+            self.line(1, 9.99),
+            self.line(1, 3.33, product=self.good, tax="tva_reduite"),
+            invoice_cash_rounding_id=rounding.id,
+        )
+        self.play(move)
+
+    def test_cash_rounding_on_its_own_line(self):
+        rounding = self.cash_rounding("add_invoice_line")
         move = self.invoice(self.line(1, 9.99), invoice_cash_rounding_id=rounding.id)
         # 11.99 with VAT becomes 12.00
         self.play(move, {"BT-112": "11.99", "BT-114": "0.01", "BT-115": "12.00"})
 
+    def test_one_rate_comes_to_nothing_or_less(self):
+        book = {"product": self.good, "tax": "tva_reduite"}
+        for price in (-50, -60):
+            move = self.invoice(
+                self.line(1, 50, **book), self.line(1, price, **book), self.line()
+            )
+            found = self.play(move)
+            self.assertIn(50 + price, [tax.basis for tax in found.taxes()])
+
+    def test_discount_beyond_the_price(self):
+        self.play(self.invoice(self.line(1, 50, discount=150), self.line()))
+
+    def test_prices_with_and_without_vat_together(self):
+        move = self.invoice(
+            self.line(3, 9.99, tax="tva_normale_ttc", product=self.good),
+            self.line(3, 9.99, product=self.good),
+        )
+        self.play(move)
+
     # === Currencies === #
+
+    def test_many_odd_lines_in_dollars(self):
+        currency = self.make_currency("USD", 1.0837)
+        lines = [
+            self.line(quantity / 7, price / 13, name=f"Service {quantity} {price}")
+            for quantity in range(1, 12)
+            for price in (17, 29)
+        ]
+        self.play(self.invoice(*lines, currency_id=currency.id), {"BT-6": "EUR"})
+
+    def test_rate_typed_by_hand(self):
+        currency = self.make_currency("USD", 1.1)
+        move = self.invoice(self.line(3, 33.33), currency_id=currency.id)
+        move.invoice_currency_rate = 1.3
+        found = self.play(move)
+        self.assertEqual(found.tax_total("EUR"), Decimal("15.38"))  # 20.00 / 1.3
 
     def make_currency(self, name, rate):
         currency = self.env.ref(f"base.{name}")

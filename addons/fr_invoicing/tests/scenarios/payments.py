@@ -3,6 +3,7 @@ from datetime import date
 
 from odoo import Command
 
+from . import page
 from .common import DAY
 
 
@@ -38,8 +39,55 @@ class PaymentScenarios:
         """One due date in EN 16931: the last one, the others in the terms."""
         term = self.term((40, 0), (60, 30))
         move = self.invoice(self.line(1, 1000), invoice_payment_term_id=term.id)
-        found = self.play(move)
-        self.assertIn("20261202", found.all("BT-9"))
+        found = self.play(move, {"BT-9": "20261202"})
+        # 1 200.00 with VAT: both parts and their days in the terms, and on the page
+        self.assertEqual(
+            found.one("BT-20").splitlines()[-2:],
+            ["480.00 EUR 02/11/2026", "720.00 EUR 02/12/2026"],
+        )
+        shown = page.text(move.invoice_pdf_report_id.raw)
+        self.assertIn("Dernièreéchéance02/12/2026", shown)
+        self.assertIn("02/11/2026480,00€", shown)
+
+    def test_paid_invoice_tells_its_term_and_its_payment_apart(self):
+        """BT-9 is the day of the payment (BR-FR-CO-09), the page says both."""
+        term = self.term((100, 30))
+        move = self.invoice(invoice_payment_term_id=term.id)
+        move.action_post()
+        self.pay(move, amount=20, payment_date=date(2026, 10, 1))
+        self.pay(move, amount=100, payment_date=date(2026, 10, 15))
+        self.play(move, {"BT-23": "S2", "BT-9": "20261015", "BT-115": "0.00"})
+        shown = page.text(move.invoice_pdf_report_id.raw)
+        self.assertIn("Échéance02/12/2026", shown)
+        self.assertIn("Payéele15/10/2026", shown)
+
+    def test_advance_set_against_the_invoice(self):
+        """Money received before, matched with the widget of the invoice."""
+        payment = self.env["account.payment"].create(
+            {
+                "partner_id": self.business.id,
+                "amount": 500,
+                "payment_type": "inbound",
+                "partner_type": "customer",
+                "date": date(2026, 10, 1),
+                "journal_id": self.company_data["default_journal_bank"].id,
+            }
+        )
+        payment.action_post()
+        move = self.invoice()
+        move.action_post()
+        advance = payment.move_id.line_ids.filtered(
+            lambda line: line.account_id.account_type == "asset_receivable"
+        )
+        move.js_assign_outstanding_line(advance.id)
+        self.play(move, {"BT-23": "S2", "BT-113": "120.00", "BT-9": "20261001"})
+
+    def test_dollars_partly_paid_in_euro(self):
+        currency = self.make_currency("USD", 1.1)
+        move = self.invoice(currency_id=currency.id)
+        move.action_post()
+        self.pay(move, amount=50, currency_id=self.company.currency_id.id)
+        self.play(move, {"BT-113": "55.00", "BT-115": "65.00"})
 
     def test_discount_for_early_payment(self):
         term = self.term(

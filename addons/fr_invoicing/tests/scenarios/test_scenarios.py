@@ -4,8 +4,11 @@ from odoo.tests import tagged
 from odoo.addons.usage_billing.tests.common import UsageFactory
 
 from .amounts import AmountScenarios
-from .common import ScenarioCase
+from .common import DAY, ScenarioCase
+from .companies import CompanyScenarios
+from .corrections import CorrectionScenarios
 from .documents import DocumentScenarios
+from .orders import OrderScenarios
 from .parties import PartyScenarios
 from .payments import PaymentScenarios
 from .usage import UsageScenarios
@@ -19,6 +22,9 @@ class TestScenarios(
     AmountScenarios,
     PaymentScenarios,
     PartyScenarios,
+    OrderScenarios,
+    CorrectionScenarios,
+    CompanyScenarios,
     UsageScenarios,
     UsageFactory,
     ScenarioCase,
@@ -26,6 +32,7 @@ class TestScenarios(
     """All scenarios, on one company set up once."""
 
     allow_inherited_tests_method = True
+    day = DAY
 
     @classmethod
     def setUpClass(cls):
