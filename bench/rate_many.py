@@ -86,14 +86,15 @@ class Slices:
 
     def measure(self):
         while True:
-            kept, create = [], type(self.env["usage.rated.line"]).create
+            model, kept = type(self.env["usage.rated.line"]), []
+            create = model._create_rated
 
-            def keep(records, vals_list, kept=kept, create=create):
-                kept.extend(vals_list)
-                return create(records, vals_list)
+            def keep(records, rows, kept=kept, create=create):
+                kept.extend(rows)
+                return create(records, rows)
 
-            model = type(self.env["usage.rated.line"])
-            model.create, before = keep, model.__dict__.get("create")
+            before = model.__dict__.get("_create_rated")
+            model._create_rated = keep
             try:
                 self.env.invalidate_all()
                 with watch(self.env.cr) as spent:
@@ -102,9 +103,9 @@ class Slices:
                     self.env.cr.commit()
             finally:
                 if before is None:
-                    del model.create
+                    del model._create_rated
                 else:
-                    model.create = before
+                    model._create_rated = before
             if not kept:
                 return
             self.count += len(kept)
@@ -124,7 +125,7 @@ class Slices:
             periods = env["usage.period"].browse(period_ids)
             meters = env["usage.meter"].browse(meter_ids)
             env["usage.batch"]._store().aggregate(periods, meters, dimensions=False)
-            env["usage.rated.line"].sudo().create(vals_list)
+            env["usage.rated.line"].sudo()._create_rated(vals_list)
             env.flush_all()
             env.cr.commit()
         _add(self.floor, spent)
@@ -142,8 +143,8 @@ class Slices:
                 evidence = json.dumps(vals["evidence"])
                 plain = [str(v) for k, v in vals.items() if k not in _OWN]
                 lines.write("|".join(plain).replace("\\", "") + "\t" + evidence + "\n")
-                for command in vals["component_ids"]:
-                    parts.write("|".join(map(str, command[2].values())) + "\n")
+                for part in vals["components"]:
+                    parts.write("|".join(map(str, part.values())) + "\n")
             for table, text in (("bench_line", lines), ("bench_part", parts)):
                 text.seek(0)
                 cr.copy_expert(f"COPY {table} FROM STDIN", text)
@@ -151,7 +152,7 @@ class Slices:
         _add(self.sql, spent)
 
 
-_OWN = ("evidence", "component_ids", "dimensions", "dimension_key")
+_OWN = ("evidence", "components", "dimensions", "dimension_key")
 
 
 def _add(total, spent):

@@ -8,8 +8,6 @@ instants and keys.
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 
-from odoo import Command
-
 from .rating import Billed, Currency, Tier, present
 from .rating import periods as rating_periods
 from .rating.presentation import Presentation
@@ -313,12 +311,10 @@ def billed_of(components):
     )
 
 
-def rated_line_vals(line, charge, currency_decimals, before=()):
+def rated_line_vals(line, before=()):
     """Figures of a rated line and its components, ready to be created.
 
     :param rating.RatedLine line: result of the core
-    :param usage.charge charge: the record it came from
-    :param int currency_decimals: of the charge's currency
     :param usage.rated.component before: live components of earlier revisions; they
         name a component that is given back because it is not reached any more
     :rtype: dict
@@ -329,16 +325,12 @@ def rated_line_vals(line, charge, currency_decimals, before=()):
         "exact_amount": line.exact_due,
         "amount": line.amount,
         "already_billed": line.billed_amount,
-        "unit_label": charge.unit_label,
         "evidence": line.evidence(),
-        "component_ids": [
-            Command.create(
-                {
-                    "company_id": charge.company_id.id,
-                    "sequence": sequence,
-                    **_component_vals(part, currency_decimals, known.get(part.key)),
-                }
-            )
+        "components": [
+            {
+                "sequence": sequence,
+                **_component_vals(part, line.currency.decimals, known.get(part.key)),
+            }
             for sequence, part in enumerate(line.components)
         ],
     }

@@ -122,7 +122,7 @@ class _Context:
     def __init__(self, env, ignore_billed):
         self.env = env
         self.ignore_billed = ignore_billed
-        self.currencies = {}
+        self.currencies = {}  # by version
         self.charge_ids = []  # of all periods, read together
         self.lefts = {}  # free units left, of periods rated in this call
         self.amounts = defaultdict(Decimal)  # by (period id, charge id), this call
@@ -189,10 +189,9 @@ class _Context:
         return charge.with_prefetch(self.charge_ids)
 
     def currency(self, version):
-        currency = version.currency_id
-        if currency.id not in self.currencies:
-            self.currencies[currency.id] = bridge.currency_of(currency)
-        return self.currencies[currency.id]
+        if version not in self.currencies:
+            self.currencies[version] = bridge.currency_of(version.currency_id)
+        return self.currencies[version]
 
     # -- one period --------------------------------------------------------------
 
@@ -204,10 +203,11 @@ class _Context:
         if problem := self.broken.get(job.due.period.id):
             raise problem
         allowances = rater_steps.allowances_of(job, self.measured, self.history, self)
+        known = rater_steps.Known(job.due.period)
         rated = []
-        for priced, first, end in job.charges:
+        for priced, *dates in job.charges:
             if priced.reading != pricebook.SPENT:
-                rated += self._rate_charge(job, priced, (first, end), allowances)
+                rated += self._rate_charge(job, priced, dates, allowances, known)
         for item in rated:
             self.amounts[item.period.id, item.charge.id] += _period_amount(item)
         rated += self._rate_commitments(job, rated)
@@ -217,7 +217,7 @@ class _Context:
             job.due, rated, self.history, self.currency(job.due.version)
         )
 
-    def _rate_charge(self, job, priced, dates, allowances):
+    def _rate_charge(self, job, priced, dates, allowances, known):
         due = job.due
         sets = self.measured.get((due.period.id, priced.id), {})
         billed_sets = self.history.live.get((due.period.id, priced.id), {})
@@ -238,6 +238,7 @@ class _Context:
                     billed=billed,
                     allowance=allowances.get((priced.id, key)),
                     closes=due.closes and self.history.closes(due.period, priced),
+                    known=known,
                 )
             left = rater_steps.left_of(priced, line, allowances.get((priced.id, key)))
             if left is not None and due.closes:

@@ -95,10 +95,30 @@ def forgotten(priced, key):
 # ----------------------------------------------------------------------
 # one charge
 # ----------------------------------------------------------------------
-def rate_one(priced, found, currency, *, due, dates, billed, allowance, closes):
+class Known:
+    """What all charges of a period ask of it, worked out once.
+
+    period: ``usage.period`` record; value: :class:`rating.Period`
+    """
+
+    def __init__(self, period):
+        self.period = period
+        self.value = bridge.period_of(period)
+        self._shares = {}
+
+    def share(self, method, dates):
+        """Part of the whole calendar period that dates of it cover."""
+        key = method, *dates
+        if key not in self._shares:
+            self._shares[key] = bridge.share_of(self.period, method, *dates)
+        return self._shares[key]
+
+
+def rate_one(priced, found, currency, *, due, dates, billed, allowance, closes, known):
     """Rate one charge for one period and dimension set.
 
     :param Measured found: what was used
+    :param Known known: of the period
     :param billed: :class:`rater_history.Live` or None
     :param Allowance allowance: free units decided outside the charge, or None
     :rtype: rating.RatedLine
@@ -108,9 +128,9 @@ def rate_one(priced, found, currency, *, due, dates, billed, allowance, closes):
     parts = billed.parts() if billed else []
     share = WHOLE
     if priced.model not in ("one_time", "instalments"):
-        share = _share(priced, period, dates)
+        share = known.share(priced.method, dates)
     options = {
-        "period": bridge.period_of(period),
+        "period": known.value,
         "closes": closes,
         "allowance": allowance.available if allowance else None,
     }

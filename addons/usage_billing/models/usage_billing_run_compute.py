@@ -6,7 +6,7 @@ from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
-from .. import bridge, isolation, rater
+from .. import bridge, bulk, isolation, rater
 
 #: subscriptions rated together: one set of aggregate queries, one savepoint
 COMPUTE_BATCH = 200
@@ -308,13 +308,21 @@ class UsageBillingRun(models.Model):
 
     def _store_results(self, lines, dues, rated, prints, previous):
         """Write rated lines and the figures of their run lines."""
-        vals_list = []
+        rows, results, heads = [], [], {}
         for line in lines:
             sub_id = line.subscription_id.id
-            vals_list += [
-                self._prepare_rated_line_vals(line, item) for item in rated[sub_id]
-            ]
-            line.write(
+            owner = self._prepare_owner(line)
+            for item in rated[sub_id]:
+                if item.charge not in heads:
+                    heads[item.charge] = self._prepare_charge(item.charge)
+                rows.append(
+                    {
+                        **owner,
+                        **heads[item.charge],
+                        **self._prepare_rated_line(item),
+                    }
+                )
+            results.append(
                 line._prepare_result_vals(
                     sum((item.line.amount for item in rated[sub_id]), ZERO),
                     previous.get(sub_id),
@@ -325,24 +333,37 @@ class UsageBillingRun(models.Model):
                     },
                 )
             )
-        self.env["usage.rated.line"].sudo().create(vals_list)
+        bulk.update_records(lines[0].concat(*lines[1:]), results)
+        self.env["usage.rated.line"].sudo()._create_rated(rows)
 
-    def _prepare_rated_line_vals(self, line, item):
-        """Values of one rated line.
-
-        :param rater.Rated item: what the core said
-        :rtype: dict
-        """
-        charge = item.charge
+    def _prepare_owner(self, line):
+        """Values that all rated lines of a run line share."""
         return {
             "run_id": self.id,
             "run_line_id": line.id,
             "company_id": self.company_id.id,
-            "currency_id": charge.currency_id.id,
             "subscription_id": line.subscription_id.id,
-            "version_id": charge.version_id.id,
+            "partner_id": line.partner_id.id,
+            "state": "simulated" if self.is_dry_run else "rated",
+        }
+
+    def _prepare_charge(self, charge):
+        """Values that all rated lines of a charge share."""
+        return {
             "charge_id": charge.id,
+            "version_id": charge.version_id.id,
+            "currency_id": charge.currency_id.id,
             "meter_id": charge.meter_id.id,
+            "unit_label": charge.unit_label,
+        }
+
+    def _prepare_rated_line(self, item):
+        """Values of one rated line and its components.
+
+        :param rater.Rated item: what the core said
+        :rtype: dict
+        """
+        return {
             "period_id": item.period.id,
             "dimension_key": item.dimension_key,
             "dimensions": item.dimensions or False,
@@ -352,10 +373,8 @@ class UsageBillingRun(models.Model):
             "revision": item.revision,
             "watermark": item.watermark,
             "event_count": item.event_count,
-            "state": "simulated" if self.is_dry_run else "rated",
-            **bridge.rated_line_vals(
-                item.line, charge, charge.currency_id.decimal_places, item.before
-            ),
+            "amount_currency": item.line.amount,
+            **bridge.rated_line_vals(item.line, item.before),
         }
 
     def _finish_computing(self):

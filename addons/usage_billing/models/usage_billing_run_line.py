@@ -107,14 +107,7 @@ class UsageBillingRunLine(models.Model):
     def _compute_shown(self):
         """Figures the client can add up and sort; the exact ones stay beside."""
         for line in self:
-            line.amount_currency = float(line.amount or 0)
-            line.previous_amount_currency = float(line.previous_amount or 0)
-            line.variance_currency = float(line.variance or 0)
-            line.variance_percent = (
-                float(100 * line.variance / line.previous_amount)
-                if line.variance is not None and line.previous_amount
-                else 0
-            )
+            line.update(_shown(line.amount, line.previous_amount, line.variance))
 
     # ------------------------------------------------------------------
     # actions
@@ -210,13 +203,15 @@ class UsageBillingRunLine(models.Model):
         :param Decimal previous: of the last posted run, None when there is none
         :param dict coverage: fingerprint of the usage by period id
         """
+        variance = None if previous is None else amount - previous
         return {
             "state": "rated",
             "reason": False,
             "amount": amount,
             "previous_amount": previous,
-            "variance": None if previous is None else amount - previous,
+            "variance": variance,
             "coverage": coverage,
+            **_shown(amount, previous, variance),
         }
 
     def _hold(self, reason):
@@ -253,3 +248,16 @@ class UsageBillingRunLine(models.Model):
             {"state": "rated"}
         )
         lines.write({"state": "rated"})
+
+
+def _shown(amount, previous, variance):
+    """Figures the client can add up and sort, from the exact ones."""
+    percent = 0
+    if variance is not None and previous:
+        percent = float(100 * variance / previous)
+    return {
+        "amount_currency": float(amount or 0),
+        "previous_amount_currency": float(previous or 0),
+        "variance_currency": float(variance or 0),
+        "variance_percent": percent,
+    }

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .. import messages
+from .. import bulk, messages
 from ..fields_exact import Exact
 
 RATED_STATES = [
@@ -203,8 +203,34 @@ class UsageRatedLine(models.Model):
             )
 
     # ------------------------------------------------------------------
-    # write / unlink
+    # create / write / unlink
     # ------------------------------------------------------------------
+    @api.private
+    def _create_rated(self, rows):
+        """Write rated lines with their components, all of them together.
+
+        :param list[dict] rows: values of lines by field name; ``components`` is a list
+            of values of theirs. Company, currency and customer are those of the
+            subscription.
+        :return: the lines, in the order of the rows
+        """
+        lines = bulk.copy_records(
+            self,
+            [
+                {name: value for name, value in row.items() if name != "components"}
+                for row in rows
+            ],
+        )
+        bulk.copy_records(
+            self.env["usage.rated.component"],
+            [
+                {"rated_line_id": line_id, "company_id": row["company_id"], **part}
+                for line_id, row in zip(lines._ids, rows, strict=True)
+                for part in row["components"]
+            ],
+        )
+        return lines
+
     def write(self, vals):
         """Refuse to change history: a posted line stays as it was invoiced."""
         if any(line.state == "posted" for line in self):

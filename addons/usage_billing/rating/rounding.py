@@ -7,7 +7,6 @@ remainder and always add up to it. A quotient without end is kept to 24
 decimals; every other operation is exact, so sums close to the last digit.
 """
 
-from contextlib import contextmanager
 from decimal import (
     ROUND_CEILING,
     ROUND_FLOOR,
@@ -17,6 +16,7 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
+from functools import cache
 
 from .errors import RatingError
 
@@ -33,11 +33,12 @@ QUOTIENT_DECIMALS = 24
 MODES = {"up": ROUND_CEILING, "down": ROUND_FLOOR, "half_up": ROUND_HALF_UP}
 
 
-@contextmanager
 def exact_arithmetic():
-    """Compute inside with 96 significant digits: more than any product needs."""
-    with localcontext(_EXACT):
-        yield
+    """Compute inside with 96 significant digits: more than any product needs.
+
+    :return: context manager
+    """
+    return localcontext(_EXACT)
 
 
 def round_money(amount, decimals):
@@ -57,10 +58,15 @@ def round_quantity(value, decimals, mode):
     """
     if mode not in MODES:
         raise RatingError("rounding_mode", mode=mode)
-    with exact_arithmetic():
-        rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=MODES[mode])
-        # 1E+2 is a number that nobody wants to read
-        return rounded.quantize(Decimal(1)) if decimals < 0 else rounded
+    rounded = value.quantize(_unit(decimals), MODES[mode], _EXACT)
+    # 1E+2 is a number that nobody wants to read
+    return rounded.quantize(Decimal(1), None, _EXACT) if decimals < 0 else rounded
+
+
+@cache
+def _unit(decimals):
+    """The smallest step of so many decimals."""
+    return Decimal((0, (1,), -decimals))
 
 
 def divide(dividend, divisor):

@@ -1,5 +1,6 @@
 from . import test_exact_field
 from . import test_billing_run
+from . import test_bulk
 from . import test_usage_access
 from . import test_usage_corrections
 from . import test_usage_aggregation
