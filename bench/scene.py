@@ -150,13 +150,14 @@ def create_subscriptions(env, plan, count, **vals):
     return subscriptions
 
 
-def add_usage(env, subscriptions, count, start, end, chunk=50_000):
+def add_usage(env, subscriptions, count, start, end, chunk=50_000, source="bench"):
     """Store events of these subscriptions, spread evenly from start to end.
 
     :param int count: how many events
     :param datetime start, end: naive UTC
+    :param str source: code of their source; another one makes other events
     """
-    source = env["usage.source"].create({"name": "Bench", "code": "bench"})
+    source = env["usage.source"].create({"name": source.title(), "code": source})
     subjects = subscriptions.subject_ids.mapped("subject")
     events = _events(subjects, count, start, end)
     number = 0
