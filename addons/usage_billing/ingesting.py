@@ -2,8 +2,9 @@
 
 A request brings one event or some thousands, many times a second. Reading its source
 and writing its batch through records would cost more than storing the events, so this
-says the same in two statements. What decides about events is the store's, as in
-``metering_bridge``; a company whose events are in another engine takes that way.
+says the same in two statements. Requests of one source that wait at the same time are
+stored in one transaction (``together``). What decides about events is the store's, as
+in ``metering_bridge``; a company whose events are in another engine takes that way.
 """
 
 import time
@@ -27,6 +28,7 @@ _BEGIN = """
       FROM usage_source s JOIN res_company c ON c.id = s.company_id
      WHERE s.id = %s
 """
+_NUMBERS = "SELECT nextval('usage_batch_id_seq')::int FROM generate_series(1, %s)"
 _INSERT = """
     INSERT INTO usage_batch (
         id, name, source_id, company_id, state, is_replay, received_at, duration_s,
@@ -62,14 +64,13 @@ class _Source(NamedTuple):
     is_here: bool
 
 
-def ingest(env, source_id, rows, name=None):
-    """Store rows as one batch in the transaction of an environment.
+def ingest(env, source_id, requests):
+    """Store requests, each as a batch, in the transaction of an environment.
 
     :param env: superuser's, in READ COMMITTED (see ``metering.connection``)
-    :param list rows: EventRow and RejectedRow
-    :param str name: of the batch
-    :return: (id of the batch, metering.AppendResult), or None for a company whose
-        events are in another engine: nothing was done
+    :param list requests: (list of EventRow and RejectedRow, name of the batch or None)
+    :return: list of (id of the batch, metering.AppendResult), or None for a company
+        whose events are in another engine: nothing was done
     """
     started = time.monotonic()
     cursor = exact_cursor(env.cr)
@@ -78,16 +79,23 @@ def ingest(env, source_id, rows, name=None):
     if not source.is_here:
         return None
     now = fields.Datetime.now()
-    entry = {
-        "id": source.batch_id,
-        "name": name or f"{source.code} {now:%Y-%m-%d %H:%M:%S}",
-        "source": source_id,
-        "company": source.company_id,
-        "at": now,
-        "user": env.uid,
+    ids = [source.batch_id]
+    if len(requests) > 1:
+        cursor.execute(_NUMBERS, [len(requests) - 1])
+        ids += [number for (number,) in cursor.fetchall()]
+    entries = {
+        batch_id: {
+            "id": batch_id,
+            "name": name or f"{source.code} {now:%Y-%m-%d %H:%M:%S}",
+            "source": source_id,
+            "company": source.company_id,
+            "at": now,
+            "user": env.uid,
+        }
+        for batch_id, (_rows, name) in zip(ids, requests, strict=True)
     }
 
-    def write_batch(state, result, seconds=0.0):
+    def write_batch(batch_id, state, result, seconds=0.0):
         counts = {
             "state": state,
             "seconds": seconds,
@@ -96,19 +104,24 @@ def ingest(env, source_id, rows, name=None):
             "duplicate": result.duplicate if result else 0,
             "quarantined": result.quarantined_count if result else 0,
         }
-        cursor.execute(_INSERT, {**entry, **counts})
+        cursor.execute(_INSERT, {**entries[batch_id], **counts})
 
     def hold(batch, held):
         """The quarantine refers to the batch, so that comes first."""
-        write_batch("new", None)
+        write_batch(batch.id, "new", None)
         return env["usage.quarantine"]._hold(batch, held)
 
-    result = _append(env, cursor, source, source_id, now, rows, hold)
-    write_batch("done", result, time.monotonic() - started)
-    return source.batch_id, result
+    batches = [
+        (batch_id, rows) for batch_id, (rows, _n) in zip(ids, requests, strict=True)
+    ]
+    results = _append(env, cursor, source, source_id, now, batches, hold)
+    for batch_id, result in zip(ids, results, strict=True):
+        write_batch(batch_id, "done", result, time.monotonic() - started)
+    return list(zip(ids, results, strict=True))
 
 
-def _append(env, cursor, source, source_id, now, rows, hold):
+def _append(env, cursor, source, source_id, now, batches, hold):
+    """Append (batch id, rows) of a source; their AppendResults."""
     company = env["res.company"].browse(source.company_id)
     door = Store(env, company)
     store = PostgresStore(
@@ -118,22 +131,27 @@ def _append(env, cursor, source, source_id, now, rows, hold):
         partition_cursor=door._partition_cursor,
     )
     strict = source.identity_mode == "strict"
-    spec = BatchSpec(
-        id=source.batch_id,
-        company_id=source.company_id,
-        source_id=source_id,
-        received_at=now,
-        mode="strict" if strict else source.id_format,
-        id_tolerance=source.id_tolerance_min * 60_000_000,
-        report=True,
+    common = {
+        "company_id": source.company_id,
+        "source_id": source_id,
+        "received_at": now,
+        "mode": "strict" if strict else source.id_format,
+        "id_tolerance": source.id_tolerance_min * 60_000_000,
+        "report": True,
         **time_rules(source._asdict(), now),
-    )
+    }
     # What is asked of a source here are its id and its company's, nothing to read.
     record = SimpleNamespace(
         id=source_id, company_id=SimpleNamespace(id=source.company_id)
     )
     alias = env["usage.alias"]._get_translation(record)
     if alias:
-        rows = [row if type(row) is RejectedRow else alias(row) for row in rows]
+        batches = [
+            (number, [row if type(row) is RejectedRow else alias(row) for row in rows])
+            for number, rows in batches
+        ]
     with door._router(store, record) as router:
-        return store.append(spec, rows, router=router)
+        return store.append_all(
+            [(BatchSpec(id=number, **common), rows) for number, rows in batches],
+            router,
+        )

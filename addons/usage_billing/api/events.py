@@ -18,9 +18,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import Meta
 
 from .body import BadNumber, load_json, read_json
 from .problem import ApiProblem, unsupported_type
@@ -55,6 +57,41 @@ _is_modest = frozenset(range(-MAX_DIGITS, MAX_DIGITS)).__contains__
 _encode = msgspec.json.Encoder(
     enc_hook=str, decimal_format="number", order="deterministic"
 ).encode
+
+
+_Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+_Key = Annotated[str, Meta(max_length=MAX_NAME)]
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An event of our own as nearly all are: decoded and checked in one go."""
+
+    id: _Name
+    type: _Name
+    subject: _Name
+    time: str
+    value: Any = None
+    dimensions: (
+        Annotated[
+            dict[_Key, Annotated[str, Meta(max_length=MAX_DIMENSION)]],
+            Meta(max_length=MAX_DIMENSIONS),
+        ]
+        | None
+    ) = None
+    properties: (
+        Annotated[
+            dict[_Key, Annotated[str, Meta(max_length=MAX_PROPERTY)]],
+            Meta(max_length=MAX_PROPERTIES),
+        ]
+        | None
+    ) = None
+
+
+class _PlainRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    events: Annotated[list[_Plain], Meta(max_length=MAX_EVENTS)]
+
+
+_decode_plain = msgspec.json.Decoder(_PlainRequest, float_hook=Decimal).decode
 
 
 class Unreadable(Exception):
@@ -112,6 +149,8 @@ class EventReader:
             return self._read_lines(body)
         if kind not in ACCEPTED:
             raise unsupported_type(kind, ACCEPTED)
+        if kind == JSON and (reading := self._read_plain(body)):
+            return reading
         document = read_json(body)
         if kind == STRUCTURED:
             if not isinstance(document, dict):
@@ -145,6 +184,44 @@ class EventReader:
         """
         _check_count(len(documents))
         return self._read_all(documents, is_cloud)
+
+    def _read_plain(self, body):
+        """The request when nothing in it is out of the ordinary, else None.
+
+        What is strange is left to the other methods, which say what is wrong.
+        """
+        make, rows = self._event._make, []
+        add = rows.append
+        try:
+            for number, event in enumerate(_decode_plain(body).events, 1):
+                text, value = event.time, event.value
+                moment = _from_iso(text[:-1])
+                if value.__class__ is int:
+                    value = Decimal(value)
+                if not (
+                    text[-1] == "Z"
+                    and text[13] == text[16] == ":"
+                    and len(text) > 18
+                    and moment.tzinfo is None
+                    and (
+                        value.__class__ is Decimal
+                        and _is_modest(value.adjusted())
+                        or value is None
+                    )
+                ):
+                    return None
+                add(
+                    make(
+                        (
+                            event.id, event.type, event.subject, moment, value, None,
+                            None, event.dimensions or _EMPTY,
+                            event.properties or _EMPTY, number,
+                        )
+                    )
+                )  # fmt: skip
+        except (ValueError, ArithmeticError, IndexError, RecursionError, MemoryError):
+            return None
+        return Reading(rows)
 
     # -- the forms -------------------------------------------------------------------
 

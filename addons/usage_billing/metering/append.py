@@ -1,6 +1,6 @@
 """One append to the PostgreSQL store.
 
-How a chunk of rows goes in
+How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
     1. a route for each distinct (type, subject, dimensions): subscription, periods
     2. per row: key, period by time, encoding (:mod:`.prepare`); what does not fit is
        held
@@ -24,7 +24,7 @@ import psycopg2.errors
 
 from . import copybin, schema
 from .jsonform import event_to_json
-from .keys import DECODERS, identity_function, key_function
+from .keys import DECODERS, column_function, identity_function, key_function
 from .known import Known
 from .prepare import (
     fingerprint,
@@ -34,6 +34,7 @@ from .prepare import (
     prepare,
     route_keys,
 )
+from .quick import Feed, Quick, Unfit
 from .rollups import Additions
 from .routing import EXACT, OPEN_END, Router, to_microseconds
 from .store import BatchSpec, HeldRow
@@ -48,6 +49,9 @@ _FACT_COLUMNS = (
     "key, time, payload_hash, id, route_id, row_number, event_id, value, amount,"
     " properties"
 )
+#: What an attempt to write ends with, when there is another one.
+_UNDONE = psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation, Unfit
+_IDENTITY = "usage_store_identity (identity, payload_hash, time)"
 _fact_head = Struct(">hi16siqi8siqiiiii").pack
 _identity_row = Struct(">hi16si8siq").pack
 #: Where the key stands in an encoded fact: after the two lengths.
@@ -59,9 +63,11 @@ class Append:
 
     :param PostgresStore store: gives cursor, catalogue, quarantine and month tables
     :param Router router: of earlier appends of the source, if there is one
+    :param Additions additions: of several appends of one transaction, for the caller
+        to write; without, this one writes its own
     """
 
-    def __init__(self, store, batch: BatchSpec, router=None):
+    def __init__(self, store, batch: BatchSpec, router=None, additions=None):
         self.store = store
         self.cursor = store.cursor
         self.batch = batch
@@ -76,11 +82,12 @@ class Append:
             schema.archived_until(self.cursor) + (margin or 0),
         )
         self.identity_of = identity_function(batch.company_id, batch.source_id)
-        self.key_of = key_function(
-            batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
-        )
+        identity = batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
+        self.key_of = key_function(*identity)
+        self.columns_of = column_function(*identity)
         self.known = Known(self.cursor, strict=batch.mode == "strict")
-        self.additions = Additions()
+        self.is_alone = additions is None
+        self.additions = Additions() if additions is None else additions
         self.ordinal = (batch.id << 31) + batch.first_row
 
     def run(self, rows, chunk):
@@ -91,10 +98,32 @@ class Append:
                 self.router.forget()
             with many_objects():
                 self._take(taken)
-        with many_objects():
-            self.additions.write(self.cursor, self.batch.received_at)
+        if self.is_alone:
+            with many_objects():
+                self.additions.write(self.cursor, self.batch.received_at)
         self.result.outcomes.sort(key=itemgetter(0))
         return self.result
+
+    def run_together(self, batches):
+        """Store batches as one chunk, when every row of them is new and fit.
+
+        :param list batches: (BatchSpec, rows), of one source and time
+        :return: list of AppendResult; None when nothing was stored
+        """
+        rows = [row for _batch, part in batches for row in part]
+        if any(row.__class__ is RejectedRow for row in rows):
+            return None
+        rows, newest = naive(rows)
+        ordinals = [
+            (batch.id << 31) + batch.first_row + number
+            for batch, part in batches
+            for number in range(1, len(part) + 1)
+        ]
+        if not self.go_quickly(rows, self._routes(rows, newest), ordinals):
+            return None
+        return [
+            AppendResult(rows=len(part), accepted=len(part)) for _batch, part in batches
+        ]
 
     # -- one chunk -------------------------------------------------------------------
 
@@ -107,6 +136,11 @@ class Append:
         if rows:
             rows, newest = naive(rows)
             routes = self._routes(rows, newest)
+            ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(rows))
+            if not held and self.go_quickly(rows, routes, ordinals):
+                self.ordinal += len(rows)
+                self.result.accepted += len(rows)
+                return
             prepared = prepare(rows, routes, self.key_of)
             self._number_routes()
             if prepared.failures:
@@ -118,6 +152,49 @@ class Append:
                 self._add_up(rows, prepared, gather(prepared, same))
         if held:
             self._hold(held)
+
+    def go_quickly(self, rows, routes, ordinals):
+        """Store a chunk in which every row is new and fit, or nothing of it.
+
+        :param ordinals: sequence of the ids of the rows
+        :return: whether it is stored, and added up
+        """
+        if self.router.resends or self.columns_of is None:
+            return False
+        try:
+            quick = Quick(rows, routes, self.columns_of)
+            self._number_routes()
+            self._make_months(set(quick.months))
+            table = "usage_store_fact"
+            if len(quick.months) == 1:
+                table = schema.leaf(quick.months[0])
+            with self._savepoint():
+                if self.batch.mode == "strict":
+                    self._stream(_IDENTITY, quick.identities())
+                self._stream(f"{table} ({_FACT_COLUMNS})", quick.facts(ordinals))
+        except (Unfit, psycopg2.errors.CheckViolation):  # the key is of another month
+            return False
+        except psycopg2.errors.UniqueViolation:
+            self.router.resends = True  # look before writing
+            return False
+        if self.batch.rollups:
+            self._add_all(rows, quick.times, quick.gather())
+        return True
+
+    def _stream(self, target, blocks):
+        """COPY what a generator makes, while it makes it.
+
+        :raise Unfit: one of the rows cannot be stored; nothing is
+        """
+        feed = Feed(blocks)
+        try:
+            self._copy_from(target, feed)
+        except psycopg2.errors.QueryCanceled:
+            if feed.error is None:
+                raise
+            if isinstance(feed.error, (ValueError, ArithmeticError, Unfit)):
+                raise Unfit from feed.error
+            raise feed.error from None
 
     def _routes(self, rows, newest):
         """The route of each row; ``newest`` is the latest time, or None."""
@@ -187,7 +264,7 @@ class Append:
         if self.batch.mode == "strict":
             uniques = prepared.uniques
             self._copy(
-                "usage_store_identity (identity, payload_hash, time)",
+                _IDENTITY,
                 [
                     _identity_row(3, 16, uniques[index], 8, entry[2], 8, entry[1])
                     for index, entry in new
@@ -217,13 +294,17 @@ class Append:
             high = bisect_left(facts, end, low)
             cuts.append((month, low, high))
             low = high
-        new = {month for month, _low, _high in cuts} - self.router.months
+        self._make_months({month for month, _low, _high in cuts})
+        return cuts
+
+    def _make_months(self, months):
+        """Make the tables of months that are missing."""
+        new = months - self.router.months
         missing = new and schema.missing_leaves(self.cursor, new)
         if missing:
             with self.store.partition_cursor() as cursor:
                 schema.create_leaves(cursor, missing)
         self.router.months |= new
-        return cuts
 
     # -- rows that are known, rows that are held ---------------------------------------
 
@@ -314,14 +395,23 @@ class Append:
 
     def _add_up(self, rows, prepared, gathered):
         """Add the new rows to the rollups in memory."""
-        entries, additions = prepared.entries, self.additions
+        times = [entry and entry[1] for entry in prepared.entries]
+        self._add_all(rows, times, gathered)
+
+    def _add_all(self, rows, times, gathered):
+        """Add rows to the rollups in memory.
+
+        :param list times: parallel to the rows
+        :param gathered: (segment, local day, indexes of rows)
+        """
+        additions = self.additions
         with localcontext(EXACT):
             for segment, day, indexes in gathered:
                 additions.add(
                     segment,
                     day,
                     [rows[index] for index in indexes],
-                    [entries[index][1] for index in indexes],
+                    [times[index] for index in indexes],
                 )
         if len(additions) > ROLLUPS_KEPT:
             additions.write(self.cursor, self.batch.received_at)
@@ -330,18 +420,21 @@ class Append:
 
     def _copy(self, target, rows):
         if rows:
-            self.cursor.copy_expert(
-                f"COPY {target} FROM STDIN (FORMAT binary)",
-                BytesIO(b"".join((copybin.HEADER, *rows, copybin.TRAILER))),
-                size=1 << 18,
+            self._copy_from(
+                target, BytesIO(b"".join((copybin.HEADER, *rows, copybin.TRAILER)))
             )
+
+    def _copy_from(self, target, file):
+        self.cursor.copy_expert(
+            f"COPY {target} FROM STDIN (FORMAT binary)", file, size=1 << 18
+        )
 
     @contextmanager
     def _savepoint(self):
         self.cursor.execute("SAVEPOINT usage_store")
         try:
             yield
-        except psycopg2.errors.UniqueViolation:
+        except _UNDONE:
             self.cursor.execute("ROLLBACK TO SAVEPOINT usage_store")
             raise
         self.cursor.execute("RELEASE SAVEPOINT usage_store")

@@ -23,6 +23,11 @@ _LENGTHS = [_length(n) for n in range(1024)]
 _ZERO = _length(8) + pack(">HhHH", 0, 0, 0, 0)
 
 
+def length(size):
+    """The length that stands before a field's bytes."""
+    return _LENGTHS[size] if size < 1024 else _length(size)
+
+
 def int4(value):
     """An integer or NULL."""
     return NULL if value is None else _int4(4, value)
@@ -35,8 +40,7 @@ def int8(value):
 
 def data(value):
     """Bytes of a bytea or uuid, or of an encoded text."""
-    size = len(value)
-    return (_LENGTHS[size] if size < 1024 else _length(size)) + value
+    return length(len(value)) + value
 
 
 def text(value):
@@ -117,6 +121,11 @@ _HEADS = {
     for scale in range(9)
     for size in (whole + (scale + 3) // 4 * 2,)
 }
+#: By digits after the point, at most four: everything before them, by the whole part.
+_FRONTS = [
+    {text: _HEADS[2, 4 if scale else 2, scale] + raw for text, raw in _WHOLE.items()}
+    for scale in range(5)
+]
 
 
 def number(value):
@@ -131,7 +140,20 @@ def number(value):
     token = str(value)
     whole, point, fraction = token.partition(".")
     try:
-        # Up to eight digits beside the point, which is nearly every number.
+        # Up to eight digits, which is nearly every number: two looks.
+        encoded = _FRONTS[len(fraction)][whole] + _QUAD[fraction]
+    except LookupError:
+        token, point, encoded = _long_number(value, token)
+    if point and token[-1] == "0":
+        token = token.rstrip("0").rstrip(".")
+    return ("0" if token == "-0" else token), encoded
+
+
+def _long_number(value, token):
+    """Token in digits, its point if any, and encoded field."""
+    whole, point, fraction = token.partition(".")
+    try:
+        # Up to eight digits beside the point.
         digits = (
             _WHOLE[whole] if len(whole) < 5 else _WHOLE[whole[:-4]] + _QUAD[whole[-4:]]
         )
@@ -140,11 +162,7 @@ def number(value):
         digits += (
             _QUAD[fraction] if scale < 5 else _QUAD[fraction[:4]] + _QUAD[fraction[4:]]
         )
-        encoded = _HEADS[size, len(digits), scale] + digits
+        return token, point, _HEADS[size, len(digits), scale] + digits
     except KeyError:
-        encoded = numeric(value)
         token = format(value, "f")
-        point = "." in token
-    if point:
-        token = token.rstrip("0").rstrip(".")
-    return ("0" if token == "-0" else token), encoded
+        return token, "." in token, numeric(value)

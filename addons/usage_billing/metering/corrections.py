@@ -368,7 +368,7 @@ class Corrections:
         store = self.store.amending(hold)
         batch = replace(self.batch, mode="composed", id_tolerance=None, report=False)
         append = Append(store, batch, _amendments(store, batch))
-        append.key_of = _keys_of(taken, rows)
+        append.key_of, append.columns_of = _keys_of(taken, rows), None
         # each row gets the number that its entry says, whoever came second
         for run in _runs(sorted(taken)):
             append.ordinal = (batch.id << 31) + batch.first_row + run[0]

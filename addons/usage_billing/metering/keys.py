@@ -19,6 +19,8 @@ payload hash
 
 from datetime import datetime, timedelta
 from hashlib import blake2b, md5
+from operator import sub
+from struct import iter_unpack, pack
 
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
 MS_BEFORE_2000 = 946_684_800_000
@@ -26,6 +28,9 @@ MS_BEFORE_2000 = 946_684_800_000
 #: Bytes of the id's end that an identity shows as they are.
 _END = 6
 _STEMS_KEPT = 50_000
+
+#: What the seventh byte of a UUID of version 7 may be.
+_VERSION_7 = bytes(range(0x70, 0x80))
 
 _EMPTY_PAYLOAD = blake2b(digest_size=8).copy  # copying is cheaper than making
 
@@ -38,17 +43,7 @@ def identity_function(company_id, source_id):
     :return: function event id -> (its bytes, identity); raises ValueError for an id
         that cannot be stored
     """
-    scope = f"{company_id}\x1f{source_id}\x1f".encode()
-    seeded = blake2b(scope, digest_size=6).copy
-    prefixes = {}
-
-    def prefix_of(stem):
-        if len(prefixes) >= _STEMS_KEPT:
-            prefixes.clear()
-        hasher = seeded()
-        hasher.update(b"\x1e" + stem)
-        prefix = prefixes[stem] = hasher.digest()[:4]
-        return prefix
+    seeded, prefix_of = _identity_parts(company_id, source_id)
 
     def identity(event_id):
         raw = event_id.encode()
@@ -58,11 +53,36 @@ def identity_function(company_id, source_id):
         hasher.update(raw)
         digest = hasher.digest()
         stem = raw[:-_END]
-        prefix = prefixes.get(stem) or prefix_of(stem)
         end = raw[-_END:] if stem else raw.rjust(_END, b"\x00")
-        return raw, prefix + end + digest
+        return raw, prefix_of(stem) + end + digest
 
     return identity
+
+
+def _identity_parts(company_id, source_id):
+    """Hash object of a source, to be copied, and a function: what an identity begins
+    with, from all of the id but its end.
+    """
+    scope = f"{company_id}\x1f{source_id}\x1f".encode()
+    seeded = blake2b(scope, digest_size=6).copy
+    prefixes = _Prefixes(seeded)
+    return seeded, prefixes.__getitem__
+
+
+class _Prefixes(dict):
+    """Beginnings of identities by stem, made when asked for."""
+
+    def __init__(self, seeded):
+        super().__init__()
+        self.seeded = seeded
+
+    def __missing__(self, stem):
+        if len(self) >= _STEMS_KEPT:
+            self.clear()
+        hasher = self.seeded()
+        hasher.update(b"\x1e" + stem)
+        prefix = self[stem] = hasher.digest()[:4]
+        return prefix
 
 
 def key_function(mode, company_id, source_id, tolerance=None):
@@ -80,7 +100,7 @@ def key_function(mode, company_id, source_id, tolerance=None):
         does not carry the time it should.
     """
     if mode in DECODERS:
-        return _decoded_keys(DECODERS[mode], company_id, source_id, tolerance)
+        return _decoded_keys(mode, company_id, source_id, tolerance)
     identity = identity_function(company_id, source_id)
     strict = mode == "strict"
 
@@ -97,10 +117,10 @@ class IdTimeError(ValueError):
     """An id does not carry a time, or one that is not the event's."""
 
 
-def _decoded_keys(decode, company_id, source_id, tolerance):
+def _decoded_keys(mode, company_id, source_id, tolerance):
     """See :func:`key_function`: the id carries the time of the key."""
-    scope = f"{company_id}\x1f{source_id}\x1f".encode()
-    seeded, from_bytes = blake2b(scope, digest_size=10).copy, int.from_bytes
+    decode, seeded = DECODERS[mode], _scope(company_id, source_id).copy
+    from_bytes = int.from_bytes
     if tolerance is None:
         tolerance = 1 << 62
     offset = MS_BEFORE_2000 * 1000
@@ -117,6 +137,96 @@ def _decoded_keys(decode, company_id, source_id, tolerance):
         return raw, key, key
 
     return keys
+
+
+def _scope(company_id, source_id):
+    """Hash object of a source, to be copied and completed by an id."""
+    return blake2b(f"{company_id}\x1f{source_id}\x1f".encode(), digest_size=10)
+
+
+def column_function(mode, company_id, source_id, tolerance=None):
+    """The same as :func:`key_function` for many ids at once.
+
+    :return: function (event ids, microseconds) -> (list of bytes of the ids, list of
+        what makes them unique, list of keys). It raises ValueError when there is
+        anything to say about one of them, which the other function then says.
+    """
+    if mode == "uuid7":
+        return _uuid7_columns(company_id, source_id, tolerance)
+    if mode in DECODERS:
+        key_of = key_function(mode, company_id, source_id, tolerance)
+        return lambda ids, times: zip(*map(key_of, ids, times), strict=True)
+    return _identity_columns(mode, company_id, source_id)
+
+
+def _identity_columns(mode, company_id, source_id):
+    """See :func:`column_function`: ids that say nothing of a time."""
+    seeded, prefix_of = _identity_parts(company_id, source_id)
+
+    def columns(ids, times):
+        raw_ids = list(map(str.encode, ids))
+        if "\x00" in "".join(ids):
+            raise ValueError("NUL character in the event id")
+        digests = []
+        add = digests.append
+        for raw in raw_ids:
+            hasher = seeded()
+            hasher.update(raw)
+            add(hasher.digest())
+        ends = [
+            raw[-_END:] + digest
+            if len(raw) > _END
+            else raw.rjust(_END, b"\x00") + digest
+            for raw, digest in zip(raw_ids, digests, strict=True)
+        ]
+        milliseconds = [time // 1000 + MS_BEFORE_2000 for time in times]
+        packed = pack(f">{len(times)}Q", *milliseconds)
+        keys = [
+            moment + end[2:]
+            for (moment,), end in zip(iter_unpack("2x6s", packed), ends, strict=True)
+        ]
+        if mode != "strict":
+            return raw_ids, keys, keys
+        uniques = [
+            prefix_of(raw[:-_END]) + end for raw, end in zip(raw_ids, ends, strict=True)
+        ]
+        return raw_ids, uniques, keys
+
+    return columns
+
+
+def _uuid7_columns(company_id, source_id, tolerance):
+    """See :func:`column_function`; all ids are taken apart in one go."""
+    seeded = _scope(company_id, source_id).copy
+    offset = MS_BEFORE_2000 * 1000
+    if tolerance is None:
+        tolerance = 1 << 62
+
+    def columns(ids, times):
+        count, text = len(ids), "".join(ids)
+        bits = bytes.fromhex(text.replace("-", ""))
+        if (
+            set(map(len, ids)) != {36}
+            or len(bits) != 16 * count
+            or bits[6::16].translate(None, _VERSION_7)
+            or any(text[place::36] != "-" * count for place in (8, 13, 18, 23))
+        ):
+            raise IdTimeError("UUID v7")
+        moments = [
+            (first >> 16) * 1000 - offset for (first,) in iter_unpack(">Q8x", bits)
+        ]
+        ahead = list(map(sub, moments, times))
+        if min(ahead) < -tolerance or max(ahead) > tolerance:
+            raise IdTimeError("UUID v7")
+        raw_ids, keys = list(map(str.encode, ids)), []
+        add = keys.append
+        for (prefix,), raw in zip(iter_unpack("6s10x", bits), raw_ids, strict=True):
+            hasher = seeded()
+            hasher.update(raw)
+            add(prefix + hasher.digest())
+        return raw_ids, keys, keys
+
+    return columns
 
 
 def uuid7_time(event_id):
@@ -195,8 +305,13 @@ def payload_hasher(text):
     Copied, completed and digested, it gives the eight bytes of the payload hash.
     """
     hasher = _EMPTY_PAYLOAD()
-    hasher.update(text.encode("utf-8", "surrogatepass"))
+    hasher.update(encoded(text))
     return hasher
+
+
+def encoded(text):
+    """Bytes of a text to be hashed, which need not be valid Unicode."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def payload_hash(text):

@@ -8,8 +8,9 @@ from psycopg2.extras import execute_values
 from .append import Append
 from .facts import select_from_events
 from .keys import identity_function, route_hash
+from .prepare import many_objects
 from .reading import Reading
-from .rollups import COLUMNS
+from .rollups import COLUMNS, Additions
 
 CHUNK = 50_000
 
@@ -49,6 +50,24 @@ class PostgresStore(Reading):
             # A rebuild of rollups must not run beside an append it cannot see.
             self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
         return Append(self, batch, router).run(rows, chunk)
+
+    def append_all(self, batches, router):
+        """Append batches of one source in one go: each sum is written once.
+
+        :param batches: list of (BatchSpec, list of rows), all received at the same time
+        :param Router router: as for :meth:`append`
+        :rtype: list[AppendResult]
+        """
+        additions, (first, _rows) = Additions(), batches[0]
+        with many_objects():
+            results = Append(self, first, router, additions).run_together(batches)
+            if results is None:
+                results = [
+                    Append(self, batch, router, additions).run(rows, CHUNK)
+                    for batch, rows in batches
+                ]
+            additions.write(self.cursor, first.received_at)
+        return results
 
     def rebuild(self, periods, meters):
         """See :meth:`.store.EventStore.rebuild`."""

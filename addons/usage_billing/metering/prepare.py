@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 
 from . import copybin
-from .jsonform import members_of, said_by
+from .jsonform import document_of, members_of, said_by
 from .keys import IdTimeError, payload_hasher
 from .routing import EPOCH, from_microseconds, to_microseconds
 from .values import EventRow
@@ -163,16 +163,17 @@ def optional_fields(route, amount, currency, properties):
         amount and currency; encoded fields
     """
     amount_text, amount_bytes = copybin.number(amount)
-    members, document = [], None
-    if properties:
-        members = members_of(properties)
-        document = f"{{{', '.join(members)}}}"
     if currency:
         copybin.text(currency)  # refuses what cannot be stored
+    document, said = document_of(properties)
+    if route.members:
+        said = said_by(members_of(properties or {}), route.members)
+    else:
+        said = said.decode()
     return (
-        said_by(members, route.members),
+        said,
         f"{amount_text}|{currency or ''}",
-        amount_bytes + copybin.jsonb(document),
+        amount_bytes + copybin.jsonb(document.decode() if document else None),
     )
 
 

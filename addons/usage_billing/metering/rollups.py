@@ -13,14 +13,14 @@ from struct import Struct
 from . import copybin
 from .meters import EXACT, figure_of
 from .prepare import shows, values_of
-from .routing import EPOCH, from_microseconds, to_microseconds
+from .routing import EPOCH, to_microseconds
 
 COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
 )
 #: Sums that go into the statement itself instead of a table beside it.
-FEW = 24
+FEW = 10_000
 _head = Struct(">hiiiiiiiiiiiq").pack
 
 
@@ -145,27 +145,44 @@ class Additions:
         self.sums.clear()
 
     def _few(self, cursor, received_at):
-        """Text of a query ``staged`` with the sums in it: a request of a few events
-        must not pay for a table.
+        """Text of a query ``staged`` with the sums in it, a column an array: what
+        requests bring must not pay for a table.
         """
-        values = [
-            (
-                sums[0],
-                *key[:3],
-                EPOCH.date() + timedelta(days=key[3]),
-                *sums[1:5],
-                from_microseconds(sums[5]),
-                from_microseconds(sums[6]),
-                received_at,
-            )
-            for key, sums in self.sums.items()
-        ]
-        row = (
-            "(%s,%s,%s,%s,%s::date,%s::bigint,%s::numeric,%s::numeric,%s::numeric,"
-            "%s::timestamp,%s::timestamp,%s::timestamp)"
+        days, columns = {}, []
+        subscriptions, counts, *figures = zip(*self.sums.values(), strict=True)
+        totals, lows, highs, firsts, lasts = figures
+        *ids, buckets = zip(*self.sums, strict=True)
+        sums = list(map(_text, totals))
+        for day in set(buckets):
+            days[day] = (EPOCH.date() + timedelta(days=day)).isoformat()
+        for kind, texts in (
+            ("int", map(str, subscriptions)),
+            *(("int", map(str, column)) for column in ids),
+            ("date", map(days.__getitem__, buckets)),
+            ("bigint", map(str, counts)),
+            ("numeric", sums),
+            *(
+                (
+                    "numeric",
+                    # of one event, all three are one number
+                    [
+                        text if number is total else _text(number)
+                        for number, total, text in zip(
+                            column, totals, sums, strict=True
+                        )
+                    ],
+                )
+                for column in (lows, highs)
+            ),
+            *(("bigint", map(str, column)) for column in (firsts, lasts)),
+        ):
+            columns.append(f"'{{{','.join(texts)}}}'::{kind}[]")
+        watermark = cursor.mogrify("%s::timestamp", [received_at]).decode()
+        return (
+            f"WITH staged ({COLUMNS}) AS (SELECT s, p, m, d, b, n, t, l, h,"
+            f" {_moment('f')}, {_moment('a')}, {watermark}"
+            f" FROM unnest({', '.join(columns)}) AS g(s, p, m, d, b, n, t, l, h, f, a))"
         )
-        text = b",".join(cursor.mogrify(row, value) for value in values).decode()
-        return f"WITH staged ({COLUMNS}) AS (VALUES {text})"
 
     def _staged(self, cursor, received_at):
         """Fill a table of the transaction with the sums.
@@ -194,6 +211,22 @@ class Additions:
             BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
         )
         return "WITH staged AS (SELECT * FROM usage_stage_rollup)"
+
+
+def _text(number):
+    """A Decimal or None in an array."""
+    return "NULL" if number is None else str(number)
+
+
+def _moment(column):
+    """SQL text of a time from its microseconds since 2000-01-01.
+
+    Factors of an interval are floats: seconds and the rest by themselves are exact.
+    """
+    return (
+        f"'2000-01-01'::timestamp + {column} / 1000000 * '1 second'::interval"
+        f" + {column} % 1000000 * '1 microsecond'::interval"
+    )
 
 
 def _sums(values, times):

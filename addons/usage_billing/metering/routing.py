@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from .jsonform import members_of
-from .keys import payload_hasher
+from .keys import encoded, payload_hasher
 from .meters import EXACT as EXACT
 from .meters import MeterSpec
 
@@ -225,8 +225,8 @@ class Route:
     meters: what counts the events, see :class:`Segment`
     head, members: what of the payload the events share: beginning of the hashed text,
         and their dimensions (see :func:`.jsonform.members_of`)
-    hasher: payload hash of both, to be copied and completed by events that have no
-        properties
+    opening, hasher: payload hash of the beginning, and of both, to be copied and
+        completed by events with and without properties
     low, high: where the last event was led to; ``segment`` is right for times inside
     """
 
@@ -240,6 +240,7 @@ class Route:
         "low",
         "members",
         "meters",
+        "opening",
         "places",
         "router",
         "segment",
@@ -252,7 +253,9 @@ class Route:
         self.error = None
         self.head = head
         self.members = members
-        self.hasher = payload_hasher(f"{head}{', '.join(members)}|")
+        self.opening = payload_hasher(head)
+        self.hasher = self.opening.copy()
+        self.hasher.update(encoded(f"{', '.join(members)}|"))
         self.dimset_id = 0
         self.meters = ()
         self.places = None

@@ -93,7 +93,10 @@ CREATE TABLE IF NOT EXISTS usage_store_rollup (
     value_min numeric,
     value_max numeric,
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
-) WITH (fillfactor = 85);
+);
+-- A request adds to most rows of the pages it meets: half a page is left for their next
+-- versions, so that they stay there and no index learns of them.
+ALTER TABLE usage_store_rollup SET (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS usage_store_rollup_period
     ON usage_store_rollup (period_id, meter_id) WHERE bucket = '-infinity';
 
@@ -258,11 +261,16 @@ def month_after(month):
     return (year + number // 12) * 100 + number % 12 + 1
 
 
+def month_of(moment):
+    """Month of a time, as year * 100 + month."""
+    return moment.year * 100 + moment.month
+
+
 def month_of_key(key):
     """Month of a key, as year * 100 + month."""
     milliseconds = int.from_bytes(key[:6], "big") - MS_BEFORE_2000
     moment = date(2000, 1, 1) + timedelta(milliseconds // 86_400_000)
-    return moment.year * 100 + moment.month
+    return month_of(moment)
 
 
 def archived_until(cursor):

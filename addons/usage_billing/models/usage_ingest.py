@@ -9,6 +9,7 @@ from odoo import api, fields, models, tools
 
 from ..ingesting import ingest
 from ..metering import connection
+from ..together import Together
 
 _logger = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ COLLISIONS = (
     psycopg2.errors.LockNotAvailable,
 )
 ATTEMPTS = 5
+#: Requests of a source that wait for each other, up to so many events in one go.
+TOGETHER = Together(20_000)
 
 
 class IngestResult(NamedTuple):
@@ -38,6 +41,24 @@ class IngestResult(NamedTuple):
     conflict: int
     quarantined: int
     outcomes: tuple
+
+
+def _ingest_result(batch_id, result):
+    """IngestResult of a metering.AppendResult."""
+    held = result.quarantined.get("conflict", 0)
+    outcomes = tuple(
+        outcome._replace(status="conflict") if outcome.code == "conflict" else outcome
+        for outcome in result.outcomes
+    )
+    conflict = sum(outcome.status == "conflict" for outcome in outcomes)
+    return IngestResult(
+        batch_id=batch_id,
+        accepted=result.accepted,
+        duplicate=result.duplicate - (conflict - held),
+        conflict=conflict,
+        quarantined=result.quarantined_count - held,
+        outcomes=outcomes,
+    )
 
 
 class UsageSource(models.Model):
@@ -81,11 +102,29 @@ class UsageSource(models.Model):
         rows = list(rows)
         if not rows:
             return self._ingest_nothing()
-        for attempt in range(1, ATTEMPTS + 1):
+        request = rows, name
+        env = self.env
+        key = (env.cr.dbname, self.id, env.uid, env.context)
+        result = TOGETHER.do(key, request, len(rows), self._ingest_all)
+        if result is None:
+            [result] = self._ingest_all([request])
+        return result
+
+    def _ingest_all(self, requests):
+        """Store requests in one transaction: all of them, or none.
+
+        One alone is tried again when others are in its way. Several are not: each of
+        them is tried alone then.
+
+        :param list requests: (rows, name of the batch or None)
+        :rtype: list[IngestResult]
+        """
+        attempts = ATTEMPTS if len(requests) == 1 else 1
+        for attempt in range(1, attempts + 1):
             try:
-                return self._ingest_once(rows, name)
+                return self._ingest_once(requests)
             except COLLISIONS as error:
-                if attempt == ATTEMPTS:
+                if attempt == attempts:
                     raise
                 _logger.info("Ingestion collided, attempt %s: %s", attempt, error)
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
@@ -96,29 +135,13 @@ class UsageSource(models.Model):
             env.cr.execute("SELECT FROM usage_source WHERE id = %s", [self.id])
         return IngestResult(None, 0, 0, 0, 0, ())
 
-    def _ingest_once(self, rows, name):
-        """One try of :meth:`_ingest`, in one transaction."""
+    def _ingest_once(self, requests):
+        """One try of :meth:`_ingest_all`, in one transaction."""
         with connection(self.env(su=True)) as env:
-            done = ingest(env, self.id, rows, name) or self._ingest_by_record(
-                env, rows, name
-            )
-        batch_id, result = done
-        held = result.quarantined.get("conflict", 0)
-        outcomes = tuple(
-            outcome._replace(status="conflict")
-            if outcome.code == "conflict"
-            else outcome
-            for outcome in result.outcomes
-        )
-        conflict = sum(outcome.status == "conflict" for outcome in outcomes)
-        return IngestResult(
-            batch_id=batch_id,
-            accepted=result.accepted,
-            duplicate=result.duplicate - (conflict - held),
-            conflict=conflict,
-            quarantined=result.quarantined_count - held,
-            outcomes=outcomes,
-        )
+            done = ingest(env, self.id, requests) or [
+                self._ingest_by_record(env, rows, name) for rows, name in requests
+            ]
+        return [_ingest_result(batch_id, result) for batch_id, result in done]
 
     def _ingest_by_record(self, env, rows, name):
         """The same for engines that the short way does not know.

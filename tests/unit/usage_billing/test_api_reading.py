@@ -194,3 +194,63 @@ def test_deeply_nested_and_invalid_json_is_a_value_error():
     for data in (b"[" * 100_000, b"\xff", b"", b"[1", b"{'a': 1}", b"[Infinity]"):
         with pytest.raises(ValueError):
             load_json(data)
+
+
+_plain = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(["1", "", "é" * 512, "x" * 513, 7, None]),
+        "type": st.sampled_from(["t", "", "t" * 600]),
+        "subject": st.sampled_from(["s", " "]),
+        "time": st.sampled_from(
+            [
+                "2026-09-15T12:00:00Z",
+                "2026-09-15T12:00:00.123456789Z",
+                "2026-09-15T12:00:00z",
+                "2026-09-15T12:00:00+02:00",
+                "2026-09-15T12:00:00",
+                "2026-09-15T12:00:00+02:00Z",
+                "2026-09-15 12:00:00Z",
+                "20260915T120000Z",
+                "2026-09-15",
+                "",
+            ]
+        ),
+    },
+    optional={
+        "value": st.sampled_from([1, 1.50, "2", "NaN", None, True, 10**201, {}]),
+        "dimensions": st.sampled_from(
+            [{}, None, {"region": "fr"}, {"a": 1}, {"a": None}, {"a": "x" * 600}, []]
+        ),
+        "properties": st.sampled_from(
+            [{}, {"p": "1"}, {"p": "x" * 8193}, {"n" * 513: "1"}, {"p": [1]}]
+        ),
+        "currency": st.just("EUR"),
+        "unit": st.just("GB"),
+        "other": st.just(1),
+    },
+)
+
+
+@given(st.lists(_plain, max_size=3))
+def test_a_plain_request_is_read_as_any_other(documents):
+    """One request in one go, or event by event: the same rows."""
+    body = json.dumps({"events": documents}).encode()
+    plain = READER._read_plain(body)
+    careful = READER.read_events(load_json(body)["events"])
+    if plain is not None:
+        assert plain.rows == careful.rows
+        assert list(map(repr, plain.rows)) == list(map(repr, careful.rows))
+    assert READER.read(body, "application/json").rows == careful.rows
+
+
+def test_nearly_every_request_is_plain():
+    events = [
+        MINIMAL | {"value": 1.5, "properties": {"host": "a"}},
+        MINIMAL | {"value": 3, "dimensions": {"region": "fr"}},
+        MINIMAL,
+    ]
+    assert READER._read_plain(json.dumps({"events": events}).encode()) is not None
+    many = json.dumps({"events": [MINIMAL] * 10_001}).encode()
+    with pytest.raises(ApiProblem) as caught:
+        READER.read(many, "application/json")
+    assert caught.value.code == "too_many_events"

@@ -1,0 +1,98 @@
+"""Requests that wait at the same time are done in one go. Pure; threads only.
+
+Two transactions that add to the same sums wait for each other anyway. So while one of a
+key is at work, further ones queue, and the first of them takes all that wait with it:
+one transaction, one commit and one update of each sum for all of them. Nobody waits
+for company: a request that finds nobody at work begins at once.
+"""
+
+from collections import deque
+from threading import Event, Lock
+
+
+class _Ticket:
+    """One who waits: what is wanted, its weight, and what became of it.
+
+    leads: nobody did it yet, it is this one's turn; result: None when it must go alone
+    """
+
+    __slots__ = ("item", "leads", "result", "turn", "weight")
+
+    def __init__(self, item, weight):
+        self.item = item
+        self.weight = weight
+        self.leads = False
+        self.result = None
+        self.turn = Event()
+
+
+class Together:
+    """Queues by key.
+
+    :param int most: sum of the weights that one go takes at most
+    """
+
+    def __init__(self, most):
+        self.most = most
+        self._lock = Lock()
+        self._queues = {}
+
+    def do(self, key, item, weight, work):
+        """Have an item done, by this thread or by one that takes it along.
+
+        :param key: items of one key are done one after the other or together
+        :param work: function list of items -> list of their results, none of them None
+        :return: result of the item; None when it was taken along and the work failed:
+            nothing was done, and it should be tried alone
+        :raise Exception: of the work, to the one whose item was done alone
+        """
+        ticket = _Ticket(item, weight)
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is None:
+                self._queues[key] = deque()
+            else:
+                queue.append(ticket)
+        if queue is not None:
+            ticket.turn.wait()
+            if not ticket.leads:
+                return ticket.result
+        return self._lead(key, ticket, work)
+
+    def _lead(self, key, ticket, work):
+        """Do an item and those that wait."""
+        group = [ticket]
+        try:
+            group += self._taken_along(key, ticket.weight)
+            results = work([one.item for one in group])
+            for one, result in zip(group, results, strict=True):
+                one.result = result
+        except Exception:
+            if len(group) == 1:
+                raise
+        finally:
+            self._hand_over(key)
+            for one in group[1:]:
+                one.turn.set()
+        return ticket.result
+
+    def _taken_along(self, key, weight):
+        """Those who wait, in their order, as many as fit."""
+        taken = []
+        with self._lock:
+            queue = self._queues[key]
+            while queue and weight + queue[0].weight <= self.most:
+                taken.append(queue.popleft())
+                weight += taken[-1].weight
+        return taken
+
+    def _hand_over(self, key):
+        """The next one's turn; without one, the key is free."""
+        with self._lock:
+            queue = self._queues[key]
+            if queue:
+                following = queue.popleft()
+                following.leads = True
+                following.turn.set()
+            else:
+                del self._queues[key]
