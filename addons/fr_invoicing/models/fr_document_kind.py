@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo import api, fields, models
+from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 
 from ..const import DOCUMENT_KINDS, FRAMES
@@ -92,6 +92,23 @@ class FrDocumentKind(models.Model):
                     )
                 )
 
+    # === Create, write, unlink: what was found by day is looked up again === #
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        self.env.registry.clear_cache()
+        return super().create(vals_list)
+
+    def write(self, vals):
+        self.env.registry.clear_cache()
+        return super().write(vals)
+
+    def unlink(self):
+        self.env.registry.clear_cache()
+        return super().unlink()
+
+    # === Business === #
+
     @api.model
     def _get_for(self, kind, frame, day):
         """Give the record in force of what a document does, maybe empty.
@@ -102,6 +119,15 @@ class FrDocumentKind(models.Model):
         :param str kind: one of kinds.KINDS
         :param str frame: second character of BT-23 chosen, or ""
         :param date day: of the document
+        """
+        return self.browse(self._get_id_for(kind, frame, day))
+
+    @api.model
+    @tools.ormcache("kind", "frame", "day")
+    def _get_id_for(self, kind, frame, day):
+        """Give the id of the record in force, or False: a run asks for every invoice.
+
+        :rtype: int | bool
         """
         records = self.sudo().search(
             [
@@ -122,7 +148,7 @@ class FrDocumentKind(models.Model):
                 record.sequence,
             )
         )
-        return records[:1].sudo(False)
+        return records[:1].id
 
     def _get_type_code(self, is_credit, is_self_billed, is_factored):
         """Give BT-3, "" where the record says nothing of it.

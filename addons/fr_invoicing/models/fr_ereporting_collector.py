@@ -162,7 +162,7 @@ class FrEreportingCollector(models.AbstractModel):
             return []
         shares = bridge.shares(move, with_margins=flow == "10.3")
         held = ""
-        if flow == "10.3" and (move.fr_process_code or "")[1:] == ALREADY_TOLD:
+        if flow == "10.3" and move._fr_get_frame() == ALREADY_TOLD:
             shares = [
                 replace(share, exclusion=share.exclusion or "told_before")
                 for share in shares
