@@ -67,12 +67,24 @@ def event_rows(env, chunk, header):
         RejectedRow(
             row_number=error.row_number,
             reason=const.REASONS[error.code],
-            detail=messages.row_sentence(env, error),
+            detail=_detail(env, error),
             raw=raw_text(error, header),
         )
         for error in chunk.errors
     )
     return chain(map(_event_row, chunk.rows), held)
+
+
+def _detail(env, error):
+    """What is wrong with a row: a bare name where rows are put together by it.
+
+    The inbox says the rest in the language of its reader.
+    """
+    if error.code == "missing_field":
+        return error.column
+    if error.code == "unknown_unit":
+        return str(error.value)
+    return messages.row_sentence(env, error)
 
 
 #: a ParsedUsage has the fields of an EventRow, in its order (a test compares them)

@@ -290,7 +290,8 @@ class EventReader:
         return self._rejected(
             number,
             reason,
-            str(sentence),
+            # rows of one missing member are put together by its name
+            name if reason == "missing_field" else str(sentence),
             raw,
             event_id=_shown(known.get("id")),
             type=_shown(known.get("type")),

@@ -74,6 +74,8 @@ class UsageCorrection(models.Model):
         :rtype: Answer
         :raise psycopg2.Error: nothing was corrected
         """
+        if dry_run:
+            vals = {**vals, "name": "?"}  # numbers are for what was done
         with connection(self.env(su=True)) as env:
             order = (
                 env[self._name]

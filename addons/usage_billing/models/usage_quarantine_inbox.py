@@ -179,6 +179,9 @@ class UsageQuarantineInbox(models.Model):
             "missing_field": self.env._("Missing: %(what)s", what=what),
             "unknown_unit": self.env._("Unknown unit: %(what)s", what=what),
             "unreadable": self.env._("Unreadable rows from %(what)s", what=what),
+            "late": self.env._("Older than allowed, from %(what)s", what=what),
+            "archived": self.env._("Of archived months, from %(what)s", what=what),
+            "id_time": self.env._("Ids with another time, from %(what)s", what=what),
         }
         return sentences.get(self.reason_code, what)
 
@@ -204,6 +207,18 @@ class UsageQuarantineInbox(models.Model):
                 "The plan is in another currency: change the plan or ignore."
             ),
             "unknown_unit": self.env._("Say how much it is in the unit of the meter."),
+            "late": self.env._(
+                "Allow older events on the form of the source and send these again, or "
+                "ignore."
+            ),
+            "archived": self.env._(
+                "Bring the month back under Configuration, Months of Events, then send "
+                "these again."
+            ),
+            "id_time": self.env._(
+                "Have the source make its ids at the time of the event, then ignore "
+                "these."
+            ),
         }
         return sentences.get(
             self.reason_code,

@@ -176,7 +176,11 @@ class TestApiCorrect(ApiCase, HttpCase):
         self._send()
         orders = self.env["usage.correction"].search_count([])
         order = {"events": [{"id": "e-3"}], "reason": "Test run", "dry_run": True}
+        sequence = self.env["ir.sequence"].search([("code", "=", "usage.correction")])
+        following = sequence[:1].number_next_actual
         response = self._post("/void", order)
+        sequence.invalidate_recordset()
+        self.assertEqual(sequence[:1].number_next_actual, following)
         self.assertEqual(self._statuses(response), [("e-3", "voided")])
         answer = response.json()
         self.assertEqual(

@@ -107,6 +107,24 @@ class TestUsageInbox(InboxCase):
             (SEPTEMBER, SEPTEMBER + timedelta(days=2)),
         )
 
+    def test_every_reason_is_said_in_words_with_what_to_do(self):
+        rows = [
+            RejectedRow(number, code, "quantity", "{}")
+            for number, (code, _name) in enumerate(
+                self.env["usage.quarantine"]._fields["reason_code"].selection, 1
+            )
+        ]
+        self._send(rows)
+        causes = self._inbox()
+        self.assertEqual(len(causes), len(rows))
+        for cause in causes:
+            self.assertNotIn(
+                cause._get_headline(), (cause.what, cause.source_id.name, "")
+            )
+            self.assertTrue(cause._get_advice())
+        missing = causes.filtered(lambda cause: cause.reason_code == "missing_field")
+        self.assertEqual(missing._get_headline(), "Missing: quantity")
+
     def test_a_large_cause_is_added_up_in_the_background(self):
         self._send([event(number, subject="stranger") for number in range(5)])
         cause = self.env["usage.quarantine.cause"].search([("what", "=", "stranger")])
