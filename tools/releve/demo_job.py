@@ -23,6 +23,12 @@ ROLES = {
     "approver": ("Approver", "usage_billing.group_usage_billing_approver"),
     "auditor": ("Auditor", "usage_billing.group_usage_billing_auditor"),
 }
+#: What Odoo gives to users made on its screens: customers and products may be made.
+STAFF = (
+    "base.group_user",
+    "base.group_partner_manager",
+    "product.group_product_manager",
+)
 PORTAL_ROLES = {
     "customer": ("Comptabilité", "partner.studio", PORTAL_INVOICES),
     "partner": (
@@ -264,9 +270,8 @@ class Job:
     # ------------------------------------------------------------------
     def _create_users(self):
         for login, (name, group) in ROLES.items():
-            self._create_user(
-                login, {"name": f"{name} (demo)"}, "base.group_user", group
-            )
+            staff = STAFF[:1] if login == "auditor" else STAFF
+            self._create_user(login, {"name": f"{name} (demo)"}, *staff, group)
 
     def _create_portal_users(self):
         for login, (name, key, group) in PORTAL_ROLES.items():
