@@ -31,6 +31,27 @@ PROBLEMS = [
     (des.FRENCH, "French VAT number"),
     (des.NOT_EU, "Not a VAT number of the Union"),
 ]
+# an invoice and what it bills may lie that far apart
+REACH_DAYS = 800
+# The month of a service is that in which its VAT falls due where the buyer is: when it
+# is rendered (art. 63 and 64 of directive 2006/112/EC, CGI art. 269-2), the end of the
+# period for what is billed by period, or when it was paid whole before that (art. 65).
+# A credit note counts in its own month.
+DUE_DAY = SQL(
+    """
+    SELECT CASE WHEN move.move_type = 'out_refund' THEN move.invoice_date
+                ELSE LEAST(rendered.day, paid.day) END AS day
+      FROM (SELECT COALESCE(line.usage_period_end - 1, move.delivery_date,
+                            move.invoice_date) AS day) AS rendered
+ LEFT JOIN LATERAL (
+           SELECT max(partial.max_date) AS day
+             FROM account_move_line AS term
+             JOIN account_partial_reconcile AS partial
+               ON partial.debit_move_id = term.id
+            WHERE term.move_id = move.id AND move.amount_residual = 0
+              AND term.display_type = 'payment_term') AS paid ON TRUE
+    """
+)
 # Monaco belongs to the French territory of TVA
 NOT_ABROAD = (*FR_COUNTRY_CODES, "MC")
 
@@ -211,6 +232,7 @@ class FrDes(models.TransientModel):
         """
         self.env["account.move.line"].flush_model()
         self.env["account.move"].flush_model()
+        self.env["account.partial.reconcile"].flush_model()
         start, end = self._period()
         records = self.env["account.tax"].sudo()  # a reader may not read taxes
         found = {}
@@ -249,11 +271,14 @@ class FrDes(models.TransientModel):
                             WHERE rel.account_move_line_id = line.id
                               AND tax.amount_type <> 'fixed' AND tax.amount = 0
                             ORDER BY tax.sequence, tax.id LIMIT 1) AS tax
+             CROSS JOIN LATERAL (%(due_day)s) AS due
                      WHERE line.company_id = %(company)s
                        AND line.parent_state = 'posted'
                        AND line.display_type = 'product'
                        AND move.move_type IN ('out_invoice', 'out_refund')
-                       AND move.invoice_date BETWEEN %(start)s AND %(end)s
+                       AND move.invoice_date BETWEEN %(start)s - %(reach)s
+                                                 AND %(end)s + %(reach)s
+                       AND due.day BETWEEN %(start)s AND %(end)s
                        AND country.code NOT IN %(not_abroad)s
                      GROUP BY 1, 2, 3, 4, 5
                     """,
@@ -261,6 +286,8 @@ class FrDes(models.TransientModel):
                 start=start,
                 end=end,
                 not_abroad=NOT_ABROAD,
+                due_day=DUE_DAY,
+                reach=REACH_DAYS,
             )
         ):
             if not self._is_declared(

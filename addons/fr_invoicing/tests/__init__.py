@@ -12,6 +12,8 @@ from . import test_lifecycle
 from . import test_received_bills
 from . import test_seal
 from . import test_archive_destruction
+from . import test_inspection_tour
+from . import test_migrations
 from . import test_seal_attacks
 from . import test_seal_closing
 from . import test_seal_verify

@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from ..ledger import penalties
+from ..wizards.fr_setup import BLOCKS
 from .common import FrInvoicingCommon
 
 
@@ -147,6 +148,91 @@ class TestSetup(SetupCommon):
         )
         with self.assertRaises(AccessError):
             self._open(biller)
+
+
+@tagged("post_install", "-at_install")
+class TestFreshCompany(SetupCommon):
+    """Nothing but a name and a SIREN, then one page, then a valid invoice."""
+
+    def test_from_a_siren_to_an_invoice_that_is_sent(self):
+        company = self.env["res.company"].create(
+            {"name": "Nouvelle Société", "country_id": self.env.ref("base.fr").id}
+        )
+        self.assertFalse(company.chart_template)
+        user = new_test_user(
+            self.env,
+            "setup_founder",
+            groups="account.group_account_manager,base.group_partner_manager,"
+            "product.group_product_manager",
+            company_id=company.id,
+            company_ids=[Command.set(company.ids)],
+        )
+        env = self.env(user=user, context={"allowed_company_ids": company.ids})
+        setup = env["fr.setup"].create({"company_id": company.id})
+        setup.company_registry = "200 000 008"
+        self.assertEqual(setup.siren, "200000008")
+        setup.action_take_vat()
+        setup.action_apply_taxes()
+        setup.write(
+            {
+                "street": "4 rue des Lilas",
+                "zip": "69003",
+                "city": "Lyon",
+                "email": "facturation@nouvelle.example.com",
+                "fr_legal_form": "SAS",
+                "fr_share_capital": 1000,
+                "fr_registry_city": "Lyon",
+                "new_iban": "FR76 3000 6000 0112 3456 7890 189",
+            }
+        )
+        setup.action_add_bank()
+        setup.invalidate_recordset()
+        todo = {name: setup[f"{name}_todo"] for name in BLOCKS}
+        self.assertTrue(setup.is_ready, todo)
+        self.assertEqual(company.chart_template, "fr")
+
+        # from here on Odoo's ordinary models, and a customer with a SIREN alone
+        customer = env["res.partner"].create(
+            {
+                "name": "Premier Client",
+                "is_company": True,
+                "company_registry": "100000009",
+                "street": "1 rue de la Paix",
+                "zip": "75002",
+                "city": "Paris",
+                "country_id": env.ref("base.fr").id,
+                "email": "client@example.com",
+                "customer_rank": 1,
+            }
+        )
+        product = env["product.product"].create(
+            {"name": "Hébergement", "type": "service", "list_price": 100}
+        )
+        move = env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": customer.id,
+                "invoice_line_ids": [Command.create({"product_id": product.id})],
+            }
+        )
+        self.assertEqual(move.amount_total, 120)
+        found = (
+            env["fr.blocker"]
+            ._refresh(company)
+            .filtered(lambda b: b.severity == "1_fatal")
+        )
+        self.assertFalse(found, found.mapped("message"))
+        move.action_post()
+        self.assertTrue(move.fr_sealed_at)
+        wizard = (
+            env["account.move.send.wizard"]
+            .with_context(active_model="account.move", active_ids=move.ids)
+            .create({"move_id": move.id, "sending_methods": ["email"]})
+        )
+        wizard.action_send_and_print()
+        self.assertEqual(move.fr_facturx_state, "valid", move.fr_facturx_findings)
+        self.assertTrue(move.invoice_pdf_report_id)
+        self.assertTrue(move.is_move_sent)
 
 
 @tagged("post_install", "-at_install")

@@ -61,6 +61,46 @@ class TestDes(StatementCommon):
         self.assertEqual(len(line.action_open_documents()["domain"][0][2]), 3)
         self.assertEqual(self._page(month="10").line_ids.declared, 40)
 
+    def test_the_month_is_that_of_the_service(self):
+        """Directive 2006/112/EC, art. 63 to 65; CGI art. 269-2 and 289 B."""
+        # usage of October, billed in November: until 1 November, that day excluded
+        usage = self._sell(100, post=False)
+        usage.invoice_line_ids.write(
+            {
+                "usage_period_start": date(2026, 10, 1),
+                "usage_period_end": date(2026, 11, 1),
+            }
+        )
+        usage.action_post()
+        # a service rendered in September, billed in November
+        self._sell(200, delivery_date=date(2026, 9, 15))
+        # December billed in advance and not paid: due when the month ends
+        ahead = self._sell(400, post=False)
+        ahead.invoice_line_ids.write(
+            {
+                "usage_period_start": date(2026, 12, 1),
+                "usage_period_end": date(2027, 1, 1),
+            }
+        )
+        ahead.action_post()
+        self._sell(800)  # nothing said: the date of the invoice
+
+        def declared(year, month):
+            return self._page(year, month).line_ids.declared
+
+        self.assertEqual(
+            [declared(2026, month) for month in ("9", "10", "11", "12")],
+            [200, 100, 800, 400],
+        )
+        # paid whole in November: a payment on account is due at once
+        self.env["account.payment.register"].with_context(
+            active_model="account.move", active_ids=ahead.ids
+        ).create({"payment_date": date(2026, 11, 20)})._create_payments()
+        self.assertEqual([declared(2026, m) for m in ("11", "12")], [1200, 0])
+        # the credit note counts in its own month
+        self._credit(usage)
+        self.assertEqual([declared(2026, m) for m in ("10", "11")], [100, 1100])
+
     def test_the_file(self):
         self._sell(1000.50)
         page = self._page()

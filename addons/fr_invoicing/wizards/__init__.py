@@ -5,3 +5,5 @@ from . import fr_fec_export_wizard
 from . import fr_archive_export
 from . import fr_status_answer
 from . import fr_setup
+from . import fr_setup_actions
+from . import fr_setup_todo

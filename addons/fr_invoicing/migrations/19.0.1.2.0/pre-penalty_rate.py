@@ -1,10 +1,10 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from odoo.tools import SQL
+from odoo.tools import SQL, sql
 
 
 def migrate(cr, version):
     """Keep the rates of a half-year that somebody entered before we shipped them."""
-    if not version:
+    if not version or not sql.table_exists(cr, "fr_penalty_rate"):
         return
     cr.execute(
         SQL(
