@@ -205,9 +205,12 @@ class Reading:
         should hold it, then in longer ones: the same page, without reading the rest.
         """
         (window,) = whole([period])
-        start, look = self._where_a_page_is(window, meter, dimensions, limit, after)
+        start, look, last = self._where_a_page_is(
+            window, meter, dimensions, limit, after
+        )
         while True:
-            stretch = replace(window, start=start, end=min(start + look, window.end))
+            end = start + look if start + look < last else window.end
+            stretch = replace(window, start=start, end=end)
             self.cursor.execute(
                 events(self.cursor, stretch, meter, dimensions, after, limit)
             )
@@ -221,7 +224,7 @@ class Reading:
 
         What the rollups know of the period only says how far to look first.
 
-        :return: (datetime, timedelta)
+        :return: (datetime, timedelta, an instant after which nothing is expected)
         """
         start = max(window.start, after[0]) if after else window.start
         self.cursor.execute(
@@ -235,9 +238,11 @@ class Reading:
         )
         ((found, first, last),) = self.cursor.fetchall()
         if not found:
-            return start, (window.end - window.start) / 1000 + _SHORTEST
+            length = window.end - window.start
+            return start, length / 1000 + _SHORTEST, window.end
         pages = (last - first) / int(found) * (limit * _PAGES)
-        return start, max(first - start, timedelta()) + max(pages, _SHORTEST)
+        look = max(first - start, timedelta()) + max(pages, _SHORTEST)
+        return start, look, min(last, window.end)
 
     def stream(self, period, meter, dimensions=None, size=2000):
         """See :meth:`.store.EventStore.stream`."""
