@@ -148,6 +148,14 @@ def number(env, value):
     )
 
 
+def price(env, value, currency):
+    """A price with all its decimals; 9.9 reads 9.90, a whole number stays whole."""
+    value = value.normalize()
+    if 0 < -value.as_tuple().exponent < currency.decimal_places:
+        return _money(env, value, currency)
+    return number(env, value)
+
+
 def day(env, date):
     """ "1 Oct 2026" in the user's language."""
     return format_date(date, "d MMM y", locale=_locale(env)) if date else ""

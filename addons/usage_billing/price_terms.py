@@ -106,8 +106,9 @@ def words(env, field, value, currency):
             for key, one in value.items()
         )
     if isinstance(value, Decimal):
-        text = messages.number(env, value)
-        return f"{text} {currency.name}" if is_money(field) else text
+        if is_money(field):
+            return f"{messages.price(env, value, currency)} {currency.name}"
+        return messages.number(env, value)
     if field.type == "selection":
         return dict(field._description_selection(env)).get(value, value)
     if field.type == "many2one":

@@ -20,7 +20,7 @@ def steps_of(env, charge, item):
     currency = charge.currency_id
     unit = charge.unit_label or ""
     rows = []
-    if line.metered_quantity is not None:
+    if line.metered_quantity is not None and charge.meter_id:
         rows.append((env._("Quantity"), _quantity(env, line.metered_quantity, unit)))
     for step in line.steps:
         row = _step(env, dict(step.facts), step.name, unit)
@@ -32,7 +32,10 @@ def steps_of(env, charge, item):
         rounding = line.cumulative_amount - line.exact
     if rounding:
         rows.append(
-            (env._("Rounding"), f"{messages.number(env, rounding)} {currency.name}")
+            (
+                env._("Rounding"),
+                f"{messages.price(env, rounding, currency)} {currency.name}",
+            )
         )
     rows.append(
         (
@@ -92,9 +95,9 @@ def _component(env, charge, item, part, currency):
             "%(name)s: %(quantity)s × %(price)s",
             name=name,
             quantity=messages.number(env, part.quantity),
-            price=messages.number(env, part.unit_price),
+            price=messages.price(env, part.unit_price, currency),
         )
-    return name, f"{messages.number(env, part.exact)} {currency.name}"
+    return name, f"{messages.price(env, part.exact, currency)} {currency.name}"
 
 
 def in_one_sentence(rows):

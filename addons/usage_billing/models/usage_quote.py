@@ -196,7 +196,7 @@ class UsageQuote(models.AbstractModel):
         return QuoteLine(
             name=", ".join(names),
             product=charge.product_id,
-            quantity=item.line.metered_quantity,
+            quantity=item.line.metered_quantity if charge.meter_id else None,
             unit=charge.unit_label or "",
             amount=item.line.cumulative_amount,
             plan=charge.plan_id.code,

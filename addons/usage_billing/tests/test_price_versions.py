@@ -177,10 +177,10 @@ class TestPriceVersions(PriceCase):
         said = row.with_context(lang="en_US")
         self.assertEqual(
             (said.term_words, said.old_words, said.new_words, said.percent_words),
-            ("Last tier, unit price", "0.5 EUR", "0.4 EUR", "-20 %"),
+            ("Last tier, unit price", "0.50 EUR", "0.40 EUR", "-20 %"),
         )
         french = row.with_context(lang="fr_FR")
-        self.assertEqual(french.new_words, "0,4 EUR")
+        self.assertEqual(french.new_words, "0,40 EUR")
         self.assertNotEqual(french.term_words, said.term_words)
 
     def test_only_prices_are_compared_and_frozen(self):
