@@ -5,21 +5,16 @@ when it has taken the document and before it answers, or before it takes it. The
 exchanges must end with every document there exactly once.
 """
 
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tools.releve import databases, paths
+from tests.faults.transmission_sender import Sender
+from tools.releve import databases
 
-sys.path.append(str(paths.ROOT / "addons" / "fr_invoicing" / "tests"))
+# found once the sender has put its folder on the path
+from approved_platform import ApprovedPlatform  # isort: skip
 
-from approved_platform import ApprovedPlatform  # noqa: E402
-
-WORKER = Path(__file__).with_name("transmission_worker.py")
 INVOICES = 3  # as SETUP makes
 
 SETUP = """
@@ -44,67 +39,12 @@ def template(odoo):
     return databases.suite_template(odoo, ["usage_billing", "fr_invoicing"])
 
 
-class Sender:
-    """Exchanges with one platform, each in a process that may be killed."""
-
-    def __init__(self, odoo, database, platform, folder):
-        self.odoo, self.database, self.platform = odoo, database, platform
-        self.process = None
-        self.later_s = 0
-        script = folder / "setup.py"
-        script.write_text(SETUP)
-        odoo.script_in(
-            database,
-            script,
-            platform.flow_url,
-            platform.directory_url,
-            platform.token_url,
-            platform.client_id,
-            platform.client_secret,
-        )
-
-    def exchange(self, later_s=0):
-        """Run one exchange and give its exit status (negative: killed)."""
-        self.later_s += later_s
-        self.platform.clock.advance(seconds=later_s)
-        config = self.odoo.configuration(self.database)
-        self.process = subprocess.Popen(
-            [self.odoo.python, "-P", WORKER, config, self.database, str(self.later_s)],
-            env=self.odoo.variables(),
-            cwd=paths.ROOT,
-        )
-        return self.process.wait(timeout=120)
-
-    def kill(self):
-        """End the sender at once; called by the platform in the middle of a call."""
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=30)
-
-    def states(self):
-        rows = self.odoo.server.query(
-            "SELECT tracking_id, state, attempt_count FROM fr_einvoice_flow"
-            " WHERE direction = 'out'"
-            " ORDER BY tracking_id",
-            self.database,
-        )
-        return [tuple(row) for row in rows]
-
-    def taken(self):
-        return sorted(
-            flow.tracking_id
-            for flow in self.platform.store.flows.values()
-            if flow.direction == "Out" and flow.status != "Error"
-        )
-
-    def posts(self):
-        names = [name for name, _request in self.platform.store.requests]
-        return names.count("createFlow")
-
-
 @pytest.fixture
 def sender(odoo, copies, template, tmp_path):
+    script = tmp_path / "setup.py"
+    script.write_text(SETUP)
     with ApprovedPlatform() as platform:
-        yield Sender(odoo, copies(template), platform, tmp_path)
+        yield Sender(odoo, copies(template), platform, script)
 
 
 def test_killed_between_taking_and_answer_is_not_sent_twice(sender):

@@ -9,6 +9,8 @@ from ..transmission_words import NEXT
 from .fr_einvoice_flow import LIVE, STATES
 
 BUSY = (delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
+# states of an invoice that the platform does not have
+NOT_THERE = (delivery.WAITING, delivery.SENDING, delivery.HELD, delivery.CANCELLED)
 EXTENSIONS = {"Factur-X": "pdf", "CII": "xml", "UBL": "xml"}
 
 
@@ -62,15 +64,20 @@ class AccountMove(models.Model):
             move.fr_transmission_state = latest.state
 
     @api.depends(
-        "fr_status_ids.code", "fr_status_ids.said_at", "fr_status_ids.flow_id.state"
+        "fr_status_ids.code",
+        "fr_status_ids.said_at",
+        "fr_status_ids.flow_id.state",
+        "fr_transmission_state",
     )
     def _compute_fr_status_code(self):
         for move in self:
+            # what we say of an invoice that nobody has yet waits for it
+            untold = (delivery.CANCELLED, delivery.REJECTED)
+            if move.fr_transmission_state in NOT_THERE:
+                untold = (*untold, delivery.WAITING)
             told = move.fr_status_ids.filtered(
-                lambda status: (
-                    status.direction == "in"
-                    or status.flow_id.state
-                    not in (delivery.CANCELLED, delivery.REJECTED)
+                lambda status, untold=untold: (
+                    status.direction == "in" or status.flow_id.state not in untold
                 )
             )
             if told._get_collected() <= 0:

@@ -14,6 +14,20 @@ from ..einvoice.document import round_half_up
 
 CASH_JOURNALS = ("bank", "cash", "credit")
 CASH_ACCOUNTS = ("asset_cash", "liability_credit_card")
+# what the statement about money reads
+FLUSHED = {
+    "account.partial.reconcile": [
+        "debit_move_id",
+        "credit_move_id",
+        "max_date",
+        "amount",
+        "debit_amount_currency",
+        "credit_amount_currency",
+    ],
+    "account.move.line": ["move_id", "account_id"],
+    "account.move": ["origin_payment_id", "statement_line_id", "journal_id"],
+    "account.account": ["account_type"],
+}
 COLLECTED_TYPES = ("out_invoice", "out_refund", "out_receipt")
 
 
@@ -266,7 +280,10 @@ class AccountMove(models.Model):
         posted = self.filtered(lambda move: move.state == "posted")
         if not posted:
             return {}
-        self.env.flush_all()
+        # these fields only: flushing all would make Odoo look for the invoices of every
+        # payment in the middle of a reconciliation
+        for model, names in FLUSHED.items():
+            self.env[model].flush_model(names)
         branches = [
             SQL(
                 """

@@ -58,7 +58,11 @@ class FrDirectoryLine(models.Model):
     company = fields.Char(string="Registered Name", readonly=True)
     site = fields.Char(readonly=True)
     status = fields.Selection(
-        [("Enabled", "Open"), ("Disabled", "Closed"), ("Upcoming", "Opens Later")],
+        [
+            ("Enabled", "In Service"),
+            ("Disabled", "Closed"),
+            ("Upcoming", "Opens Later"),
+        ],
         required=True,
         readonly=True,
     )
@@ -83,7 +87,7 @@ class FrDirectoryLine(models.Model):
     def action_choose(self):
         """Send this customer's invoices to this line from now on."""
         self.ensure_one()
-        self.partner_id.check_access("write")
+        self.partner_id._fr_check_may_choose()
         if not self._to_value().is_open:
             raise UserError(
                 self.env._(
@@ -91,7 +95,8 @@ class FrDirectoryLine(models.Model):
                     self.address,
                 )
             )
-        self.partner_id.fr_eaddress = self.address
+        # an open line of the directory, and nothing else of the customer
+        self.partner_id.sudo().fr_eaddress = self.address
         return True
 
     def _to_value(self):
@@ -122,7 +127,7 @@ class ResPartner(models.Model):
     def action_fr_look_up(self):
         """Look the customer up in the directory and show its lines."""
         self.ensure_one()
-        self.check_access("write")
+        self._fr_check_may_choose()
         partner = self.commercial_partner_id
         platform = self.env.company.sudo().fr_platform_id  # settings of the company
         if not (platform and platform.directory_url):
@@ -142,7 +147,7 @@ class ResPartner(models.Model):
                 lines = partner._fr_look_up(client, platform, fields.Datetime.now())
         except TransmissionError as error:
             raise UserError(error_text(self.env, error.code, error.facts)) from error
-        partner._fr_choose_line(lines)
+        partner.sudo()._fr_choose_line(lines)  # an open line, as a biller may choose
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Directory: %s", partner.display_name),
@@ -153,6 +158,17 @@ class ResPartner(models.Model):
                 ("company_id", "=", platform.company_id.id),
             ],
         }
+
+    def _fr_check_may_choose(self):
+        """Let those who issue invoices choose where they go.
+
+        They may not write customers otherwise.
+
+        :raise AccessError: somebody else
+        """
+        self.check_access("read")
+        if not self.env.user.has_group("account.group_account_invoice"):
+            self.check_access("write")
 
     def _fr_look_up(self, client, platform, now):
         """Ask the directory for the lines of a company and keep them.

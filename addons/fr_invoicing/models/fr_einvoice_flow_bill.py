@@ -195,8 +195,12 @@ class FrEinvoiceFlowBill(models.Model):
         if not is_read:
             self.sudo().write({"error_code": "bill_import_failed", "error_facts": {}})
         if supplier.fr_needs_review:
+            # found by a job: in the language of the company, not the job's
+            words = self.with_context(
+                lang=self.company_id.partner_id.lang or self.env.lang
+            ).env
             move.message_post(
-                body=self.env._(
+                body=words._(
                     "The supplier %s was not known: it was created from the invoice. "
                     "Check its identity and bank account before paying.",
                     supplier.display_name,

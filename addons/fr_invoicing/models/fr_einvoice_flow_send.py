@@ -202,6 +202,7 @@ class FrEinvoiceFlowSend(models.Model):
         }
         if remote.acknowledgement == OK:
             self._set_state(delivery.ACCEPTED, **values)
+            self._let_statuses_follow()
             return
         text = "; ".join(
             f"{detail.code} {detail.message}".strip() for detail in remote.details
@@ -212,6 +213,18 @@ class FrEinvoiceFlowSend(models.Model):
             error_facts={"text": text},
             **values,
         )
+
+    def _let_statuses_follow(self):
+        """Let what was to be said of the invoice leave with the next exchange."""
+        if self.kind == "invoice" and self.move_id:
+            self.search(
+                [
+                    ("move_id", "=", self.move_id.id),
+                    ("kind", "=", "status"),
+                    ("direction", "=", "out"),
+                    ("state", "=", delivery.WAITING),
+                ]
+            ).sudo().next_attempt_at = False
 
     def _hold(self, code, **facts):
         """Stop a document until a person repaired what the reason names."""

@@ -14,9 +14,10 @@ BUSY = (delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
 class AccountMove(models.Model):
     """A file that no platform took is made again when what it says has changed.
 
-    A rejected invoice (213) was never issued: it is corrected and goes again under its
-    number (XP Z12-012). The entry is sealed and stays; what may have changed is the
-    customer's electronic address, identity or references. Both files are archived.
+    One that waits for an open address, or that the platform turned away at the door
+    (acknowledgement in error), was never issued and goes again under its number. The
+    entry is sealed and stays; what may have changed is the customer's electronic
+    address, identity or references. Both files are archived.
     """
 
     _inherit = "account.move"

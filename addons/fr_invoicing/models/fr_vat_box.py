@@ -12,8 +12,6 @@ from ..bridge import exact
 TAX_REPORT = "l10n_fr_account.tax_report"
 GROSS, DEDUCTIBLE = "16", "23"
 DEDUCTED = ("19", "20", "21")
-#: a part of another box, not to be added to it
-OF_WHICH = ("17", "18", "24", "2E")
 
 
 # a few lines beside their page: pylint: disable-next=no-wizard-in-models
@@ -69,36 +67,34 @@ class FrVatReconciliation(models.TransientModel):
         """Write the boxes that hold something, the totals, and what is to pay."""
         self.box_ids.unlink()
         sums = self._sum_tags()
-        values, gross, deductible = [], Decimal(0), Decimal(0)
+        values = []
+        totals = {GROSS: defaultdict(Decimal), DEDUCTIBLE: defaultdict(Decimal)}
         for sequence, (code, label, tags) in enumerate(self._get_boxes()):
-            parts = defaultdict(Decimal)
-            for tag_id, sign in tags:
-                for source, amount in sums.get(tag_id, {}).items():
-                    parts[source] += sign * amount
-            amount = sum(parts.values(), Decimal(0))
-            if code in (GROSS, DEDUCTIBLE):
-                amount = gross if code == GROSS else deductible
-            elif code.endswith("_taxe"):
-                gross += amount
-            elif code in DEDUCTED:
-                deductible += amount
-            is_total = code in (GROSS, DEDUCTIBLE)
-            if not (any(parts.values()) or is_total):
-                continue
-            values.append(
-                {
-                    "page_id": self.id,
-                    "sequence": sequence,
-                    "code": code.replace("_base", "").replace("_taxe", ""),
-                    "label": label,
-                    "amount": amount,
-                    "is_total": is_total,
-                    "tags": [tag_id for tag_id, _sign in tags],
-                    **parts,
-                }
-            )
+            parts = totals.get(code)
+            if parts is None:
+                parts = defaultdict(Decimal)
+                for tag_id, sign in tags:
+                    for source, amount in sums.get(tag_id, {}).items():
+                        parts[source] += sign * amount
+                total = _total_of(code)
+                for source, amount in parts.items() if total else ():
+                    totals[total][source] += amount
+            if any(parts.values()) or code in totals:
+                values.append(
+                    {
+                        "page_id": self.id,
+                        "sequence": sequence,
+                        "code": code,
+                        "label": label,
+                        "amount": sum(parts.values(), Decimal(0)),
+                        "is_total": code in totals,
+                        "tags": [tag_id for tag_id, _sign in tags],
+                        **parts,
+                    }
+                )
         self.env["fr.vat.box"].create(values)
-        self.net_due = gross - deductible
+        net = sum(totals[GROSS].values()) - sum(totals[DEDUCTIBLE].values())
+        self.net_due, self.net_credit = max(net, 0), max(-net, 0)
 
     def _get_boxes(self):
         """Give the boxes in the order of the form, from Odoo's French tax report.
@@ -169,3 +165,10 @@ class FrVatReconciliation(models.TransientModel):
         ):
             sums[tag_id][source] = exact(amount)
         return sums
+
+
+def _total_of(code):
+    """Give the total a box is added to, "" when it is a part of another or a base."""
+    if code.endswith("_taxe"):
+        return GROSS
+    return DEDUCTIBLE if code in DEDUCTED else ""

@@ -54,9 +54,10 @@ class FrVatReconciliation(models.TransientModel):
     )
     box_ids = fields.One2many("fr.vat.box", "page_id", string="VAT Return")
     net_due = fields.Monetary(
-        string="TVA to Pay",
-        readonly=True,
-        help="Line 16 less line 23; below zero: a credit.",
+        string="TVA to Pay", readonly=True, help="Line 16 less line 23."
+    )
+    net_credit = fields.Monetary(
+        string="TVA Credit", readonly=True, help="Line 23 less line 16 (line 25)."
     )
     gap_ids = fields.One2many("fr.vat.reconciliation.gap", "page_id")
     unexplained_count = fields.Integer(readonly=True)
@@ -138,7 +139,14 @@ class FrVatReconciliation(models.TransientModel):
         """
         rows, gaps = reconcile.reconcile(cells, comparisons)
         self.env["fr.vat.reconciliation.line"].create(
-            [self._prepare_line(subject, row, labels, gaps) for row in rows]
+            [
+                self._prepare_line(subject, row, labels, gaps)
+                # what is owed before what is deducted
+                for row in sorted(
+                    rows,
+                    key=lambda row: subject == "purchase" and row.key.isdigit(),
+                )
+            ]
         )
         self.env["fr.vat.reconciliation.gap"].create(
             [

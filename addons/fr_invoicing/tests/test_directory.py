@@ -2,8 +2,8 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import RedirectWarning, UserError
-from odoo.tests import tagged
+from odoo.exceptions import AccessError, RedirectWarning, UserError
+from odoo.tests import new_test_user, tagged
 
 from .common_transmission import TransmissionCommon
 
@@ -106,6 +106,31 @@ class TestDirectory(TransmissionCommon):
         self.assertEqual(flow.processing_rule, "B2G")
         self._exchange()
         self.assertEqual(self._taken(move)[0].rule, "B2G")
+
+    def test_who_issues_invoices_chooses_where_they_go(self):
+        self._lines({"address": SIREN, "status": "Disabled"}, {"address": MOVED})
+        users = {
+            group: new_test_user(self.env, group.rpartition(".")[2], group)
+            for group in (
+                "account.group_account_invoice",
+                "account.group_account_readonly",
+            )
+        }
+        reader = self.business.with_user(users["account.group_account_readonly"])
+        with self.assertRaises(AccessError):
+            reader.action_fr_look_up()
+        biller = self.business.with_user(users["account.group_account_invoice"])
+        biller.action_fr_look_up()
+        self.assertEqual(self.business.fr_eaddress, MOVED)
+        self._lines({"address": SIREN}, {"address": MOVED})
+        biller.action_fr_look_up()
+        line = self.business.fr_directory_line_ids.filtered(
+            lambda row: row.address == SIREN
+        )
+        line.with_user(users["account.group_account_invoice"]).action_choose()
+        self.assertEqual(self.business.fr_eaddress, SIREN)
+        with self.assertRaises(AccessError):
+            biller.name = "Autre"
 
     def test_look_up_says_what_is_missing(self):
         with self.assertRaisesRegex(UserError, "SIREN"):

@@ -286,18 +286,16 @@ class TestVatReconciliation(EreportingCommon):
         self._busy_month()
         self._busy_purchases()
         page = self._page()
-        boxes = {
-            box.code + ("t" if "tax" in box.label else ""): box for box in page.box_ids
-        }
+        boxes = {box.code: box for box in page.box_ids}
         self.assertEqual(boxes["B2"].amount, 300)
         self.assertEqual(boxes["A3"].amount, 200)
         self.assertEqual(boxes["20"].amount, 334)
         self.assertEqual(boxes["17"].amount, 100)
-        gross = boxes["16"].amount
         # 320 of sales and payments (busy month), 60 + 40 owed on purchases
-        self.assertEqual(gross, 320 + 100)
-        self.assertEqual(boxes["23"].amount, 334)
-        self.assertAlmostEqual(page.net_due, gross - 334)
+        self.assertEqual(boxes["08_taxe"].amount, 420)
+        self.assertEqual((boxes["16"].amount, boxes["16"].purchase), (420, 100))
+        self.assertEqual((boxes["23"].amount, boxes["23"].payment), (334, 20))
+        self.assertEqual((page.net_due, page.net_credit), (86, 0))
         lines = self.env["account.move.line"].search(
             boxes["20"].action_view()["domain"]
         )
