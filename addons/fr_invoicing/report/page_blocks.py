@@ -264,7 +264,7 @@ def _dates(document, format_, key):
     """Give the day to pay, or the day and amount of each instalment."""
     if document.instalments:
         return [
-            (format_.day(day), format_.currency(amount))
+            (f"{format_.words['pay_on']} {format_.day(day)}", format_.currency(amount))
             for day, amount in document.instalments
         ]
     if document.due_date:

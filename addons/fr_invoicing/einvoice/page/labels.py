@@ -41,6 +41,7 @@ LABELS = {
     "issue_date": ("Date", "Date d'émission"),
     "due_date": ("Due date", "Échéance"),
     "last_due": ("Last instalment due", "Dernière échéance"),
+    "pay_on": ("To pay on", "À payer le"),
     "paid_on": ("Paid on", "Payée le"),
     "delivered_services": ("Supply completed on", "Prestation achevée le"),
     "delivered_goods": ("Delivered on", "Livré le"),
