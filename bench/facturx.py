@@ -13,6 +13,7 @@ valid; its time is printed beside where wkhtmltopdf is installed.
 
 import contextlib
 import os
+import resource
 import shutil
 import time
 
@@ -200,9 +201,17 @@ def measure_odoo(env, moves):
     move_send = env["account.move.send"]
     env.company.fr_facturx_auto = False
     env.company.account_fiscal_country_id = env.ref("base.be")  # leaves ours out
-    started = time.process_time()
-    move_send._generate_and_send_invoices(moves, sending_methods={"manual"})
-    return (time.process_time() - started) / len(moves) * 1000
+    started = time.process_time() + _children_seconds()
+    for move in moves:  # unpatched Qt draws one document at a time, or refuses
+        move_send._generate_and_send_invoices(move, sending_methods={"manual"})
+    spent = time.process_time() + _children_seconds() - started
+    return spent / len(moves) * 1000
+
+
+def _children_seconds():
+    """Give the processor time of processes that ended, wkhtmltopdf among them."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def measure(env, size):
