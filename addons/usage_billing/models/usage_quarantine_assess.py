@@ -29,11 +29,11 @@ NO_TEXT = (
 
 @dataclass(slots=True)
 class Stake:
-    """What rows would come to. ``note`` is a sentence on how it was found."""
+    """What rows would come to, and how it was found: a word, and a name with it."""
 
     amount: Decimal | None = None
     currency_id: int | bool = False
-    note: str = ""
+    basis: tuple[str, str] | None = None
 
 
 class UsageQuarantineCause(models.Model):
@@ -215,7 +215,7 @@ class UsageQuarantineCause(models.Model):
                     "suggestion_score": round(100 * match.score) if match else 0,
                     "stake_amount": stake.amount,
                     "stake_currency_id": stake.currency_id,
-                    "stake_note": stake.note,
+                    "stake_basis": stake.basis,
                     "assessed_at": fields.Datetime.now(),
                     "assessed_count": sum(item.count for item in sums[cause.id]),
                 }
@@ -319,9 +319,29 @@ class UsageQuarantineCause(models.Model):
             return Stake(
                 round_money(sum(amounts, ZERO), currency.decimal_places),
                 currency.id,
-                self.env._("The amounts that the events bring."),
+                ("events", ""),
             )
         return Stake()
+
+    @api.model
+    def _say_basis(self, basis):
+        """How an amount at stake was found, in the reader's language.
+
+        :param basis: of a :class:`Stake`, as a tuple or from JSON
+        """
+        kind, name = basis or ("", "")
+        sentences = {
+            "events": self.env._("The amounts that the events bring."),
+            "subscription": self.env._(
+                "With the prices of %(subscription)s.", subscription=name
+            ),
+            "usual": self.env._(
+                "About this much, with the prices of %(plan)s, the plan that most "
+                "customers have.",
+                plan=name,
+            ),
+        }
+        return sentences.get(kind, "")
 
     def _rate_sums(self, sums, subscription):
         """See ``_estimate``; the amount is None where no price counts the rows."""
@@ -336,9 +356,7 @@ class UsageQuarantineCause(models.Model):
         return Stake(
             sum(parts, ZERO),
             subscription.currency_id.id,
-            self.env._(
-                "With the prices of %(subscription)s.", subscription=subscription.name
-            ),
+            ("subscription", subscription.name),
         )
 
     def _rate_usual(self, sums):
@@ -358,11 +376,7 @@ class UsageQuarantineCause(models.Model):
         return Stake(
             sum(parts, ZERO),
             plan.currency_id.id,
-            self.env._(
-                "About this much, with the prices of %(plan)s, the plan that most "
-                "customers have.",
-                plan=plan.name,
-            ),
+            ("usual", plan.name),
         )
 
     def _by_period(self, sums, subscription):

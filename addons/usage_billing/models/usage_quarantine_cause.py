@@ -85,7 +85,7 @@ class UsageQuarantineCause(models.Model):
         "they belong to or most likely belong to, else the amounts they bring.",
     )
     stake_currency_id = fields.Many2one("res.currency", readonly=True)
-    stake_note = fields.Char(readonly=True, help="How the amount was found.")
+    stake_basis = fields.Json(readonly=True, help="How the amount was found.")
     assessed_at = fields.Datetime(readonly=True)
     assessed_count = fields.Integer(readonly=True, aggregator=None)
 

@@ -50,7 +50,7 @@ class UsageQuarantineInbox(models.Model):
     suggestion_score = fields.Integer(readonly=True, aggregator=None)
     stake_amount = Exact(string="Amount at Stake", readonly=True)
     stake_currency_id = fields.Many2one("res.currency", readonly=True)
-    stake_note = fields.Char(readonly=True)
+    stake_basis = fields.Json(readonly=True)
     progress = fields.Integer(
         readonly=True,
         aggregator=None,
@@ -62,6 +62,7 @@ class UsageQuarantineInbox(models.Model):
         compute="_compute_texts", help="What the closest known name stands for."
     )
     stake_text = fields.Char(compute="_compute_texts", string="At Stake")
+    stake_note = fields.Char(compute="_compute_texts")
     advice = fields.Char(compute="_compute_texts", help="What to do, in one sentence.")
     can_accept = fields.Boolean(compute="_compute_texts")
     can_fix = fields.Boolean(compute="_compute_texts")
@@ -85,7 +86,7 @@ class UsageQuarantineInbox(models.Model):
             "suggestion_score",
             "stake_amount",
             "stake_currency_id",
-            "stake_note",
+            "stake_basis",
         ],
         "usage.quarantine.decision": [
             "state",
@@ -108,7 +109,7 @@ class UsageQuarantineInbox(models.Model):
                    q.usage_from, q.usage_to, c.is_muted, c.mute_reason,
                    c.suggested_subscription_id, c.suggested_meter_id, c.suggested_name,
                    c.suggestion_score, c.stake_amount, c.stake_currency_id,
-                   c.stake_note, d.progress
+                   c.stake_basis, d.progress
               FROM usage_quarantine_cause c
               JOIN (SELECT cause_id,
                            count(*) FILTER (WHERE state = 'open') AS open_count,
@@ -153,6 +154,9 @@ class UsageQuarantineInbox(models.Model):
             cause.can_accept = bool(cause.open_count and cause.suggestion)
             cause.can_fix = bool(cause.open_count and cause.reason_code in FIXABLE)
             cause.advice = cause._get_advice()
+            cause.stake_note = self.env["usage.quarantine.cause"]._say_basis(
+                cause.stake_basis
+            )
             cause.stake_text = (
                 messages.amounts(
                     self.env, [(cause.stake_currency_id, cause.stake_amount)]

@@ -147,6 +147,9 @@ class TestUsageInbox(InboxCase):
         # 10 rows of 2 at 0.50
         self.assertEqual(cause.stake_amount, Decimal("10.00"))
         self.assertEqual(cause.stake_currency_id, self.garden.currency_id)
+        self.assertEqual(cause.stake_note, f"With the prices of {self.garden.name}.")
+        french = cause.with_context(lang="fr_FR").stake_note
+        self.assertEqual(french, f"Aux prix de {self.garden.name}.")
 
     def test_a_total_stranger_is_not_guessed(self):
         self._send([event(1, subject="xyzzy")])

@@ -154,7 +154,7 @@ class UsageQuarantineFix(models.TransientModel):
             )
             if stake.amount is not None
             else "",
-            "note": stake.note,
+            "note": cause._say_basis(stake.basis),
             "is_meter": self.reason_code == "unknown_meter",
             "is_new_meter": self.meter_choice == "create",
         }

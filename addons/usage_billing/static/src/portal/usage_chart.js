@@ -2,6 +2,8 @@ import { loadBundle } from "@web/core/assets";
 import { registry } from "@web/core/registry";
 import { Component, onMounted, onWillStart, onWillUnmount, useRef } from "@odoo/owl";
 
+const { luxon } = window;
+
 // Okabe-Ito colours: told apart by colour-blind readers too.
 const COLORS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7A7A7A"];
 
@@ -52,6 +54,7 @@ export class UsageChart extends Component {
                 })),
             },
             options: {
+                locale: luxon.Settings.defaultLocale,
                 animation: false,
                 responsive: true,
                 maintainAspectRatio: false,
