@@ -256,15 +256,32 @@ class Store:
     def rebuild_meters(self, meters):
         """Count again what is stored, for meters that are new or changed.
 
-        Only periods that are not billed: what was billed stays explained.
+        Billed periods too: reports and what-if ask for them, and no invoice rests on
+        these meters. Periods whose events are in the archive stay as they are.
         """
         self.env.flush_all()
         postgres = self._postgres()
         period_ids = postgres.periods_of_types(
             self.company.id, set(meters.mapped("event_type")), meters.ids
         )
-        periods = self.env["usage.period"].browse(period_ids)
-        self.rebuild(periods.filtered(lambda period: period.state == "open"), meters)
+        archived = archive.periods(self._finding_cursor(), period_ids)
+        periods = self.env["usage.period"].browse(set(period_ids) - archived.keys())
+        # sudo: what is remembered of a billed period is no matter of rights
+        billed = periods.sudo().search(
+            [
+                ("subscription_id", "in", periods.sudo().subscription_id.ids),
+                ("state", "=", "billed"),
+            ]
+        )
+        then = self.fingerprints(billed)
+        unmoved = billed.filtered(
+            lambda period: (period.billed_fingerprint or "") == then.get(period.id, "")
+        )
+        self.rebuild(periods, meters)
+        now = self.fingerprints(unmoved)
+        for period in unmoved:  # counted by one meter more, and nothing came late
+            if now.get(period.id, "") != then.get(period.id, ""):
+                period.billed_fingerprint = now.get(period.id, "")
 
     def supersede(self, batches):
         """Take the events of batches out of all quantities; they stay stored.

@@ -401,7 +401,7 @@ class UsageMeter(models.Model):
             )
 
     def _rebuild_rollups(self):
-        """Count the stored events anew, for periods that are not billed."""
+        """Count the stored events anew, those of billed periods too."""
         if not self:
             return
         self.flush_recordset()

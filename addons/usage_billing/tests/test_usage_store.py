@@ -595,6 +595,17 @@ class TestUsageStore(StoreCase):
         )
         self.assertRollupsEqualEvents()
 
+    def test_a_new_meter_counts_what_is_billed_by_others(self):
+        self._create_meter("cpu", aggregation="count")
+        self._send([event(number, "2") for number in range(1, 5)])
+        september = self._period("2026-09-01")
+        september.state = "billed"
+        meter = self._create_meter("cpu")
+        self.assertEqual(
+            self._quantities(september, meter), {("2026-09-01",): Decimal(8)}
+        )
+        self.assertRollupsEqualEvents()
+
     def test_meter_rounds_its_quantity(self):
         meter = self._create_meter("cpu", rounding_mode="up", rounding_decimals=-2)
         self._send([event(1, "123.456")])
