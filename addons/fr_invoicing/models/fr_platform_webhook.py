@@ -25,7 +25,7 @@ class FrPlatformWebhook(models.Model):
 
     _inherit = "fr.platform"
 
-    webhook_id = fields.Char(string="Webhook", readonly=True, copy=False)
+    webhook_id = fields.Char(readonly=True, copy=False)
     webhook_key = fields.Char(groups=fields.NO_ACCESS, copy=False)
     webhook_token = fields.Char(
         groups=fields.NO_ACCESS, copy=False, index="btree_not_null"

@@ -32,7 +32,7 @@ class FrVatBox(models.TransientModel):
     sequence = fields.Integer()
     code = fields.Char(string="Box")
     label = fields.Char(string="Line of the Return")
-    amount = fields.Monetary(string="Amount")
+    amount = fields.Monetary()
     sale = fields.Monetary(string="Sales")
     purchase = fields.Monetary(string="Purchases")
     payment = fields.Monetary(string="Payments")
@@ -60,6 +60,7 @@ class FrVatBox(models.TransientModel):
         }
 
 
+# pylint: disable-next=no-wizard-in-models
 class FrVatReconciliation(models.TransientModel):
     _inherit = "fr.vat.reconciliation"
 

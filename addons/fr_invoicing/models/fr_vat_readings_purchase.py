@@ -129,8 +129,8 @@ class FrVatReadings(models.AbstractModel):
             ], NULL) AS readings
               FROM kept
             """,
-            taxes=_values(taxes, "(%s, %s)"),
-            parts=_values(parts, "(%s, %s, %s)"),
+            taxes=_values(taxes, 2),
+            parts=_values(parts, 3),
             in_date=in_date,
             is_bill=is_bill,
             in_document=in_document,
@@ -159,7 +159,7 @@ class FrVatReadings(models.AbstractModel):
              WHERE item.company_id = %s AND item.is_live AND period.kind = 'purchase'
                    AND item.day BETWEEN %s AND %s
             """,
-            _values(self._purchase_rows()[0], "(%s, %s)"),
+            _values(self._purchase_rows()[0], 2),
             self.company_id.id,
             self.date_from,
             self.date_to,
@@ -232,7 +232,10 @@ class FrVatReadings(models.AbstractModel):
         }
 
 
-def _values(rows, shape):
-    """Write rows for VALUES; one that matches nothing when there are none."""
-    rows = rows or [(0, "", "")[: shape.count("%s")]]
-    return SQL(", ").join(SQL(shape, *row) for row in rows)
+def _values(rows, width):
+    """Write rows of a number and texts for VALUES; without rows, one matching none."""
+    rows = rows or [(0, *[""] * (width - 1))]
+    comma = SQL(", ")
+    return comma.join(
+        SQL("(%s)", comma.join(SQL("%s", v) for v in row)) for row in rows
+    )
