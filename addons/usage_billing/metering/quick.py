@@ -273,25 +273,6 @@ class _Block:
         self.documents = None
 
 
-class _Block:
-    """Rows of a block: where they stand, and their columns."""
-
-    __slots__ = (
-        "contents",
-        "documents",
-        "fields",
-        "keys",
-        "part",
-        "raw_ids",
-        "times",
-        "uniques",
-    )
-
-    def __init__(self, part):
-        self.part = part
-        self.documents = None
-
-
 class Feed:
     """A file that COPY reads: what a generator makes is sent as soon as it is made.
 
