@@ -29,12 +29,12 @@ class ResCompany(models.Model):
 
     def write(self, vals):
         if "fr_seal_active" in vals and not vals["fr_seal_active"]:
+            # the first link tells where the chain begins and seals no document
+            own = [("company_id", "in", self.ids)]
             chains = self.env["fr.seal.chain"].sudo()  # whether there is one, no more
-            begun = chains.search(
-                [("company_id", "in", self.ids), ("last_sequence", ">", 0)], limit=1
-            )
-            waiting = self.env["fr.seal.entry"].sudo()
-            if begun or waiting.search_count([("company_id", "in", self.ids)], limit=1):
+            begun = chains.search_count([*own, ("last_sequence", ">", 1)], limit=1)
+            entries = self.env["fr.seal.entry"].sudo()
+            if begun or entries.search_count([*own, ("kind", "!=", "begin")], limit=1):
                 raise UserError(
                     self.env._(
                         "Documents of %(company)s are sealed already: the seal cannot "
