@@ -90,11 +90,16 @@ class UsageGrant(models.Model):
     # compute and constraints
     # ------------------------------------------------------------------
     def _compute_left(self):
+        """Nothing was taken of a credit that is not saved yet."""
         now = fields.Datetime.now()
-        for subscription, grants in self.grouped("subscription_id").items():
+        saved = self.filtered(lambda grant: grant._origin)
+        for grant in self - saved:
+            grant.left = grant.amount or ZERO
+        by_subscription = saved.grouped(lambda grant: grant._origin.subscription_id)
+        for subscription, grants in by_subscription.items():
             balances, _overage = subscription._get_credit_balances(now)
             for grant in grants:
-                grant.left = balances.get(grant.id, ZERO)
+                grant.left = balances.get(grant._origin.id, ZERO)
 
     @api.constrains("unit", "meter_id")
     def _check_meter(self):
@@ -244,7 +249,8 @@ class UsageSubscription(models.Model):
         """
         self.ensure_one()
         balances, overage = {}, ZERO
-        units = self.grant_ids.filtered(lambda grant: grant.unit == "units")
+        saved = self.grant_ids._origin
+        units = saved.filtered(lambda grant: grant.unit == "units")
         resets = [
             (bridge.aware(reset.reset_at), reset.preserve_overage)
             for reset in self.grant_reset_ids
@@ -260,7 +266,7 @@ class UsageSubscription(models.Model):
             )
             balances.update({int(key): left for key, left in found.items()})
             overage += over
-        for grant in self.grant_ids - units:
+        for grant in saved - units:
             balances[grant.id] = grant._get_money_left(instant)
         return balances, overage
 

@@ -122,8 +122,8 @@ class UsageSubscription(models.Model):
         today = fields.Date.context_today(self)
         for subscription in self:
             day = subscription.current_period_id.local_start or today
-            subscription.next_version_id = subscription.plan_id and (
-                subscription._get_version_at(day)
+            subscription.next_version_id = (
+                subscription._get_version_at(day) if subscription.plan_id else False
             )
 
     def _get_version_at(self, date):

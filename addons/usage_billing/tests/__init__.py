@@ -27,6 +27,7 @@ from . import test_usage_store_two_connections
 from . import test_billing_tour
 from . import test_price_simulation
 from . import test_grant_advance
+from . import test_usage_new_forms
 from . import test_plan_templates
 from . import test_price_indexation
 from . import test_catalogue_tour
