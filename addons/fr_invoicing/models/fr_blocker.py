@@ -54,7 +54,7 @@ class FrBlocker(models.Model):
     field = fields.Char()
     field_label = fields.Char(string="Field to Correct")
     rule = fields.Char(required=True)
-    message = fields.Char(string="What Is Wrong", required=True)
+    message = fields.Text(string="What Is Wrong", required=True)
     fix = fields.Selection(FIXES, string="Can Be Fixed by")
 
     # === Working out === #
