@@ -182,11 +182,12 @@ def invoice(move, found, wording=None):
     is_refund = move.move_type in ("out_refund", "in_refund")
     sign = Decimal(-1 if is_refund else 1)
     is_purchase = move.is_purchase_document()
+    legal = move.company_id._fr_get_legal()
     ours = report.Party(
         report.SIREN,
-        move.company_id.partner_id.fr_siren or "",
-        identifiers.clean(move.company_id.vat).upper(),
-        move.company_id.country_id.code or "",
+        legal.partner_id.fr_siren or "",
+        identifiers.clean(legal.vat).upper(),
+        move.company_id.country_id.code or legal.country_id.code or "",
     )
     theirs = party(move.commercial_partner_id)
     shares_by_rate = defaultdict(lambda: [ZERO, ZERO])

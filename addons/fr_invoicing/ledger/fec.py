@@ -52,3 +52,10 @@ def file_name(siren, closing_date, suffix=""):
     """
     tail = f"-{suffix}" if suffix else ""
     return f"{siren}FEC{closing_date:%Y%m%d}{tail}.txt"
+
+
+def has_key(siren):
+    """Say whether the last digit of a SIREN is its key (Luhn)."""
+    doubled = (2 * int(digit) for digit in siren[1::2])
+    total = sum(map(int, siren[::2])) + sum(n - 9 * (n > 9) for n in doubled)
+    return total % 10 == 0

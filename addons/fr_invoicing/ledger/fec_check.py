@@ -15,11 +15,13 @@ from .fec_messages import ERROR, sentence, severity
 #: findings kept for each code; all are counted
 KEPT = 50
 
-_AMOUNT = re.compile(r"-?\d+(?:,\d{1,2})?")
-_ACCOUNT = re.compile(r"[1-9]\d\d")
+# the sign may stand first (LPF A47 A-1 VII)
+_AMOUNT = re.compile(r"[+-]?[0-9]+(?:,[0-9]{1,2})?")
+_CURRENCY_AMOUNT = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?")
+_ACCOUNT = re.compile(r"[1-9][0-9][0-9]")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_DAY = re.compile(r"\d{8}")
-_NAME = re.compile(r"(\d{9})FEC(\d{8})\.(?:txt|csv)", re.IGNORECASE)
+_DAY = re.compile(r"[0-9]{8}")
+_NAME = re.compile(r"([0-9]{9})FEC([0-9]{8})\.(?:txt|csv)", re.IGNORECASE)
 _PLACEHOLDERS = frozenset(("-", "/", ".", "0", "N/A"))
 
 
@@ -95,11 +97,15 @@ def check(content, name="", start=None, end=None):
     :rtype: Report
     """
     report = Report()
-    end = end or _check_name(report, name)
+    closing = _check_name(report, name)
+    if closing and end and closing != end:
+        report.add("closing_date", value=f"{closing:%Y%m%d}", expected=f"{end:%Y%m%d}")
+    end = end or closing
     text = _decode(report, content)
     if text is None:
         return report
-    lines = text.split("\n")
+    # a line ends by carriage return, line feed or both
+    lines = text.split("\n" if "\n" in text else "\r")
     if lines and not lines[-1]:
         lines.pop()
     if not lines or not lines[0].strip():
@@ -121,6 +127,8 @@ def _check_name(report, name):
     if not closing:
         report.add("file_name", value=name)
         return None
+    if not fec.has_key(match.group(1)):
+        report.add("file_siren", value=match.group(1))
     return closing
 
 
@@ -271,7 +279,7 @@ class _Reader:
                 report.add("currency_pair", number, columns[fec.CURRENCY_AMOUNT])
             if currency and not _CURRENCY.fullmatch(currency):
                 report.add("currency", number, columns[fec.CURRENCY], value=currency)
-            if amount and not re.fullmatch(r"-?\d+(,\d+)?", amount):
+            if amount and not _CURRENCY_AMOUNT.fullmatch(amount):
                 column = columns[fec.CURRENCY_AMOUNT]
                 report.add("amount", number, column, value=amount)
 
@@ -337,8 +345,10 @@ class _Reader:
                     "valid_before_entry", number, "ValidDate", date=day, valid=valid
                 )
         elif self.current != key:
+            # an entry that was complete does not go on: it is another one
+            is_complete = entry.debit == entry.credit != 0
             report.add(
-                "entry_scattered",
+                "number_twice" if is_complete else "entry_scattered",
                 number,
                 "EcritureNum",
                 number=entry_number,
@@ -437,6 +447,16 @@ class _Reader:
         for (journal, prefix), places in self.counters.items():
             if prefix or len(plain) != number_of_plain:
                 self._add_gaps(journal, places)
+            self._check_start(journal, prefix, places)
+
+    def _check_start(self, journal, prefix, places):
+        """A sequence of the year that is closed begins at its first number."""
+        first = min(places)
+        if first > 1 and self.end and self.end[:4] in re.split(r"[^0-9]+", prefix):
+            line, number, _width = places[first]
+            self.report.add(
+                "late_start", line, "EcritureNum", journal=journal, first=number
+            )
 
     def _add_gaps(self, journal, places):
         for gap in numbering.gaps(places):

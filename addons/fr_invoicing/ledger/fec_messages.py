@@ -29,9 +29,21 @@ SENTENCES = {
     "file_name": (
         WARNING,
         "The name %(value)s is not SIREN + FEC + closing date (for example "
-        "123456789FEC20261231.txt).",
+        "100000009FEC20261231.txt).",
         "Le nom %(value)s n'est pas de la forme SIREN + FEC + date de clôture (par "
-        "exemple 123456789FEC20261231.txt).",
+        "exemple 100000009FEC20261231.txt).",
+    ),
+    "file_siren": (
+        WARNING,
+        "The SIREN %(value)s in the name of the file has a wrong key.",
+        "Le SIREN %(value)s du nom du fichier a une clé erronée.",
+    ),
+    "closing_date": (
+        WARNING,
+        "The name of the file says closing on %(value)s: the year ends on "
+        "%(expected)s.",
+        "Le nom du fichier annonce une clôture le %(value)s : l'exercice se termine le "
+        "%(expected)s.",
     ),
     "separator": (
         ERROR,
@@ -169,6 +181,13 @@ SENTENCES = {
         "Lines of entry %(number)s of journal %(journal)s stand apart in the file.",
         "Les lignes de l'écriture %(number)s du journal %(journal)s ne se suivent pas.",
     ),
+    "number_twice": (
+        ERROR,
+        "Number %(number)s of journal %(journal)s is used again: the entry that bears "
+        "it was complete.",
+        "Le numéro %(number)s du journal %(journal)s sert deux fois : l'écriture qui "
+        "le porte était déjà complète.",
+    ),
     "entry_balance": (
         ERROR,
         "Entry %(number)s of journal %(journal)s is not balanced: debit %(debit)s, "
@@ -197,6 +216,11 @@ SENTENCES = {
         WARNING,
         "Journal %(journal)s: entry %(first)s is missing.",
         "Journal %(journal)s : l'écriture %(first)s manque.",
+    ),
+    "late_start": (
+        WARNING,
+        "Journal %(journal)s: the numbers of the year begin at %(first)s.",
+        "Journal %(journal)s : les numéros de l'exercice commencent à %(first)s.",
     ),
     "label_changes": (
         WARNING,

@@ -34,6 +34,7 @@ class AccountFiscalPosition(models.Model):
     def _get_fpos_validation_functions(self, partner):
         """Add the French territory to what a position may ask for."""
         company = self.env.company
+        is_franchise = company._fr_get_legal().fr_vat_franchise
         home = company.partner_id._fr_get_territory()
         there = partner._fr_get_territory() if partner.country_id else None
         is_business = partner._fr_is_business()
@@ -42,7 +43,7 @@ class AccountFiscalPosition(models.Model):
             if not position.fr_area:
                 return True
             return bool(home) and territory_setup.matches(
-                position.fr_area, home, there, is_business, company.fr_vat_franchise
+                position.fr_area, home, there, is_business, is_franchise
             )
 
         return [*super()._get_fpos_validation_functions(partner), fits]

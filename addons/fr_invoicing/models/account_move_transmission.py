@@ -227,7 +227,7 @@ class AccountMove(models.Model):
 
     def _fr_get_tracking_id(self, attempt):
         """Give our key of this document: seller, number, and which transmission."""
-        siren = self.company_id.partner_id.fr_siren or ""
+        siren = self.company_id._fr_get_siren()
         return f"{siren}:{self.name}:{attempt}"[:64]
 
     def _fr_get_transmitted_file(self, syntax):
@@ -323,12 +323,10 @@ class AccountMove(models.Model):
 
         :rtype: Message
         """
-        company = self.company_id.partner_id
+        company = self.company_id._fr_get_legal().partner_id
         other = self.commercial_partner_id
         is_sale = self.is_sale_document(include_receipts=False)
-        us = cdar.Actor(
-            "SE" if is_sale else "BY", company.fr_siren or "", self.company_id.name
-        )
+        us = cdar.Actor("SE" if is_sale else "BY", company.fr_siren or "", company.name)
         endpoint = other._fr_get_endpoint()
         them = cdar.Actor(
             "BY" if is_sale else "SE",

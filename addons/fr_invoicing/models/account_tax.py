@@ -181,10 +181,11 @@ class AccountTax(models.Model):
     def _fr_refine(self, code, nature, partner, place):
         """Adapt a regime to seller and place: franchise, overseas."""
         company = self.company_id
+        is_franchise = company._fr_get_legal().fr_vat_franchise
         if code in PAIRS:
             # Odoo maps taxes, not products: the line itself says goods or services
             code = f"{PAIRS[code]}_{nature}"
-        if code in ("exempt", UNKNOWN) and company.fr_vat_franchise:
+        if code in ("exempt", UNKNOWN) and is_franchise:
             return "franchise"
         if code in ("exempt", UNKNOWN) and not company._fr_charges_vat():
             return "no_vat_territory"
@@ -235,6 +236,7 @@ def _situation(code, company):
         return Situation(UNKNOWN, "E", "", "vat_exempt", "")
     regime = tva.regimes()[code]
     category, vatex = regime.category, regime.vatex
-    if code in tva.SERVICES_ABROAD and company.fr_services_abroad == "O":
+    chosen = company._fr_get_legal().fr_services_abroad
+    if code in tva.SERVICES_ABROAD and chosen == "O":
         category, vatex = "O", "VATEX-EU-O"
     return Situation(code, category, vatex, regime.mention, regime.scope)

@@ -208,7 +208,7 @@ class FrBlocker(models.Model):
         products = self.env["product.template"].search(
             [("sale_ok", "=", True), ("company_id", "in", (False, company.id))]
         )
-        if company.fr_vat_franchise:
+        if company._fr_get_legal().fr_vat_franchise:
             return
         for product in products:
             own = [tax for tax in product.taxes_id.ids if tax in taxes]

@@ -114,11 +114,12 @@ class FrDes(models.TransientModel):
         self.ensure_one()
         self._compute_page()
         company = self.company_id
+        vat = company._fr_get_legal().vat
         if company.currency_id.name != "EUR":
             raise UserError(
                 self.env._("The DES is in euro: the company keeps another currency.")
             )
-        if not identifiers.is_french_vat(company.vat):
+        if not identifiers.is_french_vat(vat):
             raise UserError(
                 self.env._("The company has no valid French VAT number: set it first.")
             )
@@ -133,7 +134,7 @@ class FrDes(models.TransientModel):
             raise UserError(self.env._("Nothing to declare for this month."))
         content = des.write(
             self.number,
-            company.vat,
+            vat,
             self.year,
             int(self.month),
             [des.Line(line.vat, exact(line.amount)) for line in self.line_ids],
@@ -145,7 +146,7 @@ class FrDes(models.TransientModel):
                     faults=", ".join(f"{f.code} {f.place}".strip() for f in faults),
                 )
             )
-        name = f"DES_{identifiers.siren_of_vat(company.vat)}_{self._month_text()}.xml"
+        name = f"DES_{identifiers.siren_of_vat(vat)}_{self._month_text()}.xml"
         return self.env["fr.download"]._offer(name, content)
 
     def action_export_csv(self):

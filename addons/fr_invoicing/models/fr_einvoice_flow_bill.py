@@ -50,7 +50,7 @@ class FrEinvoiceFlowBill(models.Model):
         company = self.company_id
         if header.type_code in SELF_BILLED:
             return ("bill_self_billed", {"number": header.number})
-        if header.buyer_siren and header.buyer_siren != company.partner_id.fr_siren:
+        if header.buyer_siren and header.buyer_siren != company._fr_get_siren():
             return (
                 "bill_other_buyer",
                 {"siren": header.buyer_siren, "company": company.name},

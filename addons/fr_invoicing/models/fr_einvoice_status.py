@@ -157,7 +157,7 @@ class FrEinvoiceStatus(models.Model):
     def _find_move(self, company, message):
         """Find the invoice a message is about: ours by number, a supplier's by both."""
         moves = self.env["account.move"].sudo()  # of the company of the message
-        own = company.partner_id.fr_siren
+        own = company._fr_get_siren()
         if not message.seller_siren or message.seller_siren == own:
             return moves.search(
                 [

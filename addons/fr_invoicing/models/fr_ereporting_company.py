@@ -75,13 +75,16 @@ class ResCompany(models.Model):
     def write(self, vals):
         result = super().write(vals)
         if {"fr_vat_regime", "fr_vat_franchise", "fr_ereporting_from"} & vals.keys():
-            self.env["fr.ereporting.period"].sudo()._adapt(self)
+            companies = self.browse().union(
+                *(company._fr_get_establishments() for company in self)
+            )
+            self.env["fr.ereporting.period"].sudo()._adapt(companies)
         return result
 
     def _fr_ereporting_regime(self):
-        """Give the regime whose deadlines apply."""
-        self.ensure_one()
-        return "franchise" if self.fr_vat_franchise else self.fr_vat_regime
+        """Give the regime whose deadlines apply: that of the legal person."""
+        legal = self._fr_get_legal()
+        return "franchise" if legal.fr_vat_franchise else legal.fr_vat_regime
 
     def _fr_has_ereporting(self, day=None):
         """Say whether the company reports (operations of `day`, by default at all)."""
@@ -92,12 +95,15 @@ class ResCompany(models.Model):
     def _fr_platform_identity(self):
         """Give number and name of the platform that transmits (TT-8, TT-9).
 
+        A branch without one reports by that of its parent.
+
         :rtype: tuple[str, str]
         """
         self.ensure_one()
+        company = self if self.fr_ereporting_platform_code else self._fr_get_legal()
         return (
-            self.fr_ereporting_platform_code or "",
-            self.fr_ereporting_platform_name or "",
+            company.fr_ereporting_platform_code or "",
+            company.fr_ereporting_platform_name or "",
         )
 
 

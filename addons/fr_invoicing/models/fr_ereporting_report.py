@@ -88,9 +88,12 @@ class FrEreportingReport(models.Model):
         letters = {"sale": "S", "purchase": "P", "payment": "R"}
         for record in self:
             period = record.period_id
-            siren = record.company_id.partner_id.fr_siren or record.company_id.id
+            company = record.company_id
+            siren = company._fr_get_siren() or company.id
+            # a branch reports beside its parent: the same SIREN, a name of its own
+            branch = f"B{company.id}-" if company._fr_get_legal() != company else ""
             record.name = (
-                f"{siren}-{letters.get(period.kind)}"
+                f"{siren}-{branch}{letters.get(period.kind)}"
                 f"{period.date_start:%Y%m%d}-{record.revision}"
             )
 

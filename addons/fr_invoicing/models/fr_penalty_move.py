@@ -108,7 +108,7 @@ class AccountMove(models.Model):
         charged = moves._fr_get_charged()
         policies, indemnities, found = {}, {}, {}
         for move, own in lines.grouped("move_id").items():
-            key = (move.commercial_partner_id, move.company_id)
+            key = (move.commercial_partner_id, move.company_id._fr_get_legal())
             if key not in policies:
                 policies[key] = key[0]._fr_get_penalty_policy(key[1])
             late = move._fr_add_up(

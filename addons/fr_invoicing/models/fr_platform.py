@@ -242,7 +242,7 @@ class FrPlatform(models.Model):
                 client.sign_in()
                 client.is_healthy()
                 if self.directory_url:
-                    client.legal_unit(self.company_id.partner_id.fr_siren or "0" * 9)
+                    client.legal_unit(self.company_id._fr_get_siren() or "0" * 9)
         except TransmissionError as error:
             self._note_failure(error, fields.Datetime.now())
             return self._notify(error_text(self.env, error.code, error.facts), "danger")

@@ -69,7 +69,7 @@ class FrSealAnchor(models.Model):
         signed = anchor.sign(
             anchor.Statement(
                 company=company.name,
-                siren=company.fr_siren or "",
+                siren=company._fr_get_siren(),
                 chain=chain.uuid,
                 sequence=chain.last_sequence,
                 head=chain.last_hash,

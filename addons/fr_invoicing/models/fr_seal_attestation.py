@@ -29,7 +29,7 @@ class FrSealChain(models.Model):
                 "address": company.partner_id._display_address(
                     without_company=True
                 ).replace("\n", ", "),
-                "siren": company.fr_siren or "",
+                "siren": company._fr_get_siren(),
                 "since": f"{self.started_at:%d/%m/%Y}",
                 "chain": self.uuid,
                 "fingerprint": self.key_id.fingerprint or "",

@@ -34,7 +34,8 @@ class ProductTemplate(models.Model):
         self.ensure_one()
         for tax in self.taxes_id.sudo():  # taxes of other companies of the user
             company = tax.company_id
-            if not company._fr_is_french() or company.fr_vat_on_debits:
+            on_debits = company._fr_get_legal().fr_vat_on_debits
+            if not company._fr_is_french() or on_debits:
                 continue
             for goods, service in SERVICE_TAXES.items():
                 if company._fr_chart_ref(goods) != tax:

@@ -130,6 +130,24 @@ class ResCompany(models.Model):
             company = company.sudo().parent_id  # a user of the branch sees only it
         return company
 
+    def _fr_get_siren(self):
+        """Give the SIREN of the legal person: that of the parent for a branch.
+
+        :rtype: str
+        """
+        return self._fr_get_legal().partner_id.fr_siren or ""
+
+    def _fr_get_establishments(self):
+        """Give this company and the branches below it that are the same legal person.
+
+        In sudo: the caller may not see all of them.
+
+        :rtype: res.company
+        """
+        legal = self._fr_get_legal()
+        below = self.sudo().search([("id", "child_of", self.id)])
+        return below.filtered(lambda found: found._fr_get_legal() == legal)
+
     def _fr_charges_vat(self):
         """Say whether VAT is charged where the company is established.
 

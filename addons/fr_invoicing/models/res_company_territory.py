@@ -49,6 +49,7 @@ class ResCompany(models.Model):
             home = company.partner_id._fr_get_territory()
             if not home:
                 continue
+            is_franchise = company._fr_get_legal().fr_vat_franchise
             for row in territory_setup.taxes():
                 tax = company._fr_chart_ref(row.code)
                 if not tax or tax.active:
@@ -59,7 +60,7 @@ class ResCompany(models.Model):
                     if (source := company._fr_chart_ref(code))
                 )
                 if territory_setup.is_active(
-                    row, home, company.fr_vat_franchise, has_source, today
+                    row, home, is_franchise, has_source, today
                 ):
                     tax.active = True
 

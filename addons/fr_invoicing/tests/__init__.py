@@ -1,5 +1,6 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from . import test_access
+from . import test_branch
 from . import test_collected
 from . import test_directory
 from . import test_document_kind

@@ -127,5 +127,5 @@ class FrArchiveExport(models.TransientModel):
         )
 
     def _get_file_name(self):
-        siren = self.company_id.fr_siren or self.company_id.id
+        siren = self.company_id._fr_get_siren() or self.company_id.id
         return f"controle_{siren}_{fields.Date.today()}.zip"

@@ -80,6 +80,8 @@ class FrFecExportWizard(models.TransientModel):
         self.ensure_one()
         if self.date_from > self.date_to:
             raise UserError(self.env._("The start date is after the end date."))
+        if self.export_type == "official" and not self.test_file:
+            self._fr_check_branches()
         self.env.flush_all()
         lines = [fec.SEPARATOR.join(fec.COLUMNS)]
         lines += self._fr_read_opening()
@@ -97,9 +99,9 @@ class FrFecExportWizard(models.TransientModel):
 
     def _fr_get_siren(self):
         """Give the SIREN of the company, or Odoo's legal data when it has none."""
-        company = self.env.company
+        company = self.env.company._fr_get_legal()
         return (
-            company.fr_siren
+            company.partner_id.fr_siren
             or identifiers.siren_of(company.company_registry, company.vat)
             or self._get_company_legal_data(company)
         )
@@ -111,6 +113,28 @@ class FrFecExportWizard(models.TransientModel):
             company.fiscalyear_lock_date = self.date_to
 
     # === Reading === #
+
+    def _get_base_domain(self):
+        """The file is of one legal person: its branches, but none that is another."""
+        domain = super()._get_base_domain()
+        company = self.env.company
+        if company._fr_is_french():
+            own = company._fr_get_establishments()
+            domain.append(("company_id", "in", own.ids))
+        return domain
+
+    def _fr_check_branches(self):
+        """Refuse an official file without the entries of a branch."""
+        company = self.env.company
+        missing = company._fr_get_establishments() - company._accessible_branches()
+        if missing:
+            raise UserError(
+                self.env._(
+                    "The FEC holds the whole company: choose %(branches)s too, at the "
+                    "top right, or make a test file.",
+                    branches=", ".join(missing.mapped("name")),
+                )
+            )
 
     def _fr_query(self, domain):
         """Give a query on journal items and the SQL of what its columns share."""
@@ -216,13 +240,23 @@ class FrFecExportWizard(models.TransientModel):
     def _fr_valid_date(self, parts):
         """SQL of the day of posting where the company is; the entry's date for entries
         posted before this add-on came."""
-        zone = self.env.company.partner_id.tz or "Europe/Paris"
         return SQL(
             "COALESCE((%(move)s.fr_posted_at AT TIME ZONE 'UTC'"
             " AT TIME ZONE %(zone)s)::date, %(move)s.date)",
             move=parts["move"],
-            zone=zone,
+            zone=self._fr_get_zone(),
         )
+
+    def _fr_letter_date(self, parts):
+        """SQL of the day of lettering where the company is."""
+        return SQL(
+            "%(matched)s.create_date AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s",
+            matched=parts["matched"],
+            zone=self._fr_get_zone(),
+        )
+
+    def _fr_get_zone(self):
+        return self.env.company.partner_id.tz or "Europe/Paris"
 
     def _fr_columns(self, parts):
         """SQL of the eighteen columns, each a text that is never NULL."""
@@ -271,7 +305,7 @@ class FrFecExportWizard(models.TransientModel):
             _amount(SQL("%s.debit", line)),
             _amount(SQL("%s.credit", line)),
             SQL("COALESCE(%s.id::text, '')", parts["matched"]),
-            SQL("COALESCE(%s, '')", _date(SQL("%s.create_date", parts["matched"]))),
+            SQL("COALESCE(%s, '')", _date(self._fr_letter_date(parts))),
             _date(self._fr_valid_date(parts)),
             SQL(
                 "CASE WHEN %s THEN %s ELSE '' END",

@@ -186,12 +186,15 @@ class FrSetup(models.TransientModel):
     def _compute_numbers(self):
         for setup in self:
             siren = identifiers.siren_of(setup.company_registry, setup.vat)
+            siren = siren or setup.company_id.sudo()._fr_get_siren()
             setup.siren = siren
             charges = setup.fr_vat_regime != "franchise"
             proposed = f"FR{stdnum_siren.to_tva(siren)}" if siren and charges else False
             if proposed:
                 proposed = proposed.replace(" ", "").replace("FRFR", "FR")
             typed = identifiers.clean(setup.vat or "").upper()
+            if setup._is_branch():  # the number is its parent's
+                proposed = False
             setup.proposed_vat = proposed if proposed != typed else False
 
     @api.depends("country_id", "zip")
@@ -259,6 +262,11 @@ class FrSetup(models.TransientModel):
                         True, setup._get_mention_values()
                     )
             setup.mentions_preview = Markup("<ul class='mb-0'>%s</ul>") % items
+
+    def _is_branch(self):
+        """Say whether the numbers and options are those of the parent."""
+        company = self.company_id.sudo()
+        return company._fr_get_legal() != company
 
     def _get_mention_values(self):
         siren = self.siren or ""

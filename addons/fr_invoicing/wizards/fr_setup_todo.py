@@ -22,6 +22,8 @@ class FrSetup(models.TransientModel):
             )
         elif not self.siren:
             todo.append(self.env._("Enter the SIRET, as on the K-bis."))
+        if self._is_branch():  # form, capital and register are the parent's
+            return todo
         if not self.fr_legal_form:
             todo.append(self.env._("Enter the legal form (C. com. R123-238)."))
         elif not self.fr_share_capital and self._has_capital():
@@ -62,7 +64,7 @@ class FrSetup(models.TransientModel):
         return todo
 
     def _todo_vat(self):
-        if self.fr_vat_regime == "franchise":
+        if self.fr_vat_regime == "franchise" or self._is_branch():
             return []
         if not self.vat:
             return [self.env._("Enter the TVA number, or take the one of the SIREN.")]

@@ -160,6 +160,53 @@ def test_a_file_of_the_wrong_shape(content, code):
     assert code in {finding for finding, _line, _column in found(content)}
 
 
+def test_a_number_that_comes_back_after_a_whole_entry_is_used_twice():
+    again = [line.replace("Abonnement", "Autre") for line in LINES[:3]]
+    findings = found(write([*LINES[:5], *again, *LINES[5:]]))
+    assert ("number_twice", 7, "EcritureNum") in findings
+    assert "entry_scattered" not in {code for code, _line, _column in findings}
+
+
+def test_a_sequence_of_the_year_begins_at_its_first_number():
+    lines = [line for line in LINES if "VE/2026/00001" not in line]
+    assert ("late_start", 2, "EcritureNum") in found(write(lines))
+    # the end of the numbers of the year before is no late start
+    earlier = [line.replace("VE/2026/", "VE/2025/") for line in lines]
+    assert "late_start" not in {code for code, _line, _column in found(write(earlier))}
+
+
+def test_lines_may_end_by_a_carriage_return_alone():
+    report = fec_check.check(write(LINES, end="\r"), NAME)
+    assert not report.findings
+    assert report.lines == len(LINES)
+
+
+def test_a_plus_sign_is_read_and_foreign_digits_are_not():
+    assert not found(changed(2, "Credit", "+20,00"))
+    arabic = "".join(chr(0x660 + int(digit)) for digit in "20260105")
+    assert ("date", 2, "EcritureDate") in found(changed(0, "EcritureDate", arabic))
+    assert ("amount", 4, "Credit") in found(changed(2, "Credit", "٢٠,00"))
+
+
+def test_the_name_is_checked_also_when_the_year_is_known():
+    year = (date(2026, 1, 1), date(2026, 12, 31))
+
+    def codes(name):
+        return {f.code for f in fec_check.check(write(LINES), name, *year).findings}
+
+    assert not codes(NAME)
+    assert codes("fec.txt") == {"file_name"}
+    assert codes("100000009FEC20270331.txt") == {"closing_date"}
+    assert codes("123456789FEC20261231.txt") == {"file_siren"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "cp037"])
+def test_another_encoding_is_refused(encoding):
+    lines = [line.replace("Ventes", "Ventes œ") for line in LINES]
+    content = write(lines).decode().encode(encoding, "replace")
+    assert "encoding" in {code for code, _line, _column in found(content)}
+
+
 @pytest.mark.parametrize(
     "name", ["fec.txt", "100000009FEC20261331.txt", "1FEC20261231.txt"]
 )
