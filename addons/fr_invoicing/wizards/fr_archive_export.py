@@ -115,8 +115,7 @@ class FrArchiveExport(models.TransientModel):
         return {
             "type": "ir.actions.act_url",
             "url": f"/fr_invoicing/inspection/{self.id}",
-            "target": "download",
-            "close": True,
+            "close": True,  # the dialog; not heeded with the target "download"
         }
 
     def _iter_zip(self):

@@ -41,5 +41,9 @@ registry.category("web_tour.tours").add("fr_invoicing_inspection", {
                 }
             },
         },
+        {
+            content: "The dialog has done its work",
+            trigger: "body:not(:has(.modal))",
+        },
     ],
 });
