@@ -1,6 +1,8 @@
+import { browser } from "@web/core/browser/browser";
 import { registry } from "@web/core/registry";
 
 let clicks = 0;
+let opened = "";
 
 /** From the list of invoices to the ZIP of an inspection, and how many clicks it takes. */
 registry.category("web_tour.tours").add("fr_invoicing_inspection", {
@@ -10,6 +12,8 @@ registry.category("web_tour.tours").add("fr_invoicing_inspection", {
             trigger: ".o_list_view .o_data_row",
             run: () => {
                 document.addEventListener("click", () => (clicks += 1), true);
+                // the test fetches the ZIP itself once the browser is gone
+                browser.open = (url) => (opened = url);
             },
         },
         {
@@ -44,6 +48,11 @@ registry.category("web_tour.tours").add("fr_invoicing_inspection", {
         {
             content: "The dialog has done its work",
             trigger: "body:not(:has(.modal))",
+            run: () => {
+                if (!opened.startsWith("/fr_invoicing/inspection/")) {
+                    throw new Error(`the export opened ${opened || "nothing"}`);
+                }
+            },
         },
     ],
 });
