@@ -32,58 +32,68 @@ DRY_RUN = {
     "description": _lt("Only say what would move: nothing is corrected."),
 }
 ANY_EVENT = {"anyOf": [EVENT, reference("CloudEvent")]}
-VOID = register_schema(
-    MODULE,
+
+
+def _order(name, event):
+    """Register the shape of an order to correct events."""
+    return register_schema(
+        MODULE,
+        name,
+        {
+            "type": "object",
+            "required": ["events", "reason"],
+            "additionalProperties": False,
+            "properties": {
+                "events": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MAX_CORRECTIONS,
+                    "items": event,
+                },
+                "reason": REASON,
+                "dry_run": DRY_RUN,
+            },
+        },
+    )
+
+
+def _outcome(**place):
+    """Shape of what became of an event.
+
+    :param place: members that say which event it is, beside its id
+    """
+    return {
+        "type": "object",
+        "required": [*place, "id", "status", "detail"],
+        "properties": {
+            **place,
+            "id": {"type": "string"},
+            "status": {"enum": list(STATUSES)},
+            "code": {"type": "string"},
+            "detail": {"type": "string"},
+        },
+    }
+
+
+VOID = _order(
     "Void",
     {
         "type": "object",
-        "required": ["events", "reason"],
+        "required": ["id"],
         "additionalProperties": False,
         "properties": {
-            "events": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_CORRECTIONS,
-                "items": {
-                    "type": "object",
-                    "required": ["id"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "id": NAME,
-                        "time": {
-                            **TIME,
-                            "description": _lt(
-                                "Time of the event; needed where ids are unique "
-                                "together with their time only."
-                            ),
-                        },
-                    },
-                },
+            "id": NAME,
+            "time": {
+                **TIME,
+                "description": _lt(
+                    "Time of the event; needed where ids are unique together with "
+                    "their time only."
+                ),
             },
-            "reason": REASON,
-            "dry_run": DRY_RUN,
         },
     },
 )
-AMEND = register_schema(
-    MODULE,
-    "Amend",
-    {
-        "type": "object",
-        "required": ["events", "reason"],
-        "additionalProperties": False,
-        "properties": {
-            "events": {
-                "type": "array",
-                "minItems": 1,
-                "maxItems": MAX_CORRECTIONS,
-                "items": ANY_EVENT,
-            },
-            "reason": REASON,
-            "dry_run": DRY_RUN,
-        },
-    },
-)
+AMEND = _order("Amend", ANY_EVENT)
 BACKFILL = register_schema(
     MODULE,
     "Backfill",
@@ -179,17 +189,7 @@ register_schema(
             },
             "results": {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["index", "id", "status", "detail"],
-                    "properties": {
-                        "index": {"type": "integer", "minimum": 0},
-                        "id": {"type": "string"},
-                        "status": {"enum": list(STATUSES)},
-                        "code": {"type": "string"},
-                        "detail": {"type": "string"},
-                    },
-                },
+                "items": _outcome(index={"type": "integer", "minimum": 0}),
             },
         },
     },
@@ -210,16 +210,7 @@ register_schema(
             "left_out": {
                 "type": "array",
                 "description": _lt("Events of the list that change nothing, and why."),
-                "items": {
-                    "type": "object",
-                    "required": ["id", "status", "detail"],
-                    "properties": {
-                        "id": {"type": "string"},
-                        "status": {"enum": list(STATUSES)},
-                        "code": {"type": "string"},
-                        "detail": {"type": "string"},
-                    },
-                },
+                "items": _outcome(),
             },
         },
     },
