@@ -17,9 +17,9 @@ is the slower door's percentile of then to the first one.
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median, quantiles
+from statistics import median
 
-from run import Part, Result, watch
+from run import Part, Result, p95, watch
 from scene import METERS, add_usage, create_plan, create_subscriptions, noon
 
 from odoo import fields
@@ -109,10 +109,6 @@ def ask_each(env, question, customers, rounds=ROUNDS):
         single=p95([one for some in times.values() for one in some]),
         cpu=1000 * spent.cpu / (rounds * len(customers)),
     )
-
-
-def p95(times):
-    return quantiles(times, n=20)[-1]
 
 
 def measure(env, size):

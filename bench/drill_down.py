@@ -11,11 +11,11 @@ Of three times the middle one counts, so that a busy machine is not the product'
 
 import time
 from datetime import timedelta
-from statistics import median, quantiles
+from statistics import median
 
 from rate_one_million_events_line import create_plan, events
-from run import Part, Result
-from scene import create_subscriptions, month_before, noon
+from run import Part, Result, p95
+from scene import create_batch, create_subscriptions, month_before, noon
 
 #: events of the line, of the others together, times each page is asked for
 SIZES = {"small": (50_000, 50_000, 21), "full": (1_000_000, 500_000, 60)}
@@ -29,17 +29,7 @@ def fill(env, subscriptions, count, first, last):
     )
     done = 0
     for subscription in subscriptions:
-        batch = (
-            env["usage.batch"]
-            .sudo()
-            .create(
-                {
-                    "name": f"Bench {subscription.id}",
-                    "source_id": source.id,
-                    "company_id": env.company.id,
-                }
-            )
-        )
+        batch = create_batch(env, source, f"Bench {subscription.id}")
         rows = events(
             subscription.subject_ids.subject,
             count,
@@ -77,7 +67,7 @@ class Asking:
             ask()
             spent.append((time.perf_counter() - begin) * 1000)
         middles = [median(spent[n : n + 3]) for n in range(0, len(spent), 3)]
-        return quantiles(middles, n=20)[18]
+        return p95(middles)
 
     def cursor_at(self, moment):
         """The place of a page: after an instant."""

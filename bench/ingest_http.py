@@ -13,7 +13,6 @@ import http.client
 import json
 import random
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -238,7 +237,7 @@ def headers_of(token):
 
 def measure(env, size):
     """:rtype: run.Result"""
-    from run import Result
+    from run import Result, p95
 
     customers, requests, rounds = SIZES[size]
     token, subjects = prepare(env, customers)
@@ -276,14 +275,10 @@ def measure(env, size):
             "body_bytes_per_event": len(sent[-1]) / EVENTS,
             "cpu_us_per_event": cpu["odoo"] / total * 1e6,
             "floor_cpu_us_per_event": cpu["floor"] / total * 1e6,
-            "p95_ms": _p95(times["odoo"]) * 1e3,
-            "floor_p95_ms": _p95(times["floor"]) * 1e3,
+            "p95_ms": p95(times["odoo"]) * 1e3,
+            "floor_p95_ms": p95(times["floor"]) * 1e3,
         },
     )
-
-
-def _p95(values):
-    return statistics.quantiles(values, n=20)[-1]
 
 
 def _check_stored(env, bodies):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from run import Result, watch
-from scene import create_subscriptions, month_before, noon
+from scene import create_batch, create_subscriptions, month_before, noon
 
 from odoo import Command
 
@@ -79,16 +79,11 @@ def measure(env, size):
     plan, meter = create_plan(env)
     subscription = create_subscriptions(env, plan, 1, date_start=first)
     source = env["usage.source"].create({"name": "Bench", "code": "bench"})
-    count, done = SIZES[size], 0
+    count = SIZES[size]
     rows = events(
         subscription.subject_ids.subject, count, noon(first), noon(last) - timedelta(1)
     )
-    batch = (
-        env["usage.batch"]
-        .sudo()
-        .create({"name": "Bench", "source_id": source.id, "company_id": env.company.id})
-    )
-    done = batch._append(rows).accepted
+    done = create_batch(env, source)._append(rows).accepted
     env.cr.execute("ANALYZE")
     env.cr.commit()
     env.invalidate_all()

@@ -20,6 +20,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import quantiles
 
 CLOCK_TICKS = 100  # USER_HZ of Linux
 
@@ -115,6 +116,11 @@ class Watch:
 
     wall: float = 0.0
     cpu: float = 0.0
+
+
+def p95(values):
+    """95th percentile of at least two values."""
+    return quantiles(values, n=20)[-1]
 
 
 def backend_seconds(pids):

@@ -163,18 +163,19 @@ def add_usage(env, subscriptions, count, start, end, chunk=50_000, source="bench
     number = 0
     while rows := list(islice(events, chunk)):
         number += 1
-        batch = (
-            env["usage.batch"]
-            .sudo()
-            .create(  # made by imports, not by users
-                {"name": f"Bench {number}", "source_id": source.id}
-            )
-        )
-        result = batch._append(rows)
-        if result.accepted != len(rows):
-            raise RuntimeError(f"{result.accepted} of {len(rows)} events were stored")
+        accepted = create_batch(env, source, f"Bench {number}")._append(rows).accepted
+        if accepted != len(rows):
+            raise RuntimeError(f"{accepted} of {len(rows)} events were stored")
         env.cr.commit()
         env.invalidate_all()
+
+
+def create_batch(env, source, name="Bench"):
+    """A delivery that events may be appended to."""
+    batches = env["usage.batch"].sudo()  # made by imports, not by users
+    return batches.create(
+        {"name": name, "source_id": source.id, "company_id": env.company.id}
+    )
 
 
 def _events(subjects, count, start, end):
