@@ -18,11 +18,11 @@ from decimal import localcontext
 from io import BytesIO
 from itertools import islice
 from operator import itemgetter
-from struct import Struct
 
 import psycopg2.errors
 
 from . import copybin, schema
+from .copybin import fact_head, identity_row
 from .jsonform import event_to_json
 from .keys import DECODERS, column_function, identity_function, key_function
 from .known import Known
@@ -52,8 +52,6 @@ _FACT_COLUMNS = (
 #: What an attempt to write ends with, when there is another one.
 _UNDONE = psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation, Unfit
 _IDENTITY = "usage_store_identity (identity, payload_hash, time)"
-_fact_head = Struct(">hi16siqi8siqiiiii").pack
-_identity_row = Struct(">hi16si8siq").pack
 #: Where the key stands in an encoded fact: after the two lengths.
 _KEY_AT = 6
 
@@ -266,12 +264,12 @@ class Append:
             self._copy(
                 _IDENTITY,
                 [
-                    _identity_row(3, 16, uniques[index], 8, entry[2], 8, entry[1])
+                    identity_row(3, 16, uniques[index], 8, entry[2], 8, entry[1])
                     for index, entry in new
                 ],
             )
         facts = [
-            _fact_head(
+            fact_head(
                 10, 16, key, 8, microseconds, 8, content, 8, ordinal + index + 1, 4,
                 slot.number, 4, number, len(raw_id),
             ) + raw_id + value + rest

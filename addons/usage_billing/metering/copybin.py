@@ -20,6 +20,13 @@ _length = Struct(">i").pack
 _int4 = Struct(">ii").pack
 _int8 = Struct(">iq").pack
 _LENGTHS = [_length(n) for n in range(1024)]
+
+#: A fact up to the bytes of its event's id, and a row of the registry, as whole rows.
+fact_head = Struct(">hi16siqi8siqiiiii").pack
+identity_row = Struct(">hi16si8siq").pack
+#: Amount and properties of a fact that has neither.
+NOTHING_OPTIONAL = NULL * 2
+
 _ZERO = _length(8) + pack(">HhHH", 0, 0, 0, 0)
 
 

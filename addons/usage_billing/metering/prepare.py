@@ -10,6 +10,7 @@ from decimal import Decimal
 from operator import itemgetter
 
 from . import copybin
+from .copybin import NOTHING_OPTIONAL
 from .jsonform import document_of, members_of, said_by
 from .keys import IdTimeError, payload_hasher
 from .routing import EPOCH, from_microseconds, to_microseconds
@@ -19,7 +20,6 @@ _type_of = itemgetter(1)
 _subject_of = itemgetter(2)
 _time_of = itemgetter(3)
 _dimensions_of = itemgetter(7)
-_NOTHING_OPTIONAL = copybin.NULL * 2
 
 
 class Held(Exception):
@@ -79,7 +79,7 @@ def prepare(rows, routes, key_of):
             if value is None and segment.needs_value:
                 raise Held("missing_field", "value")
             if amount is None and currency is None and not properties:
-                rest = _NOTHING_OPTIONAL
+                rest = NOTHING_OPTIONAL
                 slot = segment.slot or segment.slot_of(None)
                 hasher = route.hasher.copy()
                 hasher.update(f"{microseconds}|{value_text}||".encode())

@@ -9,10 +9,10 @@ chunk goes the way of :mod:`.prepare`, which says what is wrong with which row.
 
 from itertools import chain, repeat
 from operator import sub
-from struct import Struct
 from struct import error as StructError
 
 from . import copybin, schema
+from .copybin import NOTHING_OPTIONAL, fact_head, identity_row
 from .jsonform import (
     are_plain,
     encode,
@@ -26,12 +26,9 @@ from .routing import EPOCH, to_microseconds
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 1000
 
-_fact_head = Struct(">hi16siqi8siqiiiii").pack
-_identity_row = Struct(">hi16si8siq").pack
-_NOTHING_OPTIONAL = copybin.NULL * 2
 #: What stands between a value and the properties, by the length of these: no amount,
 #: length and version.
-_BEFORE = [_NOTHING_OPTIONAL] + [
+_BEFORE = [NOTHING_OPTIONAL] + [
     copybin.NULL + copybin.length(size + 1) + b"\x01" for size in range(1, 4096)
 ]
 
@@ -100,7 +97,7 @@ class Quick:
         for block in self._blocks():
             yield b"".join(
                 [
-                    _identity_row(3, 16, unique, 8, content, 8, moment)
+                    identity_row(3, 16, unique, 8, content, 8, moment)
                     for unique, content, moment in zip(
                         block.uniques, block.contents, block.times, strict=True
                     )
@@ -117,7 +114,7 @@ class Quick:
         for block in self._blocks():
             part = block.part
             heads = [
-                _fact_head(
+                fact_head(
                     10, 16, key, 8, moment, 8, content, 8, ordinal, 4,
                     route.segment.slot.number, 4, number, len(raw_id),
                 ) + raw_id
@@ -128,7 +125,7 @@ class Quick:
             ]  # fmt: skip
             if block.documents is None:
                 facts = [
-                    head + field + _NOTHING_OPTIONAL
+                    head + field + NOTHING_OPTIONAL
                     for head, field in zip(heads, block.fields, strict=True)
                 ]
             else:
