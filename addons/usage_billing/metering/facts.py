@@ -19,10 +19,19 @@ LIVE_AS_OF = (
     " WHERE b.state = 'superseded' AND n.received_at <= %(as_of)s)"
 )
 #: Events that were corrected: ``gone`` says by what, ``made`` what an amendment is of.
-_CORRECTED = """
+CORRECTED = """
           LEFT JOIN usage_store_correction gone ON gone.target_id = e.id
           LEFT JOIN usage_store_correction made ON made.row_id = e.id
 """
+
+
+def _of_origin(live):
+    """A condition on deliveries where an amendment falls with the one of its event."""
+    return live.replace("e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)")
+
+
+#: Whether an event counts now, where :data:`CORRECTED` is joined.
+COUNTS = f"e.kind <> 'v' AND gone.target_id IS NULL AND {_of_origin(LIVE)}"
 #: Texts that are numbers; others are left out instead of failing the whole question.
 _NUMBER = r"'^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,3})?\s*$'"
 
@@ -73,18 +82,14 @@ class Reach:
         ((is_corrected,),) = cursor.fetchall()
         if not is_corrected:
             return cls("", where, "true", "e.received_at")
-        join = _CORRECTED
+        join = CORRECTED
         if as_of is not None:
             join = join.replace(
                 "= e.id\n", "= e.id AND gone.received_at <= %(as_of)s\n", 1
             )
-        # an amendment falls with the delivery its event came in
-        where = where.replace(
-            "e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)"
-        )
         return cls(
             join,
-            f"e.kind <> 'v' AND {where}",
+            f"e.kind <> 'v' AND {_of_origin(where)}",
             "gone.target_id IS NULL",
             "coalesce(gone.received_at, e.received_at)",
         )
@@ -152,13 +157,12 @@ def events_by_id(cursor, row_ids):
 
 def live_events(cursor, company_id, source_id, start, end, subscriptions, types):
     """SQL text of the events of a source in a span of time that count now."""
-    live = LIVE.replace("e.batch_id", "coalesce(made.origin_batch_id, e.batch_id)")
     return cursor.mogrify(
         f"SELECT {_EVENT} FROM usage_store_event e"
-        f" JOIN usage_store_dimset d ON d.id = e.dimset_id {_CORRECTED}"
+        f" JOIN usage_store_dimset d ON d.id = e.dimset_id {CORRECTED}"
         " WHERE e.company_id = %s AND e.source_id = %s"
-        " AND e.time >= %s AND e.time < %s AND e.kind <> 'v'"
-        f" AND gone.target_id IS NULL AND {live}"
+        " AND e.time >= %s AND e.time < %s"
+        f" AND {COUNTS}"
         " AND (%s::int[] IS NULL OR e.subscription_id = ANY(%s))"
         " AND (%s::text[] IS NULL OR e.type = ANY(%s))"
         " ORDER BY e.time, e.id",

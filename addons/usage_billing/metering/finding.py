@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import NamedTuple
 
+from .facts import CORRECTED, COUNTS
 from .keys import identity_function, key_function
 from .routing import to_microseconds
 
@@ -14,15 +15,11 @@ _COLUMNS = (
     "e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount, e.currency,"
     " d.dims, coalesce(e.properties, '{}'), e.kind, e.source_id, e.batch_id,"
     " e.subscription_id, e.period_id, e.received_at,"
-    " e.kind <> 'v' AND gone.target_id IS NULL"
-    "  AND coalesce(made.origin_batch_id, e.batch_id) NOT IN ("
-    "   SELECT b.id FROM usage_batch b WHERE b.state = 'superseded'),"
-    " gone.kind, gone.batch_id"
+    f" {COUNTS}, gone.kind, gone.batch_id"
 )
 _FROM = (
     " FROM usage_store_event e JOIN usage_store_dimset d ON d.id = e.dimset_id"
-    " LEFT JOIN usage_store_correction gone ON gone.target_id = e.id"
-    " LEFT JOIN usage_store_correction made ON made.row_id = e.id"
+    f"{CORRECTED}"
     " WHERE e.company_id = %(company)s"
 )
 
