@@ -16,7 +16,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from . import bridge
-from .metering import archive, closing, finding
+from .metering import archive, closing, finding, schema
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
@@ -234,7 +234,7 @@ class Store:
                     "the store first.",
                     subscription=period.subscription_id.display_name,
                     day=period.local_start,
-                    month=f"{month // 100:04d}-{month % 100:02d}",
+                    month=schema.month_text(month),
                 )
             )
 

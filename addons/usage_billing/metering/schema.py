@@ -266,6 +266,11 @@ def month_of(moment):
     return moment.year * 100 + moment.month
 
 
+def month_text(month):
+    """A month for people: 2026-09 of 202609."""
+    return f"{month // 100:04d}-{month % 100:02d}"
+
+
 def month_of_key(key):
     """Month of a key, as year * 100 + month."""
     milliseconds = int.from_bytes(key[:6], "big") - MS_BEFORE_2000

@@ -103,7 +103,7 @@ class UsageStoreMonth(models.Model):
         base = parameters.get_param("usage_billing.archive_folder") or str(
             Path(config.filestore(self.env.cr.dbname)) / "usage_archive"
         )
-        return Path(base) / f"{month // 100:04d}-{month % 100:02d}"
+        return Path(base) / schema.month_text(month)
 
     def _archive(self, month):
         """Write a month to its folder and take it out of the store.
@@ -166,7 +166,7 @@ class UsageStoreMonth(models.Model):
         if error.code not in words:
             return explain(self.env, error)
         return words[error.code] % {
-            "month": f"{month // 100:04d}-{month % 100:02d}",
+            "month": schema.month_text(month),
             "folder": self._get_folder(month),
         }
 

@@ -1,7 +1,7 @@
 from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ..metering import archive
+from ..metering import archive, schema
 from ..metering.clickhouse import ship
 from ..metering.connection import exact_cursor
 from ..metering.errors import StoreError
@@ -77,7 +77,7 @@ class ResCompany(models.Model):
                     "Events of %(company)s are in the archive. Bring its months back "
                     "to the store first, the newest one, %(month)s, to begin with.",
                     company=self.name,
-                    month=f"{month // 100:04d}-{month % 100:02d}",
+                    month=schema.month_text(month),
                 )
             )
 
