@@ -6,6 +6,7 @@ from datetime import datetime
 from . import events
 from .events import Unreadable
 from .problem import ApiProblem
+from .query import is_storable
 from .words import Sentence as _lt
 
 MAX_CORRECTIONS = 1_000
@@ -220,12 +221,3 @@ def _read_names(document, name):
             field=name,
         )
     return names
-
-
-def is_storable(text):
-    """Whether PostgreSQL can hold a text."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\x00" not in text

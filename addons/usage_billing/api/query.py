@@ -14,16 +14,21 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 
 
+def is_storable(text):
+    """Whether PostgreSQL can hold a text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 def check_text(name, text):
     """Refuse texts that PostgreSQL cannot hold.
 
     :raise ApiProblem: 400
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = "\x00"
-    if "\x00" in text:
+    if not is_storable(text):
         raise invalid_parameter(
             name, _lt("The text holds a character that is not allowed.")
         )

@@ -6,6 +6,7 @@ from odoo.tools import LazyTranslate
 from ..api import events, outcomes, problem
 from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
+from ..api.query import read_choice
 from ..metering import EventRow, RejectedRow, UnitRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route, say_in
@@ -102,16 +103,7 @@ class EventApi(http.Controller):
     )
     def send_events(self, call):
         """Store events; see the operation for what callers may count on."""
-        wanted = call.query.get("results", "problems")
-        if wanted not in RESULTS:
-            raise problem.invalid_parameter(
-                "results",
-                _lt(
-                    "“%(text)s” is none of: %(words)s.",
-                    text=wanted[:50],
-                    words=", ".join(RESULTS),
-                ),
-            )
+        wanted = read_choice(call.query, "results", RESULTS, "problems")
         call.refuse_unknown_parameters("results")
         body = call.read_body()
         source = call.env["usage.source"].browse(call.key.source_id)
