@@ -6,11 +6,10 @@ from odoo import http
 from odoo.tools import LazyTranslate
 
 from ..api import events, orders, problem
-from ..api.events import EventReader
 from ..api.operations import Operation
 from ..api.query import write_time
 from ..fields_exact import to_text
-from ..metering import EventRow, RejectedRow, UnitRow
+from ..metering import RejectedRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route
 from .api_events import EXAMPLE
@@ -195,8 +194,7 @@ def _read_rows(call, listed):
     """
     source = _source(call)
     company_id = call.key.company_id
-    names = source._get_dimension_names(company_id)
-    reading = EventReader(EventRow, RejectedRow, names, UnitRow).read_events(listed)
+    reading = source._get_event_reader(company_id).read_events(listed)
     rows = call.env["usage.alias"]._in_source_units(company_id, source.id, reading.rows)
     for row in rows:
         if isinstance(row, RejectedRow):

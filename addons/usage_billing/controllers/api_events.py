@@ -7,7 +7,6 @@ from ..api import events, outcomes, problem
 from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
 from ..api.query import read_choice
-from ..metering import EventRow, RejectedRow, UnitRow
 from ..models.usage_ingest import COLLISIONS
 from .api import api_route, say_in
 from .api_reasons import reasons_in
@@ -107,12 +106,7 @@ class EventApi(http.Controller):
         call.refuse_unknown_parameters("results")
         body = call.read_body()
         source = call.env["usage.source"].browse(call.key.source_id)
-        reader = events.EventReader(
-            EventRow,
-            RejectedRow,
-            source._get_dimension_names(call.key.company_id),
-            UnitRow,
-        )
+        reader = source._get_event_reader(call.key.company_id)
         reading = reader.read(body, call.http.content_type or "", call.http.headers)
         if reading.has_units:
             alias = call.env["usage.alias"]

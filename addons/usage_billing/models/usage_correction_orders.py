@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from ..api.events import EventReader
 from ..api.problem import ApiProblem
 from ..fields_exact import Exact
-from ..metering import EventRow, RejectedRow, UnitRow
+from ..metering import EventRow, RejectedRow
 from ..metering.jsonform import event_from_json, event_to_json
 
 
@@ -230,8 +229,7 @@ class UsageCorrection(models.Model):
 
         :return: list of EventRow and RejectedRow
         """
-        names = self.env["usage.source"]._get_dimension_names(source.company_id.id)
-        reader = EventReader(EventRow, RejectedRow, names, UnitRow)
+        reader = source._get_event_reader(source.company_id.id)
         try:
             reading = reader.read(data, content_type)
         except ApiProblem as problem:

@@ -7,8 +7,9 @@ import psycopg2.errors
 
 from odoo import api, fields, models, tools
 
+from ..api.events import EventReader
 from ..ingesting import ingest
-from ..metering import connection
+from ..metering import EventRow, RejectedRow, UnitRow, connection
 from ..together import Together
 
 _logger = logging.getLogger(__name__)
@@ -84,6 +85,12 @@ class UsageSource(models.Model):
         return frozenset(
             name for meter in meters for name in meter._get_dimension_keys()
         )
+
+    @api.model
+    def _get_event_reader(self, company_id):
+        """Reader of events that sources of a company send, see ``api.events``."""
+        names = self._get_dimension_names(company_id)
+        return EventReader(EventRow, RejectedRow, names, UnitRow)
 
     def _ingest(self, rows, *, name=None):
         """Store events that arrived now, committed when this returns.
