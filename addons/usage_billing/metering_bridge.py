@@ -33,6 +33,7 @@ from .metering.routing import (
 )
 from .metering.store import BatchSpec
 from .metering.values import AppendResult, RejectedRow, UsageSpan
+from .metering_archive import ArchivedEvents
 from .metering_engine import store_of
 
 #: No event is matched further ahead than this, whatever the source allows: periods
@@ -66,7 +67,7 @@ class _Leases(dict):
         return _Leases()
 
 
-class Store:
+class Store(ArchivedEvents):
     """The event store of one company, in terms of records.
 
     Runs on the environment's cursor, in its transaction. Reads what the caller may not
@@ -158,20 +159,33 @@ class Store:
         batch.ensure_one()
         batch.reason = reason
         self.env.flush_all()
-        store = PostgresStore(
-            exact_cursor(self.env.cr),
-            OdooCatalogue(self.env, batch.company_id),
-            partition_cursor=self._partition_cursor,
-        )
         spec = self._batch_spec(batch)
-        order = Corrections(store, spec, self._specs_of_types)
+        order = self._corrections(spec)
         result = give(order)
         done = result.count("voided", "amended")
         batch._add_result(AppendResult(rows=done, accepted=done), 0)
         if self.company.usage_store_engine == "clickhouse":
-            ship.enqueue_correction(store.cursor, spec, done)
+            ship.enqueue_correction(order.cursor, spec, done)
         self.env["usage.event"].invalidate_model()
         return result
+
+    def _corrections(self, spec):
+        """Corrections of events of a source, on this transaction.
+
+        :param BatchSpec spec: of the batch of the corrections
+        """
+        follows = self.company.usage_store_engine == "postgres"
+        return Corrections(
+            self._here(), spec, self._specs_of_types, follows and self._following
+        )
+
+    def _here(self):
+        """PostgreSQL, which single events are written to in either engine."""
+        return PostgresStore(
+            exact_cursor(self.env.cr),
+            OdooCatalogue(self.env, self.company),
+            partition_cursor=self._partition_cursor,
+        )
 
     def _specs_of_types(self, period_ids, types):
         """Values of periods, and of all meters of these types, archived ones too."""
@@ -498,20 +512,6 @@ class Store:
         return finding.corrections(
             self._finding_cursor(), self.company.id, [event.id for event in events]
         )
-
-    def find_archived(self, sources, event_id):
-        """Where an id is known of an archived month; see :func:`.finding.archived`.
-
-        :param usage.source sources: of this company
-        :return: list of (usage.source, datetime)
-        """
-        found = finding.archived(
-            self._finding_cursor(),
-            self.company.id,
-            [(source.id, source._get_key_mode()) for source in sources],
-            event_id,
-        )
-        return [(sources.browse(number), time) for number, time in found]
 
     def _finding_cursor(self):
         """Single events are found in PostgreSQL, which keeps them in either engine."""

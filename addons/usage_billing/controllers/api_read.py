@@ -529,7 +529,7 @@ def _find(call, sources, event_id):
     written += [_write_held(row) for row in held]
     return written or [
         _write_archived(event_id, *one)
-        for one in _store(call).find_archived(sources, event_id)
+        for one in _store(call).find_archived(sources, event_id, around)
     ]
 
 

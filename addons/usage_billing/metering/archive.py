@@ -12,44 +12,64 @@ archive cannot be added up again until the month is back: see :func:`periods`.
 """
 
 import gzip
-import hashlib
 import json
-import os
+from contextlib import suppress
 from pathlib import Path
 
-from . import schema
+from . import monthfile, schema
 from .errors import StoreError
+from .monthfile import COLUMNS, FILE, MANIFEST, read_again
+from .reading import FINGERPRINT
 
-_FACT = (
-    "id, time, payload_hash, key, route_id, row_number, event_id, value, amount,"
-    " properties"
+_LEAVES = (
+    "SELECT right(c.relname, 6)::int AS month FROM pg_inherits i"
+    " JOIN pg_class c ON c.oid = i.inhrelid"
+    " WHERE i.inhparent = 'usage_store_fact'::regclass"
 )
-FILE, MANIFEST = "events.copy.gz", "manifest.json"
-_BLOCK = 1 << 20
 
 
 def months(cursor):
-    """Months in the store, oldest first, as year * 100 + month."""
+    """Months in the store, oldest first, as year * 100 + month.
+
+    Those of which only parts came back (see :mod:`.parts`) are archived, not in it.
+    """
     cursor.execute(
-        "SELECT right(c.relname, 6)::int FROM pg_inherits i"
-        " JOIN pg_class c ON c.oid = i.inhrelid"
-        " WHERE i.inhparent = 'usage_store_fact'::regclass ORDER BY 1"
+        f"{_LEAVES} EXCEPT SELECT month FROM usage_store_month ORDER BY month"
+    )
+    return [month for (month,) in cursor.fetchall()]
+
+
+def partial_months(cursor):
+    """Archived months of which parts are back in the store, oldest first."""
+    cursor.execute(
+        f"{_LEAVES} INTERSECT SELECT month FROM usage_store_month ORDER BY month"
     )
     return [month for (month,) in cursor.fetchall()]
 
 
 def companies(cursor, month):
-    """Companies with events in a month, and whether an open period needs them.
+    """Companies with events in a month, and whether a period still needs them.
 
-    :return: {company id: some event lies in an open period}
+    A billed period needs them as long as its usage is not what was billed: the next
+    run adds up again what came late or was corrected.
+
+    :return: {company id: "open", "late" or None}
     """
     cursor.execute(
-        "SELECT r.company_id, bool_or(p.state = 'open') FROM usage_store_route r"
-        " LEFT JOIN usage_period p ON p.id = r.period_id"
-        f" WHERE EXISTS (SELECT FROM {schema.leaf(month)} f WHERE f.route_id = r.id)"
-        " GROUP BY r.company_id"
+        "SELECT r.company_id, bool_or(p.state = 'open'), bool_or(p.state = 'billed'"
+        "  AND coalesce(f.print, '') <> split_part(coalesce(p.billed_fingerprint, ''),"
+        "                                          '+', 1))"
+        " FROM (SELECT DISTINCT r.company_id, r.period_id FROM usage_store_route r"
+        f"   WHERE EXISTS (SELECT FROM {schema.leaf(month)} f WHERE f.route_id = r.id)"
+        " ) AS r LEFT JOIN usage_period p ON p.id = r.period_id"
+        f" LEFT JOIN LATERAL (SELECT {FINGERPRINT} AS print FROM usage_store_rollup r"
+        "   WHERE r.period_id = p.id AND r.bucket = '-infinity' AND r.event_count > 0"
+        " ) f ON true GROUP BY r.company_id"
     )
-    return {company_id: bool(is_open) for company_id, is_open in cursor.fetchall()}
+    return {
+        company_id: "open" if is_open else "late" if is_late else None
+        for company_id, is_open, is_late in cursor.fetchall()
+    }
 
 
 def is_unshipped(cursor, month):
@@ -115,22 +135,49 @@ def archive(cursor, month, folder, look=None):
         when everything here lets it go
     :return: manifest
     :raise StoreError: "archive_order": an older month is still there;
-        "archive_open": an open period needs it; "archive_unshipped": ClickHouse does
-        not have all of it yet; "archive_broken": the file is not what was written
+        "archive_open": an open period needs it; "archive_late": a billed one does, its
+        usage changed since; "archive_unshipped": ClickHouse does not have all of it
+        yet; "archive_broken": the file is not what was written
     """
     if months(cursor)[:1] != [month]:
         raise StoreError("archive_order", month=month)
+    _check(cursor, month)
+    return _write_out(cursor, month, folder, look)
+
+
+def put_away(cursor, month, folder, look=None):
+    """Archive a month again of which parts came back, in this transaction.
+
+    :param Path folder: another one than the month is in: until the commit that one is
+        the archive
+    :return: manifest
+    :raise StoreError: as :func:`archive` and :func:`restore` do
+    """
+    archived(cursor, [month], lock=True)
+    _check(cursor, month)
+    _bring_in(cursor, month)
+    return _write_out(cursor, month, folder, look)
+
+
+def _check(cursor, month):
+    """Keep everybody from writing into a month, and refuse when it is needed."""
     name = schema.leaf(month)
     cursor.execute(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE")
-    if any(companies(cursor, month).values()):
-        raise StoreError("archive_open", month=month)
+    needed = set(companies(cursor, month).values()) - {None}
+    if needed:
+        raise StoreError(f"archive_{max(needed)}", month=month)
     if is_unshipped(cursor, month):
         raise StoreError("archive_unshipped", month=month)
+
+
+def _write_out(cursor, month, folder, look):
+    """See :func:`archive`."""
+    name = schema.leaf(month)
     if look:
         look(name)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / FILE, lambda out: _export(cursor, name, out))
+    begins = monthfile.export(cursor, name, folder / FILE)
     cursor.execute(
         f"SELECT count(*), min(time), max(time), sum(value)::text FROM {name}"
     )
@@ -141,15 +188,15 @@ def archive(cursor, month, folder, look=None):
     manifest = {
         "format": "releve-usage-month/1",
         "month": month,
-        "columns": [column.strip() for column in _FACT.split(",")],
+        "columns": [column.strip() for column in COLUMNS.split(",")],
         "events": count,
         "first": first and first.isoformat(),
         "last": last and last.isoformat(),
         "value_sum": total,
         "sha256": digest,
     }
-    text = json.dumps(manifest, indent=1)
-    _write(folder / MANIFEST, lambda out: out.write(text.encode()), compress=False)
+    text = json.dumps({**manifest, "members": begins}, indent=1)
+    monthfile.write(folder / MANIFEST, lambda file: file.write(text.encode()))
     cursor.execute(
         "INSERT INTO usage_store_month_period (period_id, month)"
         " SELECT DISTINCT r.period_id, %s FROM usage_store_route r"
@@ -182,27 +229,35 @@ def restore(cursor, month):
         file is not the one that was written; "archive_unknown": no such archive
     """
     cursor.execute(
-        "SELECT path, sha256, event_count, (SELECT max(month) FROM usage_store_month)"
-        " FROM usage_store_month WHERE month = %s",
-        [month],
+        "SELECT max(month), bool_or(month = %s) FROM usage_store_month", [month]
     )
-    found = cursor.fetchone()
-    if not found:
-        raise StoreError("archive_unknown", month=month)
-    path, digest, count, newest = found
-    if newest != month:
+    newest, is_archived = cursor.fetchone()
+    if is_archived and newest != month:
         raise StoreError("restore_order", month=month, newest=newest)
-    folder = Path(path)
+    return _bring_in(cursor, month)
+
+
+def _bring_in(cursor, month):
+    """See :func:`restore`; parts that are back already stay as they are."""
+    if month not in (found := archived(cursor, [month], lock=True)):
+        raise StoreError("archive_unknown", month=month)
+    folder, digest, count = found[month]
     rows, present = read_again(folder / FILE)
     if (rows, present) != (count, digest):
         raise StoreError("archive_broken", month=month, rows=rows, events=count)
     name = schema.leaf(month)
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [schema.ADVISORY_LOCK])
-    cursor.execute(f"CREATE TABLE {name} (LIKE usage_store_fact INCLUDING DEFAULTS)")
-    with gzip.open(folder / FILE) as source:
-        cursor.copy_expert(f"COPY {name} ({_FACT}) FROM STDIN", source)
-    cursor.execute(schema.index_leaf(name))
-    schema.attach(cursor, month)
+    if month in partial_months(cursor):
+        with gzip.open(folder / FILE) as source:
+            add(cursor, month, source)
+    else:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [schema.ADVISORY_LOCK])
+        cursor.execute(
+            f"CREATE TABLE {name} (LIKE usage_store_fact INCLUDING DEFAULTS)"
+        )
+        with gzip.open(folder / FILE) as source:
+            cursor.copy_expert(f"COPY {name} ({COLUMNS}) FROM STDIN", source)
+        cursor.execute(schema.index_leaf(name))
+        schema.attach(cursor, month)
     cursor.execute("DELETE FROM usage_store_month WHERE month = %s", [month])
     cursor.execute("DELETE FROM usage_store_month_period WHERE month = %s", [month])
     cursor.execute(
@@ -213,6 +268,48 @@ def restore(cursor, month):
     )
     schema.note_change(cursor)
     return json.loads((folder / MANIFEST).read_text())
+
+
+def archived(cursor, wanted, lock=False):
+    """Archived ones of these months.
+
+    :param bool lock: let nobody else bring them back meanwhile
+    :return: {month: (folder, SHA-256, number of events)}
+    """
+    cursor.execute(
+        "SELECT month, path, sha256, event_count FROM usage_store_month"
+        f" WHERE month = ANY(%s) ORDER BY month{' FOR UPDATE' if lock else ''}",
+        [sorted(set(wanted))],
+    )
+    return {month: (Path(path), *rest) for month, path, *rest in cursor.fetchall()}
+
+
+def add(cursor, month, source):
+    """Add rows of an archive file to the table of their month; known ones stay.
+
+    :param source: file of rows
+    :return: number of rows added
+    """
+    cursor.execute(
+        "CREATE TEMP TABLE usage_store_back (LIKE usage_store_fact) ON COMMIT DROP"
+    )
+    cursor.copy_expert(f"COPY usage_store_back ({COLUMNS}) FROM STDIN", source)
+    cursor.execute(
+        f"INSERT INTO {schema.leaf(month)} ({COLUMNS})"
+        f" SELECT {COLUMNS} FROM usage_store_back ORDER BY key"
+        " ON CONFLICT (key) DO NOTHING"
+    )
+    added = cursor.rowcount
+    cursor.execute("DROP TABLE usage_store_back")
+    return added
+
+
+def forget_files(folder):
+    """Delete an archive that another one took the place of."""
+    for name in (FILE, MANIFEST):
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # something else is in it
+        folder.rmdir()
 
 
 def forget_properties(cursor, company_id, before):
@@ -232,46 +329,3 @@ def forget_properties(cursor, company_id, before):
         [company_id, before],
     )
     return cursor.rowcount
-
-
-def read_again(path):
-    """Rows and SHA-256 of an archive file as it is on disk.
-
-    :raise StoreError: "archive_broken": it cannot be read to its end
-    """
-    digest, rows = hashlib.sha256(), 0
-    try:
-        with open(path, "rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-        with gzip.open(path) as source:
-            while block := source.read(_BLOCK):
-                rows += block.count(b"\n")
-    except (OSError, EOFError) as error:
-        raise StoreError("archive_broken", path=str(path)) from error
-    return rows, digest.hexdigest()
-
-
-def _export(cursor, name, out):
-    cursor.copy_expert(f"COPY (SELECT {_FACT} FROM {name} ORDER BY key) TO STDOUT", out)
-
-
-def _write(path, fill, compress=True):
-    """Write a file so that it is whole or not there, and on the disk."""
-    draft = path.with_suffix(path.suffix + ".part")
-    with open(draft, "wb") as file:
-        if compress:
-            with gzip.GzipFile(
-                fileobj=file, mode="wb", mtime=0, compresslevel=6
-            ) as out:
-                fill(out)
-        else:
-            fill(file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    handle = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,15 +11,19 @@ is. What a correction takes away is found by adding up again, under locks on jus
 rollup rows concerned, so that deliveries of others go on.
 """
 
+import logging
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from . import archive, schema
+from . import archive, parts
 from .append import Append
+from .errors import StoreError
 from .facts import select_from_events
-from .keys import DECODERS, MS_BEFORE_2000, key_function
-from .routing import Router, to_microseconds
+from .keys import MS_BEFORE_2000
+from .routing import OPEN_END, Router
 from .values import CorrectionOutcome, CorrectionResult
+
+_logger = logging.getLogger(__name__)
 
 _COLUMNS = (
     "e.id, e.key, e.period_id, e.batch_id, e.event_id, e.type, e.kind,"
@@ -56,10 +60,12 @@ class Corrections:
     :param BatchSpec batch: batch of the correction; its source is that of the events
     :param specs: function (period ids, event types) -> (list of PeriodSpan, list of
         MeterSpec): the periods, and all meters of these types, archived ones too
+    :param following: see :func:`.parts.bring_back`
     """
 
-    def __init__(self, store, batch, specs):
+    def __init__(self, store, batch, specs, following=None):
         self.store = store
+        self.following = following
         self.cursor = store.cursor
         self.batch = batch
         self.specs = specs
@@ -75,6 +81,7 @@ class Corrections:
         :param events: list of (event id, time or None), or of row numbers in the store
         :rtype: CorrectionResult
         """
+        self.bring_back(events)
         self._begin()
         taken = self._claim(self._targets(events), "v")
         if taken:
@@ -92,17 +99,24 @@ class Corrections:
             ids do not say it and are kept in no registry; None for the rows' own
         :rtype: CorrectionResult
         """
+        wanted = wanted_of(rows, times)
+        self.bring_back(wanted)
         self._begin()
-        times = times or [None] * len(rows)
-        wanted = [
-            (row.event_id, time or row.time)
-            for row, time in zip(rows, times, strict=True)
-        ]
         taken = self._claim(self._targets(wanted), "a")
         if taken:
             for number in self._append(rows, taken):
                 del taken[number]
         return self._finish(taken, "amended")
+
+    def bring_back(self, events):
+        """Have what these events need in the store, see :func:`.parts.bring_back`.
+
+        :param list events: as for :meth:`void`, or from :func:`wanted_of`
+        """
+        try:
+            parts.bring_back(self.store, self.batch, events, self.following)
+        except StoreError as error:  # what is not there is told event by event
+            _logger.error("An archived month cannot be read: %s", error)
 
     def _begin(self):
         # A rebuild of rollups must not run beside a correction it cannot see.
@@ -178,44 +192,30 @@ class Corrections:
 
         :return: {position: Target}
         """
-        batch = self.batch
-        strict = batch.mode == "strict"
-        key_of = key_function(batch.mode, batch.company_id, batch.source_id)
-        keys, numbers = {}, {}
-        for number, (event_id, time) in enumerate(events):
-            if not strict and time is None and batch.mode not in DECODERS:
-                continue
-            try:
-                moment = 0 if strict or time is None else to_microseconds(time)
-                _raw, unique, key = key_of(event_id, moment)
-            except (ValueError, OverflowError):
-                continue
-            if strict:
-                numbers.setdefault(unique.hex(), []).append((number, unique))
-            else:
-                keys.setdefault(key.hex(), []).append(number)
-        if numbers:
-            self.cursor.execute(
-                "SELECT replace(identity::text, '-', ''), time"
-                " FROM usage_store_identity WHERE identity = ANY(%s::uuid[])",
-                [list(numbers)],
-            )
-            for identity, time in self.cursor.fetchall():
-                for number, unique in numbers[identity]:
-                    milliseconds = to_microseconds(time) // 1000 + MS_BEFORE_2000
-                    key = milliseconds.to_bytes(6, "big") + unique[6:]
-                    keys.setdefault(key.hex(), []).append(number)
+        keys = parts.keys_of(self.cursor, self.batch, events)
         rows = self._rows("e.key = ANY(%s::uuid[])", list(keys))
-        if strict:  # the registry knows them; of others nobody does
-            until = schema.archived_until(self.cursor) // 1000 + MS_BEFORE_2000
-            for key, same in keys.items():
-                if int(key[:12], 16) < until:
-                    self.away.update(same)
+        here = {target.key.replace("-", "") for target in rows.values()}
+        for key in self._archived(keys.keys() - here):
+            self.away.update(keys[key])
         return {
             number: target
             for target in rows.values()
             for number in keys[target.key.replace("-", "")]
         }
+
+    def _archived(self, keys):
+        """Those of these keys that are in an archive, or may be in one that is broken.
+
+        The registry of strict sources knows what came; of others the archive does.
+        """
+        months = archive.archived(self.cursor, map(parts.month_of, keys))
+        keys = [key for key in keys if parts.month_of(key) in months]
+        if self.batch.mode == "strict":
+            return keys
+        try:
+            return parts.seek(self.cursor, keys)
+        except StoreError:
+            return keys
 
     def _follow(self, found, by_row):
         """Go from each row to the one that counts in its place now.
@@ -369,6 +369,9 @@ class Corrections:
         batch = replace(self.batch, mode="composed", id_tolerance=None, report=False)
         append = Append(store, batch, _amendments(store, batch))
         append.key_of, append.columns_of = _keys_of(taken, rows), None
+        # what it needs of archived months comes back
+        router = append.router
+        router.set_out(router.latest, -OPEN_END)
         # each row gets the number that its entry says, whoever came second
         for run in _runs(sorted(taken)):
             append.ordinal = (batch.id << 31) + batch.first_row + run[0]
@@ -392,6 +395,7 @@ class Corrections:
             [[(batch.id << 31) + batch.first_row + 1 + number for number in taken]],
         )
         self.periods.update(period_id for (period_id,) in self.cursor.fetchall())
+        parts.bring(self.store, self.periods)
         return refused
 
     # -- rollups -----------------------------------------------------------------------
@@ -440,6 +444,18 @@ class Corrections:
             "     = (k.period_id, k.meter_id, k.dimset_id, k.bucket)",
             [list(column) for column in zip(*keys, strict=True)],
         )
+
+
+def wanted_of(rows, times=None):
+    """Which events rows are to count in the place of.
+
+    :param times: see :meth:`Corrections.amend`
+    :return: list of (event id, time)
+    """
+    times = times or [None] * len(rows)
+    return [
+        (row.event_id, time or row.time) for row, time in zip(rows, times, strict=True)
+    ]
 
 
 def _runs(numbers):

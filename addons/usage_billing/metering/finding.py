@@ -5,8 +5,10 @@ Not for quantities: nothing here knows of meters. What is found says whether it 
 
 import json
 from datetime import datetime
+from types import SimpleNamespace
 from typing import NamedTuple
 
+from . import archive, parts
 from .facts import CORRECTED, COUNTS
 from .keys import identity_function, key_function
 from .routing import to_microseconds
@@ -165,27 +167,34 @@ def corrections(cursor, company_id, ids):
     return [FoundEvent(*row) for row in cursor.fetchall()]
 
 
-def archived(cursor, company_id, sources, event_id):
-    """Strict sources whose registry knows an id of an archived month.
+def archived(cursor, company_id, sources, event_id, around=None):
+    """Sources with an event of this id in an archived month.
 
-    The event is not in the store and did arrive: it is found again once its month is
-    brought back.
+    Of strict sources the registry knows it, of others the archive itself. The event is
+    not in the store and did arrive: it comes back when it is corrected or looked at.
 
     :param sources: list of (id, mode)
+    :param datetime around: time of the event (naive UTC), None when unknown
     :return: list of (source id, time of the event)
     """
     found = []
     for source_id, mode in sources:
-        if mode != "strict":
-            continue
-        identity = identity_function(company_id, source_id)(event_id)[1]
+        spec = SimpleNamespace(mode=mode, company_id=company_id, source_id=source_id)
+        keys = parts.keys_of(cursor, spec, [(event_id, around)]).keys()
         cursor.execute(
-            "SELECT i.time FROM usage_store_identity i JOIN usage_store_month m"
-            " ON m.month = to_char(i.time, 'YYYYMM')::integer"
-            " WHERE i.identity = %s::uuid",
-            [identity.hex()],
+            "SELECT replace(key::text, '-', '') FROM usage_store_fact"
+            " WHERE key = ANY(%s::uuid[])",
+            [list(keys)],
         )
-        found += [(source_id, time) for (time,) in cursor.fetchall()]
+        keys = keys - {key for (key,) in cursor.fetchall()}
+        if mode != "strict":
+            keys = parts.seek(cursor, keys)
+        months = archive.archived(cursor, map(parts.month_of, keys))
+        found += [
+            (source_id, parts.time_of(key))
+            for key in keys
+            if parts.month_of(key) in months
+        ]
     return found
 
 

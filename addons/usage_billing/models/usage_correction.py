@@ -223,6 +223,19 @@ class UsageCorrection(models.Model):
                 self._add(moved, source, order["add"])
         return moved
 
+    def _bring_back(self):
+        """Have archived events that are concerned in the store, to compare with."""
+        if not self._get_store().has_archive():
+            return
+        for order in self._get_orders():
+            source = self.env["usage.source"].browse(order["source_id"])
+            self._get_store().bring_back(
+                source,
+                order.get("void") or (),
+                order.get("amend") or (),
+                order.get("times"),
+            )
+
     def _give(self, moved, source, kind, *arguments):
         """Give an order to void or amend to the store."""
         store, batch = self._get_store(), self._create_batch(source)
@@ -299,6 +312,7 @@ class UsageCorrection(models.Model):
         :return: (Moved, vals of the lines)
         """
         self.ensure_one()
+        self._bring_back()
         self.env.flush_all()
         try:
             with self.env.cr.savepoint():
@@ -308,6 +322,7 @@ class UsageCorrection(models.Model):
                 raise _Undo
         except _Undo:
             self.env.invalidate_all(flush=False)
+        self._get_store().bring_back_periods(periods)  # an amendment may lead there
         before = self._measure(periods)
         return moved, self._prepare_line_vals(periods, before, after)
 

@@ -108,6 +108,7 @@ class UsageCorrection(models.Model):
         if self.start_at >= self.end_at:
             raise UserError(self.env._("The span of time ends before it begins."))
         rows, problems = self._read_file()
+        self._get_store().bring_back_span(self.start_at, self.end_at)
         found = self._get_store().live_events(
             self.source_id,
             self.start_at,

@@ -535,15 +535,16 @@ class UsageEventStory(models.AbstractModel):
         return self.env["usage.event"].browse(ids)
 
     @api.model
-    def _find_archived(self, sources, event_id):
+    def _find_archived(self, sources, event_id, around=None):
         """Where an id is known of an archived month.
 
+        :param datetime around: see :meth:`_find_stored`
         :return: list of (usage.source, time of the event)
         """
         found = []
         for company, part in sources.grouped("company_id").items():
             store = self.env["usage.batch"].with_company(company).sudo()._store()
-            found += store.find_archived(part, event_id)
+            found += store.find_archived(part, event_id, around)
         return found
 
     def _find_correction(self, event):

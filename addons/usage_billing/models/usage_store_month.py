@@ -1,5 +1,7 @@
 import logging
 from datetime import timedelta
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
 
 import psycopg2.errors
@@ -40,7 +42,14 @@ class UsageStoreMonth(models.Model):
 
     name = fields.Char(string="Month", readonly=True)
     state = fields.Selection(
-        [("stored", "In the store"), ("archived", "Archived")], readonly=True
+        [
+            ("stored", "In the store"),
+            ("partial", "Archived, parts are back"),
+            ("archived", "Archived"),
+        ],
+        readonly=True,
+        help="Parts come back by themselves when events of them are corrected or "
+        "looked at. They leave again when what changed is billed.",
     )
     event_count = fields.Integer(
         string="Events",
@@ -64,8 +73,14 @@ class UsageStoreMonth(models.Model):
                        NULL::timestamp AS archived_at, NULL AS path, NULL AS sha256
                   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                  WHERE i.inhparent = to_regclass('usage_store_fact')
+                   AND NOT EXISTS (SELECT FROM usage_store_month a
+                                    WHERE a.month = right(c.relname, 6)::integer)
                 UNION ALL
-                SELECT month, 'archived', event_count::integer, size / 1048576.0,
+                SELECT month,
+                       CASE WHEN to_regclass('usage_store_fact_'
+                                             || to_char(month, 'FM000000')) IS NULL
+                            THEN 'archived' ELSE 'partial' END,
+                       event_count::integer, size / 1048576.0,
                        archived_at, path, sha256
                   FROM usage_store_month) m
                 """
@@ -118,9 +133,21 @@ class UsageStoreMonth(models.Model):
                 pruning.check(driver_of(self.env), company_id, shipments)
 
         try:
+            if month in archive.partial_months(cursor):
+                return self._put_away(cursor, month, look)
             return archive.archive(cursor, month, self._get_folder(month), look)
         except StoreError as error:
             raise UserError(self._explain(error, month)) from error
+
+    def _put_away(self, cursor, month, look):
+        """Archive a month again, beside what is its archive until the commit."""
+        ((now, *_rest),) = archive.archived(cursor, [month]).values()
+        first = self._get_folder(month)
+        folders = (first.with_name(f"{first.name}.{n}") for n in count(2))
+        folder = next(place for place in chain([first], folders) if place != now)
+        manifest = archive.put_away(cursor, month, folder, look)
+        self.env.cr.postcommit.add(partial(archive.forget_files, now))
+        return manifest
 
     def _restore(self, month):
         try:
@@ -144,6 +171,10 @@ class UsageStoreMonth(models.Model):
             "archive_open": self.env._(
                 "Month %(month)s cannot leave: a period that is not billed yet has "
                 "events in it."
+            ),
+            "archive_late": self.env._(
+                "Month %(month)s cannot leave: usage of it changed after it was "
+                "billed, and the next billing run reads it again."
             ),
             "archive_unshipped": self.env._(
                 "Month %(month)s cannot leave yet: events of it have not arrived in "
@@ -205,11 +236,16 @@ class UsageStoreMonth(models.Model):
     def _due_months(self):
         """Months that no company with events in them keeps any longer, oldest first.
 
-        They leave in order, so the first one that is needed keeps all later ones.
+        They leave in order, so the first one that is needed keeps all later ones. Those
+        of which parts came back leave again as soon as nobody needs these.
         """
         self.env.flush_all()
         cursor = self.env.cr.connection.cursor()
-        due = []
+        due = [
+            month
+            for month in archive.partial_months(cursor)
+            if not any(archive.companies(cursor, month).values())
+        ]
         for month in archive.months(cursor):
             needed = archive.companies(cursor, month)
             # sudo: the retention of every company in the store

@@ -22,6 +22,7 @@ from . import test_usage_report
 from . import test_usage_subject_move
 from . import test_usage_event_story
 from . import test_usage_store_month
+from . import test_usage_store_parts
 from . import test_usage_store_pruned
 from . import test_usage_store_two_connections
 from . import test_billing_tour

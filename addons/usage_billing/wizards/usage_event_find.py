@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import format_date
 
 
@@ -15,17 +16,19 @@ class UsageEventFind(models.TransientModel):
         help="Needed only for sources whose ids mean nothing without a time.",
     )
     result_html = fields.Html(compute="_compute_result_html", sanitize=False)
+    is_archived = fields.Boolean(compute="_compute_result_html")
 
     @api.depends("event_id", "source_id", "around")
     def _compute_result_html(self):
         for wizard in self:
-            wizard.result_html = (
-                wizard.env["ir.qweb"]._render(
-                    "usage_billing.event_hits",
-                    {"hits": wizard._find(), "archived": wizard._find_archived()},
-                )
-                if wizard.event_id
-                else False
+            if not wizard.event_id:
+                wizard.update({"result_html": False, "is_archived": False})
+                continue
+            archived = wizard._get_archived()
+            wizard.is_archived = bool(archived)
+            wizard.result_html = wizard.env["ir.qweb"]._render(
+                "usage_billing.event_hits",
+                {"hits": wizard._find(), "archived": wizard._say_archived(archived)},
             )
 
     def _get_sources(self):
@@ -33,16 +36,24 @@ class UsageEventFind(models.TransientModel):
             active_test=False
         ).search([("company_id", "in", self.env.companies.ids)])
 
-    def _find_archived(self):
-        """Sentences about events with the id whose month left the store."""
-        found = self.env["usage.event.story"]._find_archived(
-            self._get_sources(), self.event_id.strip()
+    def _get_archived(self):
+        """Events with the id whose month left the store.
+
+        :return: list of (usage.source, time)
+        """
+        if not self.event_id:
+            return []
+        return self.env["usage.event.story"]._find_archived(
+            self._get_sources(), self.event_id.strip(), self.around or None
         )
+
+    def _say_archived(self, found):
+        """Sentences about them."""
         return [
             self.env._(
                 "It arrived from %(name)s, happened on %(day)s and left the store "
-                "with its month. Its amounts stay. To see the event, bring %(month)s "
-                "back under Configuration, Months of Events.",
+                "with its month, %(month)s. Its amounts stay. “Bring It Back” brings "
+                "the events of its period back and opens its story.",
                 name=source.name,
                 day=format_date(self.env, time),
                 month=f"{time:%Y-%m}",
@@ -93,6 +104,26 @@ class UsageEventFind(models.TransientModel):
             }
             for row in rows
         ]
+
+    def action_bring_back(self):
+        """Bring the periods of the archived events back, and open their story."""
+        self.ensure_one()
+        event_id = self.event_id.strip()
+        for source, _time in self._get_archived():
+            # sudo: what is stored stays what it is, it is only where it was before
+            store = self.env["usage.batch"].with_company(source.company_id).sudo()
+            store._store().bring_back(source, [(event_id, self.around or None)])
+        self.invalidate_recordset()
+        if self._get_archived():
+            raise UserError(
+                self.env._(
+                    "Month %(month)s is too large to be looked through, or its archive "
+                    "is damaged. Ask a usage billing administrator to bring it back "
+                    "under Configuration, Months of Events.",
+                    month=f"{self._get_archived()[0][1]:%Y-%m}",
+                )
+            )
+        return self.action_find()
 
     def action_find(self):
         """Open the one hit, or stay and show them all."""
