@@ -55,7 +55,7 @@ def copy_records(model, rows):
 
 
 def update_records(records, rows):
-    """Write values of its own to each record, with one UPDATE.
+    """Write values of its own to each record, a hundred with one UPDATE.
 
     Stored computed fields that depend on them are computed again unless given.
 
@@ -67,31 +67,17 @@ def update_records(records, rows):
         return
     records.check_access("write")
     records.flush_recordset()
-    model, same = records.browse(), _stamp(records, "write")
-    names = [*rows[0], *same]
-    columns = [[str(id_) for id_ in records.ids]]
-    for name in names:
-        write = _writer(model._fields[name])
-        columns.append(
-            [write(row[name] if name in row else same[name]) for row in rows]
-        )
-    kinds = ["int4", *(model._fields[name].column_type[0] for name in names)]
-    model.env.cr.execute(
-        SQL(
-            "UPDATE %s old SET %s FROM unnest(%s) AS new (id, %s)"
-            " WHERE old.id = new.id",
-            SQL.identifier(model._table),
-            SQL(", ").join(
-                SQL("%s = %s", SQL.identifier(name), SQL.identifier("new", name))
-                for name in names
-            ),
-            SQL(", ").join(
-                SQL("%s::text[]::%s[]", column, SQL.identifier(kind))
-                for column, kind in zip(columns, kinds, strict=True)
-            ),
-            SQL(", ").join(map(SQL.identifier, names)),
-        )
+    written = {name: records._fields[name] for name in rows[0]}
+    records._write_multi(
+        [
+            {
+                name: field.convert_to_column(row[name], records)
+                for name, field in written.items()
+            }
+            for row in rows
+        ]
     )
+    names = [*written, "write_uid", "write_date"]
     records.invalidate_recordset(names, flush=False)
     _notice(records, names, create=False)
 
@@ -104,16 +90,6 @@ def _new_ids(model, count):
     return [id_ for (id_,) in rows]
 
 
-def _stamp(model, *events):
-    """Who and when, for the columns that every table has."""
-    uid, now = model.env.uid, model.env.cr.now()
-    return {
-        f"{event}_{name}": value
-        for event in events
-        for name, value in (("uid", uid), ("date", now))
-    }
-
-
 def _defaults(model, row):
     """What the columns take that a row does not name, the same in all rows."""
     stored = {
@@ -124,7 +100,11 @@ def _defaults(model, row):
     if unknown := row.keys() - stored:
         raise ValueError(f"{model._name} keeps no {', '.join(sorted(unknown))}")
     missing = sorted(stored - row.keys() - {"id"})
-    return {**model.default_get(missing), **_stamp(model, "create", "write")}
+    return {
+        **model.default_get(missing),
+        **dict.fromkeys(("create_uid", "write_uid"), model.env.uid),
+        **dict.fromkeys(("create_date", "write_date"), model.env.cr.now()),
+    }
 
 
 def _notice(records, names, create=True):
@@ -143,24 +123,15 @@ def _notice(records, names, create=True):
 
 def _copied(field):
     """Function that writes a value of a field as a column of COPY."""
-    write = _writer(field)
-    if write in (_text, _json):
-        return lambda value: (
-            r"\N" if (text := write(value)) is None else text.translate(_ESCAPED)
-        )
-    return lambda value: r"\N" if (text := write(value)) is None else text
-
-
-def _writer(field):
-    """Function that writes a value of a field as text, None for NULL."""
-    return _WRITERS.get(field.type, _text)
+    write = _WRITERS.get(field.type, _text)
+    if field.type in _PLAIN:
+        return lambda value: r"\N" if (text := write(value)) is None else text
+    return lambda value: (
+        r"\N" if (text := write(value)) is None else text.translate(_ESCAPED)
+    )
 
 
 def _text(value):
-    return None if value is None or value is False else str(value)
-
-
-def _number(value):
     return None if value is None or value is False else str(value)
 
 
@@ -179,13 +150,14 @@ def _moment(value):
     return fields.Datetime.to_string(value) if value else None
 
 
+#: functions that write a value as text, None for NULL; :func:`_text` writes the others
 _WRITERS = {
     "boolean": lambda value: "t" if value else "f",
     "datetime": _moment,
     "exact": _exact,
-    "float": _number,
     "integer": lambda value: str(value or 0),
     "json": _json,
     "many2one": lambda value: str(value) if value else None,
-    "monetary": _number,
 }
+#: types whose text has no sign that means something to COPY
+_PLAIN = {"boolean", "datetime", "exact", "float", "integer", "many2one", "monetary"}
