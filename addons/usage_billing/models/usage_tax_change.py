@@ -167,16 +167,11 @@ class UsageBillingRun(models.Model):
         decimals = rated.currency_id.decimal_places
         weights = self._get_weights(rated, spans)
         billed = self._get_billed_spans(rated, component, spans, weights)
-        with exact_arithmetic():
-            amount = component.amount + sum((one[0] for one in billed), ZERO)
-            exact = component.exact_amount + sum((one[1] for one in billed), ZERO)
-        amounts = self._less(self._cut(amount, weights, decimals), billed, 0)
-        exacts = self._less(self._share_out(exact, weights), billed, 1)
+        amounts = self._less(component.amount, billed[0], weights, decimals)
+        exacts = self._less(component.exact_amount, billed[1], weights)
         quantities = [None] * len(spans)
         if component.quantity is not None:
-            with exact_arithmetic():
-                quantity = component.quantity + sum((one[2] for one in billed), ZERO)
-            quantities = self._less(self._share_out(quantity, weights), billed, 2)
+            quantities = self._less(component.quantity, billed[2], weights)
         lines = []
         for number, (start, end, taxes) in enumerate(spans):
             if not amounts[number]:
@@ -211,9 +206,9 @@ class UsageBillingRun(models.Model):
         A line that was not cut then (the change was entered later) is shared out like
         the usage; its tax is not touched again.
 
-        :return: [(amount, exact amount, quantity)], parallel to the spans
+        :return: amounts, exact amounts and quantities, each parallel to the spans
         """
-        found = [[ZERO, ZERO, ZERO] for _span in spans]
+        found = [[ZERO] * len(spans) for _figure in range(3)]
         if not rated.revision:
             return found
         earlier = self.env["usage.rated.component"].sudo()  # what was billed counts
@@ -229,35 +224,32 @@ class UsageBillingRun(models.Model):
             ]
         )
         lines = self.env["account.move.line"].sudo()  # of the same subscription
+        decimals = rated.currency_id.decimal_places
         places = {(start, end): place for place, (start, end, _t) in enumerate(spans)}
         for line in lines.search([("usage_component_id", "in", earlier.ids)]):
             if line.move_id != line.usage_rated_line_id.move_id:
                 continue  # a credit note of the whole, which cancelled the rating
             sign = -1 if line.move_id.move_type == "out_refund" else 1
             figures = (
-                bridge.money(line.price_subtotal) * sign,
-                line.usage_exact_amount or ZERO,
-                line.usage_quantity or ZERO,
+                (bridge.money(line.price_subtotal) * sign, decimals),
+                (line.usage_exact_amount or ZERO, None),
+                (line.usage_quantity or ZERO, None),
             )
             place = places.get((line.usage_period_start, line.usage_period_end))
-            with exact_arithmetic():
-                for number, figure in enumerate(figures):
-                    parts = self._share_out(figure, weights)
-                    if number == 0:
-                        decimals = rated.currency_id.decimal_places
-                        parts = self._cut(figure, weights, decimals)
-                    if place is not None:
-                        parts = [
-                            figure if here == place else ZERO
-                            for here in range(len(spans))
-                        ]
-                    for here, part in enumerate(parts):
-                        found[here][number] += part
+            for sums, (figure, digits) in zip(found, figures, strict=True):
+                parts = {place: figure}
+                if place is None:
+                    parts = dict(enumerate(self._cut(figure, weights, digits)))
+                with exact_arithmetic():
+                    for here, part in parts.items():
+                        sums[here] += part
         return found
 
-    def _less(self, parts, billed, number):
+    def _less(self, figure, billed, weights, decimals=None):
+        """Parts of what is billed and due together, less what was billed of each."""
         with exact_arithmetic():
-            return [part - one[number] for part, one in zip(parts, billed, strict=True)]
+            parts = self._cut(figure + sum(billed, ZERO), weights, decimals)
+            return [part - one for part, one in zip(parts, billed, strict=True)]
 
     def _get_weights(self, rated, spans):
         """How much of the line falls into each span: usage by day, else days.
@@ -277,16 +269,16 @@ class UsageBillingRun(models.Model):
                     used[number] += row.quantity
         return used if sum(used) > 0 and min(used) >= 0 else days
 
-    def _cut(self, amount, weights, decimals):
-        """Parts of an amount by weight that add up to it, to the cent."""
-        return allocate(amount, self._share_out(amount, weights), decimals)
+    def _cut(self, figure, weights, decimals=None):
+        """Parts of a figure by weight that add up to it; the last has the rest.
 
-    def _share_out(self, value, weights):
-        """Exact parts of a figure by weight; the last has the rest."""
+        :param int decimals: of the currency, for an amount to the cent; None: exact
+        """
         with exact_arithmetic():
             total = sum(weights, ZERO)
             parts = [
-                (value * weight / total).quantize(Decimal("1e-24"))
+                (figure * weight / total).quantize(Decimal("1e-24"))
                 for weight in weights[:-1]
             ]
-            return [*parts, value - sum(parts, ZERO)]
+            parts.append(figure - sum(parts, ZERO))
+        return parts if decimals is None else allocate(figure, parts, decimals)
