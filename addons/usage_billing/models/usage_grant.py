@@ -149,6 +149,11 @@ class UsageGrant(models.Model):
         self.ensure_one()
         return frozenset(pricebook.keys_of(self.charge_keys))
 
+    def _may_pay(self, charge_key):
+        """Whether the credit counts for a charge at all."""
+        keys = self._get_charge_keys()
+        return not keys or charge_key in keys
+
     def _get_end(self):
         ends = [end for end in (self.expires_at, self.voided_at) if end]
         return min(ends, default=None)

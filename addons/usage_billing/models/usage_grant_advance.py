@@ -110,12 +110,7 @@ class UsageGrant(models.Model):
 
     def action_view_invoice(self):
         self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "account.move",
-            "view_mode": "form",
-            "res_id": self.advance_move_id.id,
-        }
+        return self.advance_move_id._get_records_action()
 
     def _prepare_advance_vals(self):
         subscription = self.subscription_id
@@ -156,9 +151,8 @@ class UsageGrant(models.Model):
         """
         today = fields.Date.context_today(self)
         version = self.subscription_id._get_version_at(today)
-        keys = self._get_charge_keys()
         products = version.charge_ids.filtered(
-            lambda charge: not keys or charge.key in keys
+            lambda charge: self._may_pay(charge.key)
         ).product_id
         found = {
             product.taxes_id.filtered(lambda tax: tax.company_id == self.company_id)
@@ -197,8 +191,8 @@ class UsageBillingRun(models.Model):
         if component.role != "grant":
             return vals
         grant_id = int(component.key.partition("-")[2])
-        grant = self.env["usage.grant"].sudo()  # what was taken is known already
-        grant = grant.browse(grant_id).exists()
+        grants = rated.subscription_id.sudo().grant_ids  # what was taken is known
+        grant = grants.filtered(lambda one: one.id == grant_id)
         if grant.funding == "advance":
             vals["account_id"] = (
                 self.env["usage.account.role"]

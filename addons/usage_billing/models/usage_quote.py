@@ -348,10 +348,7 @@ class UsageSubscription(models.Model):
                         balances[grant.id]
                         for grant in grants
                         if grant.meter_id == charge.meter_id
-                        and (
-                            not grant.charge_keys
-                            or charge.key in grant._get_charge_keys()
-                        )
+                        and grant._may_pay(charge.key)
                     ),
                     ZERO,
                 )
