@@ -37,6 +37,7 @@ from .rater_values import (
     Standing,
 )
 from .rating.rounding import exact_arithmetic
+from .rating.values import WHOLE
 
 __all__ = [
     "ADVANCE",
@@ -109,6 +110,7 @@ class _Job:
     """A due with the charges that count in it and their dates."""
 
     due: Due
+    known: rater_steps.Known
     overrides: tuple = ()
     charges: list = field(default_factory=list)
 
@@ -163,7 +165,7 @@ class _Context:
 
     def _job_of(self, due, overrides):
         period, subscription = due.period, due.period.subscription_id
-        job = _Job(due, overrides)
+        job = _Job(due, rater_steps.Known(period), overrides)
         prices = due.version._get_prices()
         if overrides:
             prices = rater_steps.apply_overrides(prices, overrides)
@@ -203,11 +205,10 @@ class _Context:
         if problem := self.broken.get(job.due.period.id):
             raise problem
         allowances = rater_steps.allowances_of(job, self.measured, self.history, self)
-        known = rater_steps.Known(job.due.period)
         rated = []
         for priced, *dates in job.charges:
             if priced.reading != pricebook.SPENT:
-                rated += self._rate_charge(job, priced, dates, allowances, known)
+                rated += self._rate_charge(job, priced, dates, allowances)
         for item in rated:
             self.amounts[item.period.id, item.charge.id] += _period_amount(item)
         rated += self._rate_commitments(job, rated)
@@ -217,7 +218,7 @@ class _Context:
             job.due, rated, self.history, self.currency(job.due.version)
         )
 
-    def _rate_charge(self, job, priced, dates, allowances, known):
+    def _rate_charge(self, job, priced, dates, allowances):
         due = job.due
         sets = self.measured.get((due.period.id, priced.id), {})
         billed_sets = self.history.live.get((due.period.id, priced.id), {})
@@ -233,12 +234,11 @@ class _Context:
                     priced,
                     found,
                     self.currency(due.version),
-                    due=due,
+                    known=job.known,
                     dates=dates,
                     billed=billed,
                     allowance=allowances.get((priced.id, key)),
                     closes=due.closes and self.history.closes(due.period, priced),
-                    known=known,
                 )
             left = rater_steps.left_of(priced, line, allowances.get((priced.id, key)))
             if left is not None and due.closes:
@@ -266,7 +266,7 @@ class _Context:
     def _rate_commitments(self, job, rated):
         due = job.due
         found = []
-        for priced, first, end in job.charges:
+        for priced, *dates in job.charges:
             if priced.reading != pricebook.SPENT or not due.closes:
                 continue
             if not self.history.closes(due.period, priced):
@@ -279,8 +279,8 @@ class _Context:
                     priced,
                     spent,
                     self.currency(due.version),
-                    due=due,
-                    dates=(first, end),
+                    known=job.known,
+                    dates=dates,
                     billed=billed,
                 )
             found.append(self._rated(job, charge, "", Measured(), billed, line))
@@ -307,7 +307,7 @@ class _Context:
                 continue
             for key, billed in sets.items():
                 line = rater_steps.give_back(
-                    charge, billed, self.currency(due.version), due
+                    charge, billed, self.currency(due.version), job.known
                 )
                 gone = Measured(json.loads(key) if key else {})
                 found.append(self._rated(job, charge, key, gone, billed, line))
@@ -369,6 +369,7 @@ def quote(
     if overrides:
         prices = rater_steps.apply_overrides(prices, overrides)
     currency = bridge.currency_of(version.currency_id)
+    share = share or WHOLE
     measured = rater_baskets.measure_basket(env, prices, by_key, basket)
     start = subscription.date_start if subscription else None
     value, dates = _period_value(period)

@@ -8,9 +8,8 @@ from odoo.exceptions import ValidationError
 from . import pricebook, rater_steps
 from .measuring import Measured, place_at, price_of
 from .rating import Usage, UsagePart, rate
-from .rating.allowances import share_out
 from .rating.rounding import ZERO, exact_arithmetic
-from .rating.values import WHOLE, LevelChange
+from .rating.values import LevelChange
 
 
 def measure_basket(env, prices, by_key, basket):
@@ -74,6 +73,7 @@ def basket_allowances(prices, measured, share, kept, credits):
     """Free units of charges of a basket that share them, kept some or have credits.
 
     :param dict measured: usage of the basket, by charge key, then by dimension key
+    :param rating.Share share: of the period that is bought
     :param dict kept: units the period before left, by (charge key, dimension key)
     :param dict credits: units of prepaid credits, by charge key
     :return: {(charge key, dimension key): units}; other charges have their own
@@ -89,45 +89,39 @@ def basket_allowances(prices, measured, share, kept, credits):
             for key in measured.get(priced.key, {}):
                 slot = priced.key, key
                 with exact_arithmetic():
-                    found[slot] = _own_units(priced, share) + kept.get(slot, ZERO)
+                    own = rater_steps.own_units(priced, share)
+                    found[slot] = own + kept.get(slot, ZERO)
     for members in bundles.values():
         found.update(_share_basket(members, measured, share, kept))
     for priced in prices:
         units, slot = credits.get(priced.key), (priced.key, "")
         if not units or "" not in measured.get(priced.key, {}):
             continue
-        if priced.core.convert:
-            units = priced.core.convert.apply(units)
+        units = rater_steps.converted(priced, units)
         with exact_arithmetic():
-            found[slot] = found.get(slot, _own_units(priced, share)) + units
+            own = rater_steps.own_units(priced, share)
+            found[slot] = found.get(slot, own) + units
     return found
-
-
-def _own_units(priced, share):
-    units = priced.core.included_units
-    if share and "included" in priced.core.prorate:
-        return share.of(units)
-    return units
 
 
 def _share_basket(members, measured, share, kept):
     """Free units of each charge of a bundle; the first one grants them."""
     first = members[0]
     with exact_arithmetic():
-        available = _own_units(first, share) + kept.get((first.key, ""), ZERO)
-    slots, wanted = [], []
-    for priced in members:
-        for key, found in sorted(measured.get(priced.key, {}).items()):
-            convert = priced.core.convert
-            slots.append((priced.key, key))
-            wanted.append(convert.apply(found.quantity) if convert else found.quantity)
-    return dict(zip(slots, share_out(available, wanted), strict=True))
+        available = rater_steps.own_units(first, share)
+        available += kept.get((first.key, ""), ZERO)
+    used = [(priced, measured.get(priced.key, {})) for priced in members]
+    return {
+        (priced.key, key): part
+        for priced, key, _used, part in rater_steps.share_bundle(available, used)
+    }
 
 
 def rate_plain(priced, found, currency, period, share, closes, free=None):
     """Rate one charge of a basket.
 
     :param rating.Period period: evidence only, may be None
+    :param rating.Share share: of the period that is bought
     :param Decimal free: units free in place of the charge's own, None for its own
     """
     core = found.price.core if found.price else priced.core
@@ -136,7 +130,7 @@ def rate_plain(priced, found, currency, period, share, closes, free=None):
         found.usage(priced.reading),
         currency,
         period=period,
-        share=share or WHOLE,
+        share=share,
         closes=closes,
         allowance=free,
     )
@@ -144,4 +138,4 @@ def rate_plain(priced, found, currency, period, share, closes, free=None):
 
 def rate_plain_commitment(priced, spent, currency, period, share, subscription=None):
     core = rater_steps.committed(priced, subscription)
-    return rate(core, Usage(spent=spent), currency, period=period, share=share or WHOLE)
+    return rate(core, Usage(spent=spent), currency, period=period, share=share)

@@ -114,7 +114,7 @@ class Known:
         return self._shares[key]
 
 
-def rate_one(priced, found, currency, *, due, dates, billed, allowance, closes, known):
+def rate_one(priced, found, currency, *, known, dates, billed, allowance, closes):
     """Rate one charge for one period and dimension set.
 
     :param Measured found: what was used
@@ -123,7 +123,7 @@ def rate_one(priced, found, currency, *, due, dates, billed, allowance, closes, 
     :param Allowance allowance: free units decided outside the charge, or None
     :rtype: rating.RatedLine
     """
-    period = due.period
+    period = known.period
     core = _core_of(priced, found, period, currency)
     parts = billed.parts() if billed else []
     share = WHOLE
@@ -167,10 +167,6 @@ def _core_of(priced, found, period, currency):
     )
     amount = amounts[number] if number < len(amounts) else ZERO
     return replace(core, price=Flat(amount))
-
-
-def _share(priced, period, dates):
-    return bridge.share_of(period, priced.method, *dates)
 
 
 def _rate_span(core, found, usage, currency, parts, share, options):
@@ -291,10 +287,10 @@ def _less_billed(line, parts):
         )
 
 
-def give_back(charge, billed, currency, due):
+def give_back(charge, billed, currency, known):
     """A line that takes back what a charge billed and does not cost any more."""
     core = Charge(charge.key, Flat(ZERO))
-    line = rate(core, None, currency, period=bridge.period_of(due.period))
+    line = rate(core, None, currency, period=known.value)
     line = replace(line, components=(), metered_quantity=None, quantity=None)
     return _less_billed(line, billed.parts())
 
@@ -310,15 +306,15 @@ def allowances_of(job, measured, history, context):
     """
     found = {}
     bundles = {}
-    for priced, first, end in job.charges:
+    for priced, *dates in job.charges:
         if priced.core.price.reads != "quantity":
             continue
         if priced.bundle_key:
-            bundles.setdefault(priced.bundle_key, []).append((priced, first, end))
+            bundles.setdefault(priced.bundle_key, []).append((priced, *dates))
         elif priced.rollover_limit is not None:
             for key in measured.get((job.due.period.id, priced.id), {}) or [""]:
                 found[priced.id, key] = _allowance(
-                    job, priced, (first, end), key, history, context
+                    job, priced, dates, key, history, context
                 )
     for members in bundles.values():
         found.update(_share_bundle(job, members, measured, history, context))
@@ -330,7 +326,7 @@ def _add_credits(job, measured, history, found):
     """Units that prepaid credits cover are free, beside what is included."""
     period = job.due.period
     _coupons, grants = history.deductors.get(period.subscription_id.id, ((), ()))
-    for priced, first, end in job.charges:
+    for priced, *dates in job.charges:
         if priced.reading != pricebook.QUANTITY or not grants:
             continue
         mine = [
@@ -338,21 +334,19 @@ def _add_credits(job, measured, history, found):
             for grant in grants
             if grant.unit == "units"
             and grant.meter_id.id == priced.meter_id
-            and (not grant.charge_keys or priced.key in grant._get_charge_keys())
+            and grant._may_pay(priced.key)
         ]
         if not mine or "" not in measured.get((period.id, priced.id), {}):
             continue
-        units = rater_deductions.covered_units(period, mine)
-        if priced.core.convert:
-            units = priced.core.convert.apply(units)
-        free = found.get((priced.id, "")) or _allowance_of(priced, period, (first, end))
+        units = converted(priced, rater_deductions.covered_units(period, mine))
+        free = found.get((priced.id, "")) or _allowance_of(job, priced, dates)
         with exact_arithmetic():
             found[priced.id, ""] = replace(free, units=free.units + units)
 
 
 def _allowance(job, priced, dates, key, history, context):
     period = job.due.period
-    units = _allowance_of(priced, period, dates).units
+    units = _allowance_of(job, priced, dates).units
     carried = ZERO
     if priced.rollover_limit:
         slot = period.subscription_id.id, priced.key, key
@@ -364,32 +358,59 @@ def _allowance(job, priced, dates, key, history, context):
     return Allowance(units, carried, priced.rollover_limit)
 
 
-def _allowance_of(priced, period, dates):
+def _allowance_of(job, priced, dates):
     """The free units of the charge itself."""
+    return Allowance(own_units(priced, job.known.share(priced.method, dates)))
+
+
+def own_units(priced, share):
+    """Units that a charge has free by itself, in its part of the period.
+
+    :param rating.Share share: that part
+    """
     units = priced.core.included_units
-    if "included" in priced.core.prorate:
-        units = _share(priced, period, dates).of(units)
-    return Allowance(units)
+    return share.of(units) if "included" in priced.core.prorate else units
+
+
+def converted(priced, units):
+    """Metered units as the units that a charge bills."""
+    convert = priced.core.convert
+    return convert.apply(units) if convert else units
+
+
+def share_bundle(available, used):
+    """Cut the free units of a bundle: its charges use them in their order.
+
+    :param Decimal available: free units
+    :param used: (charge, what was used of it by dimension key)
+    :return: [(charge, dimension key, units wanted, units free)]
+    """
+    wanted = [
+        (priced, key, converted(priced, found.quantity))
+        for priced, sets in used
+        for key, found in sorted(sets.items())
+    ]
+    free = share_out(available, [units for _priced, _key, units in wanted])
+    return [(*slot, part) for slot, part in zip(wanted, free, strict=True)]
 
 
 def _share_bundle(job, members, measured, history, context):
     """The first charge of a bundle grants the units, all of them use them in order."""
     (first, *dates), period = members[0], job.due.period
-    whole = _allowance(job, first, tuple(dates), "", history, context)
-    slots, wanted = [], []
-    for priced, _first, _end in members:
-        for key, found in sorted(measured.get((period.id, priced.id), {}).items()):
-            slots.append((priced.id, key))
-            convert = priced.core.convert
-            quantity = found.quantity
-            wanted.append(convert.apply(quantity) if convert else quantity)
-    shares = share_out(whole.available, wanted)
-    found = {slot: Allowance(part) for slot, part in zip(slots, shares, strict=True)}
-    for priced, _first, _end in members:
+    whole = _allowance(job, first, dates, "", history, context)
+    cut = share_bundle(
+        whole.available,
+        [
+            (priced, measured.get((period.id, priced.id), {}))
+            for priced, *_dates in members
+        ],
+    )
+    found = {(priced.id, key): Allowance(part) for priced, key, _used, part in cut}
+    for priced, *_dates in members:
         found.setdefault((priced.id, ""), Allowance(ZERO))
     if whole.limit:
         with exact_arithmetic():
-            used = sum(wanted, ZERO)
+            used = sum((units for _priced, _key, units, _part in cut), ZERO)
         # what is left of the bundle goes on with its first charge
         found[first.id, ""] = Allowance(
             found[first.id, ""].units, ZERO, whole.left(used)
@@ -464,19 +485,18 @@ def spent_in(priced, rated, keys=None):
         )
 
 
-def rate_commitment(priced, spent, currency, *, due, dates, billed):
+def rate_commitment(priced, spent, currency, *, known, dates, billed):
     """What is missing to a commitment at the end of its span."""
-    period = due.period
-    core = committed(priced, period.subscription_id)
+    core = committed(priced, known.period.subscription_id)
     share = WHOLE
     if priced.accumulate == "period":
-        share = _share(priced, period, dates)
+        share = known.share(priced.method, dates)
     parts = billed.parts() if billed else []
     return rate(
         core,
         Usage(spent=spent),
         currency,
-        period=bridge.period_of(period),
+        period=known.value,
         share=share,
         billed=Billed.adding(parts) if parts else None,
     )
