@@ -59,6 +59,18 @@ class UsageFactory:
         return plan
 
     @classmethod
+    def _create_metered_plan(cls, meter, unit_price="1", **kw):
+        """Plan of a single charge: so much for each unit of a meter."""
+        charge = {
+            "name": "Traffic",
+            "key": "traffic",
+            "model": "per_unit",
+            "meter_id": meter.id,
+            "unit_price": unit_price,
+        }
+        return cls._create_plan([charge | kw])
+
+    @classmethod
     def _create_customer(cls, **kw):
         return cls.env["res.partner"].create(
             {

@@ -24,17 +24,7 @@ class TestGrantAdvance(UsageCase):
             {"role": "prepayment", "account_id": cls.prepaid.id}
         )
         cls.meter = cls._create_meter("gb")
-        cls.plan = cls._create_plan(
-            [
-                {
-                    "name": "Traffic",
-                    "key": "traffic",
-                    "model": "per_unit",
-                    "meter_id": cls.meter.id,
-                    "unit_price": "1",
-                }
-            ]
-        )
+        cls.plan = cls._create_metered_plan(cls.meter)
         cls.subscription = cls._create_subscription(cls.plan)
         cls._add_usage(cls.subscription, "gb", 100, at="2026-09-10 12:00:00")
         cls._add_usage(cls.subscription, "gb", 100, at="2026-10-10 12:00:00")

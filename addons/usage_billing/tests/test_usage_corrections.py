@@ -338,17 +338,7 @@ class TestUsageCorrectionOrders(UsageCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.meter = cls._create_meter("api")
-        cls.plan = cls._create_plan(
-            [
-                {
-                    "key": "api",
-                    "name": "API",
-                    "model": "per_unit",
-                    "unit_price": "0.50",
-                    "meter_id": cls.meter.id,
-                }
-            ]
-        )
+        cls.plan = cls._create_metered_plan(cls.meter, "0.50", key="api", name="API")
         cls.subscription = cls._create_subscription(cls.plan, tz="Europe/Paris")
         cls._add_usage(cls.subscription, "api", 100, 40, 7)
         cls.events = cls.env["usage.event"].search(

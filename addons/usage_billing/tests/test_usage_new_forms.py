@@ -13,17 +13,7 @@ class TestUsageNewForms(UsageCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.meter = cls._create_meter("gb")
-        cls.plan = cls._create_plan(
-            [
-                {
-                    "name": "Traffic",
-                    "key": "traffic",
-                    "model": "per_unit",
-                    "meter_id": cls.meter.id,
-                    "unit_price": "1",
-                }
-            ]
-        )
+        cls.plan = cls._create_metered_plan(cls.meter)
         cls.subscription = cls._create_subscription(cls.plan)
 
     def test_a_credit_is_typed_in(self):
