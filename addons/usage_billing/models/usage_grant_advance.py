@@ -155,7 +155,7 @@ class UsageGrant(models.Model):
             lambda charge: self._may_pay(charge.key)
         ).product_id
         found = {
-            product.taxes_id.filtered(lambda tax: tax.company_id == self.company_id)
+            product.taxes_id._filter_taxes_by_company(self.company_id)
             for product in products
         }
         if len(found) > 1:

@@ -243,9 +243,7 @@ class UsageQuote(models.AbstractModel):
         )
         base_lines = []
         for line in quote.lines:
-            taxes = line.product.taxes_id.filtered(
-                lambda tax: tax.company_id == company
-            )
+            taxes = line.product.taxes_id._filter_taxes_by_company(company)
             base_lines.append(
                 Tax._prepare_base_line_for_taxes_computation(
                     {},

@@ -137,9 +137,8 @@ class UsageBillingRun(models.Model):
         changes = self.env["usage.tax.change"]._of_company(self.company_id)
         if not changes or len(vals_list) != 1:
             return vals_list
-        taxes = rated.charge_id.product_id.taxes_id.filtered(
-            lambda tax: tax.company_id == self.company_id
-        )
+        taxes = rated.charge_id.product_id.taxes_id
+        taxes = taxes._filter_taxes_by_company(self.company_id)
         period = rated.period_id
         spans = changes._spans(taxes, period.local_start, period.local_end)
         if len(spans) == 1:

@@ -257,6 +257,20 @@ class TestUsageQuote(ApiCase, HttpCase):
     def test_a_key_needs_the_scope(self):
         self.assertEqual(self._post({"plan": "rail"}, scope="read").status_code, 403)
 
+    def test_a_branch_quotes_the_tax_it_invoices(self):
+        tax = self.company.account_sale_tax_id
+        self.product.taxes_id = tax
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        self.env.user.company_ids |= branch
+        quote = (
+            self.env["usage.quote"]
+            .with_context(allowed_company_ids=(branch | self.company).ids)
+            ._quote(branch, [], [(self.product, Decimal(1), Decimal(100))])
+        )
+        self.assertEqual((quote.untaxed, quote.tax), (100, 20))
+
 
 @tagged("post_install", "-at_install")
 class TestQuoteOfASubscription(ApiCase):
