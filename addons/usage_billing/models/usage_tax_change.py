@@ -84,13 +84,17 @@ class UsageTaxChange(models.Model):
 
     @api.model
     def _of_company(self, company):
-        """Every change of a company, the first one first; asked for each line."""
-        return self.browse(self._ids_of_company(company.id))
+        """Every change of a company, the first one first; asked for each line.
+
+        A branch follows those of the companies above it, whose taxes it may use.
+        """
+        changes = self.sudo()  # the rates of a company are no secret to its invoices
+        return changes.browse(changes._ids_of_company(company.id))
 
     @ormcache("company_id")
     def _ids_of_company(self, company_id):
-        found = self.sudo()  # the rates of a company are no secret to its invoices
-        return found.search([("company_id", "=", company_id)], order="date, id").ids
+        domain = [("company_id", "parent_of", company_id)]
+        return self.search(domain, order="date, id").ids
 
     def _taxes_on(self, taxes, day):
         """Taxes of a product as they are on a day.

@@ -1,3 +1,6 @@
+from datetime import date
+
+from odoo import Command
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
@@ -135,6 +138,28 @@ class TestTaxChange(UsageCase):
         other = self.new.copy({"name": "Other", "amount": 5.5})
         self._change("2026-09-08", other, other.copy({"name": "O 6", "amount": 6}))
         self.assertEqual(len(self._lines(self._bill().move_ids)), 4)
+
+    def test_a_branch_follows_its_company(self):
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company.id}
+        )
+        approver = self.users["approver"]
+        approver.write(
+            {"company_ids": [Command.set(branch.ids)], "company_id": branch.id}
+        )
+        branch, taxes = branch.with_user(approver), self.old.with_user(approver)
+        changes = branch.env["usage.tax.change"]._of_company(branch)
+        self.assertEqual(
+            changes._spans(
+                taxes._filter_taxes_by_company(branch),
+                date(2026, 9, 1),
+                date(2026, 10, 1),
+            ),
+            [
+                (date(2026, 9, 1), date(2026, 9, 16), self.old),
+                (date(2026, 9, 16), date(2026, 10, 1), self.new),
+            ],
+        )
 
     def test_late_usage_has_the_tax_of_its_own_days(self):
         self._bill()
