@@ -2,35 +2,16 @@
 
 import zlib
 from codecs import BOM_UTF8
-from decimal import Decimal, InvalidOperation
 
-import msgspec
-
+from .jsontext import BadJson, decode, fault
 from .problem import ApiProblem
+from .words import Sentence
 from .words import Sentence as _lt
 
 #: Bytes of a request, on the wire and after decompression.
 MAX_BODY = 32 * 1024 * 1024
 _STEP = 1 << 16
 _GZIP = 16 + zlib.MAX_WBITS
-
-
-class BadNumber(str):
-    """A JSON number beyond any number, kept as written."""
-
-    __slots__ = ()
-
-
-def _number(text):
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return BadNumber(text)
-
-
-# Two decoders: calling the type itself is faster than calling a function around it.
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_decode_any_number = msgspec.json.Decoder(float_hook=_number).decode
 
 
 def too_large(limit=MAX_BODY):
@@ -88,40 +69,45 @@ def decompress(data, encoding, limit=MAX_BODY):
                     raise too_large(limit)
                 parts.append(part)
                 if not part and not data and not member.eof:
-                    raise zlib.error("the data end too early")
+                    raise zlib.error(_lt("it ends too early"))
             data = member.unused_data
     except zlib.error as error:
         raise ApiProblem(
             400,
             "invalid_gzip",
             _lt("The body is not valid gzip"),
-            _lt("The compressed body cannot be read: %(error)s.", error=str(error)),
+            _lt("The compressed body cannot be read: %(error)s.", error=_say(error)),
             field="Content-Encoding",
             action=_lt("Send the whole gzip stream, or leave out Content-Encoding."),
         ) from error
     return b"".join(parts).removeprefix(BOM_UTF8)
 
 
-def load_json(data):
-    """Decode JSON; numbers become int or Decimal, with every digit.
-
-    :raise ValueError: not JSON, with the place
-    """
-    try:
-        return _decode(data)
-    except InvalidOperation:
-        return _decode_any_number(data)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (byte {error.start})") from error
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    except MemoryError as error:
-        raise ValueError("too large to decode") from error
+def _say(error):
+    """What is wrong with compressed data; zlib's own words are English and terse."""
+    (said,) = error.args
+    if isinstance(said, Sentence):
+        return said
+    if "incorrect header" in said:
+        return _lt("it is not gzip")
+    return _lt("it was damaged on its way")
 
 
 def read_json(data):
-    """The JSON document of a request.
+    """The JSON document of a request that is read as a whole.
 
+    :raise ApiProblem: 400, with what is wrong and where
+    """
+    document, is_strange = load_json(data)
+    if is_strange and (found := fault(document)):
+        raise faulty(*found)
+    return document
+
+
+def load_json(data):
+    """The JSON document of a request, and whether it needs a close look.
+
+    :return: see :func:`.jsontext.decode`
     :raise ApiProblem: 400, with what is wrong and where
     """
     if not data.strip():
@@ -133,15 +119,27 @@ def read_json(data):
             action=_lt("Send the events in the body."),
         )
     try:
-        return load_json(data)
-    except ValueError as error:
+        return decode(data)
+    except BadJson as error:
         raise ApiProblem(
             400,
             "invalid_json",
             _lt("The body is not valid JSON"),
-            _lt("%(error)s. Nothing of the request was stored.", error=str(error)),
+            _lt("%(error)s. Nothing of the request was stored.", error=error.args[0]),
             action=_lt(
                 "Send JSON in UTF-8 (RFC 8259), without NaN or Infinity; write very "
                 "large numbers as texts."
             ),
         ) from error
+
+
+def faulty(_code, name, sentence):
+    """The problem of a document that is JSON and must not be believed."""
+    return ApiProblem(
+        400,
+        "ambiguous_json",
+        _lt("The body says something that cannot be kept"),
+        _lt("%(field)s: %(sentence)s.", field=name, sentence=sentence),
+        field=name,
+        action=_lt("Correct it and send the request again; nothing was stored."),
+    )

@@ -22,9 +22,11 @@ from typing import Annotated, Any
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from .body import BadNumber, load_json, read_json
+from . import jsontext
+from .body import faulty, load_json, read_json
+from .jsontext import BadJson, BadNumber
 from .problem import ApiProblem, unsupported_type
 from .words import Sentence as _lt
 
@@ -70,21 +72,23 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     type: _Name
     subject: _Name
     time: str
-    value: Any = None
+    value: Any = UNSET
     dimensions: (
         Annotated[
             dict[_Key, Annotated[str, Meta(max_length=MAX_DIMENSION)]],
             Meta(max_length=MAX_DIMENSIONS),
         ]
         | None
-    ) = None
+        | UnsetType
+    ) = UNSET
     properties: (
         Annotated[
             dict[_Key, Annotated[str, Meta(max_length=MAX_PROPERTY)]],
             Meta(max_length=MAX_PROPERTIES),
         ]
         | None
-    ) = None
+        | UnsetType
+    ) = UNSET
 
 
 class _PlainRequest(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -129,6 +133,7 @@ class EventReader:
         self._event = event_row
         self._unit = unit_row
         self._has_units = False
+        self._is_strange = False
         self._rejected = rejected_row
         self._dimension_keys = frozenset(dimension_keys)
 
@@ -151,7 +156,7 @@ class EventReader:
             raise unsupported_type(kind, ACCEPTED)
         if kind == JSON and (reading := self._read_plain(body)):
             return reading
-        document = read_json(body)
+        document, self._is_strange = load_json(body)
         if kind == STRUCTURED:
             if not isinstance(document, dict):
                 raise _wrong_shape(
@@ -170,6 +175,8 @@ class EventReader:
                         name=min(unknown)[:100],
                     )
                 )
+            if document.__class__ is not dict:
+                raise faulty(*jsontext.fault(document))
             document = document["events"]
         if not isinstance(document, list):
             raise _wrong_shape(_lt("The body must be a list of events."))
@@ -178,7 +185,7 @@ class EventReader:
     def read_events(self, documents, is_cloud=False):
         """Read events that were decoded already.
 
-        :param list documents: JSON values, from :func:`.body.load_json`
+        :param list documents: JSON values, from :func:`.body.read_json`
         :param bool is_cloud: they must be CloudEvents
         :rtype: Reading
         """
@@ -192,9 +199,11 @@ class EventReader:
         """
         make, rows = self._event._make, []
         add = rows.append
+        names = 1  # "events"
         try:
             for number, event in enumerate(_decode_plain(body).events, 1):
                 text, value = event.time, event.value
+                dimensions, properties = event.dimensions, event.properties
                 moment = _from_iso(text[:-1])
                 if value.__class__ is int:
                     value = Decimal(value)
@@ -207,19 +216,33 @@ class EventReader:
                         value.__class__ is Decimal
                         and _is_modest(value.adjusted())
                         or value is None
+                        or value is UNSET
                     )
                 ):
                     return None
+                if value is UNSET:
+                    value, names = None, names - 1
+                if dimensions is UNSET:
+                    dimensions = _EMPTY
+                else:
+                    dimensions = dimensions or _EMPTY
+                    names += 1 + len(dimensions)
+                if properties is UNSET:
+                    properties = _EMPTY
+                else:
+                    properties = properties or _EMPTY
+                    names += 1 + len(properties)
                 add(
                     make(
                         (
                             event.id, event.type, event.subject, moment, value, None,
-                            None, event.dimensions or _EMPTY,
-                            event.properties or _EMPTY, number,
+                            None, dimensions, properties, number,
                         )
                     )
                 )  # fmt: skip
         except (ValueError, ArithmeticError, IndexError, RecursionError, MemoryError):
+            return None
+        if not _is_clear(body, names + 5 * len(rows), 2 * len(rows)):
             return None
         return Reading(rows)
 
@@ -227,7 +250,7 @@ class EventReader:
 
     def _read_single(self, document, is_cloud):
         """One event: what cannot be read is refused, nothing needs to be kept."""
-        read = self._read_cloud if is_cloud else self._read_own
+        read = self._careful(self._read_cloud if is_cloud else self._read_own)
         try:
             rows = [read(document, 1)]
             return Reading(rows, is_single=True, has_units=self._has_units)
@@ -245,7 +268,8 @@ class EventReader:
     def _read_all(self, documents, is_cloud):
         reading = Reading()
         add = reading.rows.append
-        read_own, read_cloud = self._read_own, self._read_cloud
+        read_own = self._careful(self._read_own)
+        read_cloud = self._careful(self._read_cloud)
         for number, document in enumerate(documents, 1):
             try:
                 if is_cloud or (
@@ -267,12 +291,12 @@ class EventReader:
             document = line.decode("utf-8", "backslashreplace")
             try:
                 try:
-                    document = load_json(line)
-                except ValueError as error:
-                    raise Unreadable("unreadable", "", str(error)) from error
+                    document, self._is_strange = jsontext.decode(line)
+                except BadJson as error:
+                    raise Unreadable("unreadable", "", error.args[0]) from error
                 is_cloud = isinstance(document, dict) and "specversion" in document
                 read = self._read_cloud if is_cloud else self._read_own
-                reading.rows.append(read(document, number))
+                reading.rows.append(self._careful(read)(document, number))
             except Unreadable as error:
                 reading.rows.append(self._reject(reading, number, document, error))
         reading.has_units = self._has_units
@@ -286,7 +310,12 @@ class EventReader:
             sentence = _lt("%(field)s: %(sentence)s", field=name, sentence=sentence)
         reading.sentences[number] = sentence
         known = document if isinstance(document, dict) else {}
-        raw = document if isinstance(document, str) else _encode(document).decode()
+        if isinstance(document, str):
+            raw = document
+        elif self._is_strange:
+            raw = jsontext.as_written(document, _encode)
+        else:
+            raw = _encode(document).decode()
         return self._rejected(
             number,
             reason,
@@ -297,6 +326,18 @@ class EventReader:
             type=_shown(known.get("type")),
             subject=_shown(known.get("subject")),
         )
+
+    def _careful(self, read):
+        """The function, behind a look at what JSON allows and nobody can keep."""
+        if not self._is_strange:
+            return read
+
+        def look(document, number):
+            if found := jsontext.fault(document):
+                raise Unreadable(*found)
+            return read(document, number)
+
+        return look
 
     # -- one event -------------------------------------------------------------------
 
@@ -413,6 +454,19 @@ class EventReader:
         )
 
 
+def _is_clear(body, names, colons):
+    """Whether no name stands twice and no text has a NUL, without a doubt.
+
+    Nearly always the colons tell: there are as many as names and as colons in times.
+    Where texts have some too, those behind names do.
+
+    :param int names: members of all objects; :param int colons: in texts, at least
+    """
+    if b"\\" not in body and body.count(b":") == names + colons:
+        return True
+    return b"\\u0000" not in body and not jsontext.may_repeat(body, names)
+
+
 def join_id(source, event_id):
     """One id of a CloudEvent's source and id; no two pairs share one.
 
@@ -442,7 +496,7 @@ def read_name(value, name):
             _lt("is longer than %(most)s characters", most=MAX_NAME),
         )
     if "\0" in value:
-        raise Unreadable("invalid_value", name, _lt("has a NUL character"))
+        raise Unreadable("invalid_value", name, jsontext.HAS_NUL)
     return value
 
 
@@ -641,7 +695,7 @@ def _binary(body, kind, headers):
 def write_lines(documents):
     """Events that were decoded, as JSON lines with every digit.
 
-    :param list documents: JSON values, from :func:`.body.load_json`
+    :param list documents: JSON values, from :func:`.body.read_json`
     :rtype: bytes
     """
     return b"\n".join(map(_encode, documents))

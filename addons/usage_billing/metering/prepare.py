@@ -5,6 +5,7 @@ looked up once, in the route and its segment, and nothing is done twice.
 """
 
 import gc
+import re
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from operator import itemgetter
@@ -20,6 +21,9 @@ _type_of = itemgetter(1)
 _subject_of = itemgetter(2)
 _time_of = itemgetter(3)
 _dimensions_of = itemgetter(7)
+_TEXTS = ("event_id", "type", "subject", "currency")
+#: What PostgreSQL cannot store.
+_STRANGE = re.compile("[\0\ud800-\udfff]")
 
 
 class Held(Exception):
@@ -92,11 +96,14 @@ def prepare(rows, routes, key_of):
             if segment.is_strict or currency is not None:
                 _check_meters(segment, row)
         except Held as error:
-            failure = (index, *error.args)
+            reason, detail = error.args
+            if reason == "invalid_value":
+                detail = strange_text(row) or detail
+            failure = (index, reason, detail)
         except IdTimeError as error:
             failure = (index, "id_time", str(error))
         except (ValueError, ArithmeticError) as error:
-            failure = (index, "invalid_value", str(error))
+            failure = (index, "invalid_value", strange_text(row) or str(error))
         else:
             add(
                 (
@@ -254,6 +261,24 @@ def _missing(row):
         for name in ("event_id", "type", "subject", "time")
         if not getattr(row, name)
     )
+
+
+def strange_text(row):
+    """Field with a character that PostgreSQL cannot store, and the character.
+
+    >>> strange_text(EventRow("e1", "cpu", "a\\0b", None, None))
+    'subject: \\\\u0000'
+    """
+    row = EventRow(*row)
+    texts = {name: getattr(row, name) for name in _TEXTS}
+    for name in ("dimensions", "properties"):
+        for key, value in (getattr(row, name) or {}).items():
+            texts[f"{name}.{key}"] = f"{key}{value}"
+    for name, text in texts.items():
+        if isinstance(text, str) and (found := _STRANGE.search(text)):
+            escape = f"\\u{ord(found[0]):04x}"
+            return f"{_STRANGE.sub('?', name)}: {escape}"
+    return ""
 
 
 def _check_meters(segment, row):

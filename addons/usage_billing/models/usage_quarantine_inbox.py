@@ -178,7 +178,7 @@ class UsageQuarantineInbox(models.Model):
             "future": self.env._("Dates in the future from %(what)s", what=what),
             "conflict": self.env._("Same id, other content from %(what)s", what=what),
             "currency": self.env._("Other currency: %(what)s", what=what),
-            "invalid_value": self.env._("Unreadable numbers from %(what)s", what=what),
+            "invalid_value": self.env._("Unusable values from %(what)s", what=what),
             "invalid_time": self.env._("Unreadable times from %(what)s", what=what),
             "missing_field": self.env._("Missing: %(what)s", what=what),
             "unknown_unit": self.env._("Unknown unit: %(what)s", what=what),

@@ -361,6 +361,54 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(held[7], "no_period")
         self.assertEqual(self._counts(self._post(text))[0], 0)
 
+    def test_a_name_that_stands_twice_holds_its_event_only(self):
+        good, bad = self._event(1), self._event(2)
+        twice = json.dumps({**bad, "value": 1})[:-1] + ', "value": 2}'
+        text = f'{{"events": [{json.dumps(good)}, {twice}]}}'
+        response = self._post(text, **{"Accept-Language": "fr"})
+        self.assertEqual(self._counts(response), (1, 0, 0, 1))
+        [result] = response.json()["results"]
+        self.assertEqual(
+            (result["index"], result["code"], result["field"]),
+            (1, "unreadable", "events[1].value"),
+        )
+        self.assertIn("figure deux fois", result["detail"])
+        self.assertTrue(result["action"])
+        held = self.env["usage.quarantine"].search([("event_id", "=", bad["id"])])
+        self.assertEqual(held.raw.count('"value"'), 2)
+        single = json.dumps(bad)[:-1] + ', "subject": "other"}'
+        problem = self._problem(self._post(single), 422, "unreadable")
+        self.assertEqual(problem["field"], "subject")
+
+    def test_a_character_that_cannot_be_stored_is_named(self):
+        events = [self._event(1, dimensions={"region": "a\x00"}), self._event(2)]
+        response = self._post(events)
+        [result] = response.json()["results"]
+        self.assertEqual(
+            (result["code"], result["field"]),
+            ("invalid_value", "events[0].dimensions.region"),
+        )
+        self.assertIn("NUL", result["detail"])
+        self.assertIn("leave it out", result["detail"])
+
+    def test_what_is_no_json_is_told_in_french_with_its_place(self):
+        for body, said in (
+            (b'{"events": [', "ligne 1, colonne 13 : la fin manque"),
+            (b'{"events":\n [NaN]}', "ligne 2, colonne 3 : NaN et Infinity"),
+            (b'{"a": "\xff"}', "pas de l'UTF-8"),
+            (b"[" * 100_000, "trop profonde"),
+            (b"[" + b"1" * 5000 + b"]", "nombre est trop long"),
+            (b"{'a': 1}", "entre guillemets doubles"),
+        ):
+            response = self._post(body, **{"Accept-Language": "fr"})
+            problem = self._problem(response, 400, "invalid_json")
+            self.assertIn(said, problem["detail"].replace("\xa0", " "))
+        response = self._post(
+            b"[]", **{"Content-Encoding": "gzip", "Accept-Language": "fr"}
+        )
+        problem = self._problem(response, 400, "invalid_gzip")
+        self.assertIn("pas du gzip", problem["detail"])
+
     def test_hostile_events_stop_nobody_who_opens_the_inbox(self):
         events = [
             self._event(1, subject="nul \x00 here"),

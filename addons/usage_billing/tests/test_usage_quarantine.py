@@ -73,6 +73,9 @@ class TestUsageQuarantine(StoreCase):
             ],
         )
         self.assertEqual(batch.accepted_count, 1)
+        details = {row.row_number: row.detail for row in batch.quarantine_ids}
+        self.assertEqual(details[11], "event_id: \\u0000")
+        self.assertEqual(details[13], "dimensions.x: \\u0000")
         self.assertEqual(
             batch.quarantine_ids.filtered(lambda q: q.row_number == 16).raw, "a;b;c"
         )

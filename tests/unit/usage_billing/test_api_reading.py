@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.body import decompress, load_json
+from api.body import decompress, read_json
 from api.events import EventReader, join_id
+from api.jsontext import decode
 from api.problem import ApiProblem
 from metering.values import EventRow, RejectedRow
 
@@ -193,7 +194,7 @@ def test_gzip_is_undone_within_the_limit(data, members):
 def test_deeply_nested_and_invalid_json_is_a_value_error():
     for data in (b"[" * 100_000, b"\xff", b"", b"[1", b"{'a': 1}", b"[Infinity]"):
         with pytest.raises(ValueError):
-            load_json(data)
+            decode(data)
 
 
 _plain = st.fixed_dictionaries(
@@ -236,7 +237,7 @@ def test_a_plain_request_is_read_as_any_other(documents):
     """One request in one go, or event by event: the same rows."""
     body = json.dumps({"events": documents}).encode()
     plain = READER._read_plain(body)
-    careful = READER.read_events(load_json(body)["events"])
+    careful = READER.read_events(read_json(body)["events"])
     if plain is not None:
         assert plain.rows == careful.rows
         assert list(map(repr, plain.rows)) == list(map(repr, careful.rows))
