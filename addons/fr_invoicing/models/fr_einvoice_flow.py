@@ -4,6 +4,8 @@ import hashlib
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+from odoo.addons.usage_billing.models.usage_price_guard import CHANGES, install_guard
+
 from ..transmission import delivery
 from ..transmission_words import NEXT, error_text
 from .fr_einvoice_flow_guard import GUARD
@@ -164,7 +166,7 @@ class FrEinvoiceFlow(models.Model):
 
     def init(self):
         """Put the guard on the table."""
-        self.env.cr.execute(GUARD)
+        install_guard(self, GUARD, "fr_einvoice_flow_guard", CHANGES)
 
     # === Compute === #
 

@@ -30,7 +30,4 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-DROP TRIGGER IF EXISTS fr_einvoice_flow_guard ON fr_einvoice_flow;
-CREATE TRIGGER fr_einvoice_flow_guard BEFORE UPDATE OR DELETE ON fr_einvoice_flow
-FOR EACH ROW EXECUTE FUNCTION fr_einvoice_flow_guard();
 """
