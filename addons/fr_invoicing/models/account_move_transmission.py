@@ -6,9 +6,8 @@ from ..bridge import exact
 from ..const import EAS_FRANCE
 from ..transmission import cdar, delivery, statuses
 from ..transmission_words import NEXT
-from .fr_einvoice_flow import LIVE, STATES
+from .fr_einvoice_flow import BUSY, LIVE, STATES
 
-BUSY = (delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
 # states of an invoice that the platform does not have
 NOT_THERE = (delivery.WAITING, delivery.SENDING, delivery.HELD, delivery.CANCELLED)
 EXTENSIONS = {"Factur-X": "pdf", "CII": "xml", "UBL": "xml"}
@@ -264,18 +263,22 @@ class AccountMove(models.Model):
             flows = move.sudo().fr_flow_ids.filtered(  # of an invoice the caller has
                 lambda flow: flow.direction == "out"
             )
-            if any(flow.state in BUSY for flow in flows):
-                raise UserError(
-                    self.env._(
-                        "%(invoice)s was handed over to the platform: an issued "
-                        "invoice cannot be changed. Make a credit note instead.",
-                        invoice=move.name,
-                    )
-                )
+            move._fr_refuse_handed_over(flows)
             for flow in flows:
                 if delivery.may_move(flow.state, delivery.CANCELLED):
                     flow._set_state(delivery.CANCELLED)
         return super().button_draft()
+
+    def _fr_refuse_handed_over(self, flows):
+        """Raise when the platform may have one of these flows of the invoice."""
+        if any(flow.state in BUSY for flow in flows):
+            raise UserError(
+                self.env._(
+                    "%(invoice)s was handed over to the platform: an issued invoice "
+                    "cannot be changed. Make a credit note instead.",
+                    invoice=self.name,
+                )
+            )
 
     # === Statuses of ours === #
 

@@ -25,6 +25,8 @@ STATES = [
 OPEN = (delivery.WAITING, delivery.SENDING, delivery.HELD)
 PROBLEMS = (delivery.HELD, delivery.REJECTED, delivery.FAILED)
 LIVE = (delivery.WAITING, delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
+#: the platform may have it
+BUSY = (delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
 #: never changes once written
 IDENTITY = (
     "company_id",

@@ -5,10 +5,6 @@ from odoo.exceptions import UserError
 from .. import bridge
 from ..einvoice import facturx
 from ..einvoice.errors import EinvoiceError
-from ..transmission import delivery
-
-#: an outgoing invoice in one of these may be with the platform
-BUSY = (delivery.SENDING, delivery.SENT, delivery.ACCEPTED)
 
 
 class AccountMove(models.Model):
@@ -33,17 +29,11 @@ class AccountMove(models.Model):
         move = self.sudo()  # the biller may issue, files are not theirs to write
         if not (move.fr_facturx_state == "valid" and move._fr_says_something_else()):
             return False
-        if any(
-            flow.direction == "out" and flow.kind == "invoice" and flow.state in BUSY
-            for flow in move.fr_flow_ids
-        ):
-            raise UserError(
-                self.env._(
-                    "%(invoice)s was handed over to the platform: an issued invoice "
-                    "cannot be changed. Make a credit note instead.",
-                    invoice=move.name,
-                )
+        move._fr_refuse_handed_over(
+            move.fr_flow_ids.filtered(
+                lambda flow: flow.direction == "out" and flow.kind == "invoice"
             )
+        )
         with self.env.cr.savepoint():
             move._fr_set_outcome("none", [])
             move.flush_recordset(
