@@ -85,7 +85,7 @@ class ResPartner(models.Model):
             ),
         )
 
-    def _fr_check_known_directory(self, company, record=None):
+    def _fr_check_known_directory(self, known, record=None):
         """Give what the directory last said against invoicing this customer.
 
         It stops an invoice only where the answer is of today and the customer has
@@ -93,11 +93,11 @@ class ResPartner(models.Model):
         without any open line, is told and stops nothing, so that a platform that is
         down keeps nobody from invoicing; the invoice then waits in the outbox.
 
+        :param Known | None known: what it last said
         :param record: whose language and form the finding is for
         :rtype: list[einvoice.findings.Finding]
         """
         self.ensure_one()
-        known = self._fr_get_known_directory(company)
         if not known or known.verdict == directory.OPEN:
             return []
         buyer = self.commercial_partner_id
@@ -123,7 +123,8 @@ class ResPartner(models.Model):
 
     def _fr_check(self):
         """Add what the directory last said to what a customer lacks."""
-        return super()._fr_check() + self._fr_check_known_directory(self.env.company)
+        known = self._fr_get_known_directory(self.env.company)
+        return super()._fr_check() + self._fr_check_known_directory(known)
 
 
 class AccountMove(models.Model):
@@ -135,19 +136,19 @@ class AccountMove(models.Model):
         move = self.sudo()  # partner data the biller may not read
         if not (move.partner_id and move._fr_is_for_platform()):
             return found
+        known = move.partner_id._fr_get_known_directory(move.company_id)
         return [
             *found,
-            *move.partner_id._fr_check_known_directory(move.company_id, move),
-            *move._fr_check_public_buyer(),
+            *move.partner_id._fr_check_known_directory(known, move),
+            *move._fr_check_public_buyer(known),
         ]
 
-    def _fr_check_public_buyer(self):
+    def _fr_check_public_buyer(self, known):
         """Give the references a public body wants by its line of the directory.
 
         Chorus Pro turns away an invoice without them (b2gAdditionalData of the line).
         """
         self.ensure_one()
-        known = self.partner_id._fr_get_known_directory(self.company_id)
         line = known and known.line
         if not line or self.move_type == "out_refund":
             return []
@@ -184,7 +185,8 @@ class AccountMoveSend(models.AbstractModel):
         for move in moves:
             if not (move._fr_get_platform() and move._fr_is_for_platform()):
                 continue
-            found = move.partner_id._fr_check_known_directory(move.company_id, move)
+            known = move.partner_id._fr_get_known_directory(move.company_id)
+            found = move.partner_id._fr_check_known_directory(known, move)
             for finding in found:
                 alerts[f"fr_directory_{move.id}"] = {
                     "level": "danger" if has_fatal(found) else "warning",
