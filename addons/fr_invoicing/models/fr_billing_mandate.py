@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from .. import bridge
+from ..dated import in_force
 
 ACCEPTANCES = [
     ("none", "No mandate"),
@@ -124,10 +125,7 @@ class FrBillingMandate(models.Model):
             [
                 ("company_id", "=", company.id),
                 ("partner_id", "=", partner.commercial_partner_id.id),
-                ("valid_from", "<=", day),
-                "|",
-                ("valid_to", "=", False),
-                ("valid_to", ">=", day),
+                *in_force(day),
             ],
             limit=1,
         )

@@ -3,6 +3,7 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 
 from ..const import DOCUMENT_KINDS, FRAMES
+from ..dated import in_force
 from ..einvoice import kinds
 
 # who issues and who is paid, in the order of the tables of einvoice/kinds.py
@@ -81,7 +82,7 @@ class FrDocumentKind(models.Model):
                             )
                         )
 
-    @api.constrains("kind", "frame", "valid_from", "valid_to", "active")
+    @api.constrains("valid_from", "valid_to")
     def _check_dates(self):
         for record in self:
             start, end = record.valid_from, record.valid_to
@@ -133,12 +134,7 @@ class FrDocumentKind(models.Model):
             [
                 ("kind", "=", kind),
                 ("frame", "in", (frame, False) if frame else (False,)),
-                "|",
-                ("valid_from", "=", False),
-                ("valid_from", "<=", day),
-                "|",
-                ("valid_to", "=", False),
-                ("valid_to", ">=", day),
+                *in_force(day),
             ]
         )
         records = records.sorted(

@@ -4,6 +4,8 @@ from datetime import date
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from ..dated import in_force
+
 # what a wording may name; values come from the company or the document
 PLACEHOLDERS = {
     "company": "",
@@ -136,12 +138,7 @@ class FrLegalText(models.Model):
         records = self.sudo().search(
             [
                 ("company_id", "in", (False, company.id)),
-                "|",
-                ("valid_from", "=", False),
-                ("valid_from", "<=", day),
-                "|",
-                ("valid_to", "=", False),
-                ("valid_to", ">=", day),
+                *in_force(day),
             ]
         )
 
