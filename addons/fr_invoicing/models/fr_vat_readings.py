@@ -138,10 +138,7 @@ class FrVatReadings(models.AbstractModel):
             ], NULL) AS readings
               FROM kept
             """,
-            tax_rows=SQL(", ").join(
-                SQL("(%s, %s, %s)", tax_id, row, on_payment)
-                for tax_id, row, on_payment in self._tax_rows()
-            ),
+            tax_rows=values(self._tax_rows()),
             in_date=in_date,
             is_document=is_document,
             in_document=in_document,
@@ -174,10 +171,7 @@ class FrVatReadings(models.AbstractModel):
                    AND item.day BETWEEN %s AND %s
                    AND move.move_type IN ('out_invoice', 'out_refund', 'out_receipt')
             """,
-            SQL(", ").join(
-                SQL("(%s, %s, %s)", tax_id, row, on_payment)
-                for tax_id, row, on_payment in self._tax_rows()
-            ),
+            values(self._tax_rows()),
             self.company_id.id,
             self.date_from,
             self.date_to,
@@ -265,3 +259,14 @@ class FrVatReadings(models.AbstractModel):
                 )
             labels.setdefault(key, label)
         return labels
+
+
+def values(rows):
+    """Write rows for VALUES, which wants one at least.
+
+    :param rows: tuples of one length
+    """
+    comma = SQL(", ")
+    return comma.join(
+        SQL("(%s)", comma.join(SQL("%s", value) for value in row)) for row in rows
+    )

@@ -2,6 +2,8 @@
 from odoo import models
 from odoo.tools import SQL
 
+from .fr_vat_readings import values
+
 # per event the parts are cut to the cent once, and Odoo rounds the VAT of its entry
 ROUNDING = "0.01"
 
@@ -94,7 +96,7 @@ class FrVatReadings(models.AbstractModel):
                       THEN told - entered END)) AS found (source, amount)
              WHERE found.amount IS NOT NULL
             """,
-            taxes=SQL(", ").join(SQL("(%s, %s, %s)", *row) for row in self._tax_rows()),
+            taxes=values(self._tax_rows()),
             company=self.company_id.id,
             first=self.date_from,
             last=self.date_to,

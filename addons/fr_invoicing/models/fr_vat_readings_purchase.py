@@ -2,6 +2,8 @@
 from odoo import models
 from odoo.tools import SQL
 
+from .fr_vat_readings import values
+
 DEDUCTIBLE_ASSETS = "44562%"
 DEDUCTIBLE_OTHERS = "44566%"
 REVERSE_CHARGE_ACCOUNTS = ("4452%", "4453%")
@@ -129,8 +131,8 @@ class FrVatReadings(models.AbstractModel):
             ], NULL) AS readings
               FROM kept
             """,
-            taxes=_values(taxes, 2),
-            parts=_values(parts, 3),
+            taxes=values(taxes or [(0, "")]),
+            parts=values(parts or [(0, "", "")]),
             in_date=in_date,
             is_bill=is_bill,
             in_document=in_document,
@@ -159,7 +161,7 @@ class FrVatReadings(models.AbstractModel):
              WHERE item.company_id = %s AND item.is_live AND period.kind = 'purchase'
                    AND item.day BETWEEN %s AND %s
             """,
-            _values(self._purchase_rows()[0], 2),
+            values(self._purchase_rows()[0] or [(0, "")]),
             self.company_id.id,
             self.date_from,
             self.date_to,
@@ -230,12 +232,3 @@ class FrVatReadings(models.AbstractModel):
             "21": self.env._("Other deductible TVA (box 21)"),
             "none": self.env._("Without tax"),
         }
-
-
-def _values(rows, width):
-    """Write rows of a number and texts for VALUES; without rows, one matching none."""
-    rows = rows or [(0, *[""] * (width - 1))]
-    comma = SQL(", ")
-    return comma.join(
-        SQL("(%s)", comma.join(SQL("%s", v) for v in row)) for row in rows
-    )

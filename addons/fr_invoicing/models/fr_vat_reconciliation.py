@@ -106,27 +106,21 @@ class FrVatReconciliation(models.TransientModel):
     def _fill(self):
         self.env["fr.ereporting.collector"].sudo()._collect(self.company_id)
         self.env.flush_all()
-        pages = self.env["fr.vat.reconciliation.line"].search(
-            [("page_id", "=", self.id)]
-        )
-        pages.unlink()
+        lines = self.env["fr.vat.reconciliation.line"]
+        lines.search([("page_id", "=", self.id)]).unlink()
         self.gap_ids.unlink()
+        rates = self._row_labels()
         self.unexplained_count = sum(
             self._fill_subject(*subject)
             for subject in (
-                ("sale", self._cells(), reconcile.COMPARISONS, self._row_labels()),
+                ("sale", self._cells(), reconcile.COMPARISONS, rates),
                 (
                     "purchase",
                     self._purchase_cells(),
                     reconcile.PURCHASES,
                     self._purchase_labels(),
                 ),
-                (
-                    "payment",
-                    self._payment_cells(),
-                    reconcile.PAYMENTS,
-                    self._row_labels(),
-                ),
+                ("payment", self._payment_cells(), reconcile.PAYMENTS, rates),
             )
         )
         self._fill_boxes()
