@@ -4,6 +4,8 @@ from contextlib import contextmanager
 from ..sealing.guards import GUARDS, TRUNCATE_GUARDED
 from .common import FrInvoicingCommon
 
+#: warns of each problem found
+LOGGER = "odoo.addons.fr_invoicing.models.fr_seal_dashboard"
 GUARDED = sorted({*GUARDS, *TRUNCATE_GUARDED})
 
 
@@ -54,3 +56,15 @@ class SealCommon(FrInvoicingCommon):
         chain = self._chain()
         chain._link()
         return chain._verify()
+
+
+class SealedLedger(SealCommon):
+    """Two documents that are sealed and linked: ``move`` has its Factur-X."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.move = cls._make_invoice([cls._line(quantity=2, price=50)])
+        cls.move._fr_generate_facturx()
+        cls.other = cls._make_invoice([cls._line()], cls.person)
+        cls.env["fr.seal.chain"]._get(cls.company)._link()

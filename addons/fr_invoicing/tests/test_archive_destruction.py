@@ -10,9 +10,7 @@ from odoo.tools import mute_logger
 
 from ..sealing.bundle import BundleSource
 from ..sealing.verify import verify
-from .seal_common import SealCommon
-
-LOGGER = "odoo.addons.fr_invoicing.models.fr_seal_dashboard"
+from .seal_common import LOGGER, SealCommon
 
 
 @tagged("post_install", "-at_install")

@@ -13,9 +13,8 @@ from odoo.tools import mute_logger
 
 from ..sealing import kept
 from ..sealing.canonical import canonical, sha256
-from .seal_common import SealCommon
+from .seal_common import LOGGER, SealedLedger
 
-LOGGER = "odoo.addons.fr_invoicing.models.fr_seal_dashboard"
 FORGE = """
     INSERT INTO fr_seal_entry (company_id, kind, key, model, res_id, revision, name,
         sealed_at, user_id, payload, payload_sha256, size)
@@ -25,16 +24,8 @@ FORGE = """
 
 
 @tagged("post_install", "-at_install")
-class TestSealAttacks(SealCommon):
+class TestSealAttacks(SealedLedger):
     """Whoever knows how the seal works still leaves a trace."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.move = cls._make_invoice([cls._line(quantity=2, price=50)])
-        cls.move._fr_generate_facturx()
-        cls.other = cls._make_invoice([cls._line()], cls.person)
-        cls.env["fr.seal.chain"]._get(cls.company)._link()
 
     @mute_logger(LOGGER)
     def _found(self):

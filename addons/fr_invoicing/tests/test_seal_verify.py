@@ -2,22 +2,12 @@
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .seal_common import SealCommon
-
-LOGGER = "odoo.addons.fr_invoicing.models.fr_seal_dashboard"
+from .seal_common import LOGGER, SealedLedger
 
 
 @tagged("post_install", "-at_install")
-class TestSealVerify(SealCommon):
+class TestSealVerify(SealedLedger):
     """What was changed behind the guards is found and named."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.move = cls._make_invoice([cls._line(quantity=2, price=50)])
-        cls.move._fr_generate_facturx()
-        cls.other = cls._make_invoice([cls._line()], cls.person)
-        cls.env["fr.seal.chain"]._get(cls.company)._link()
 
     @mute_logger(LOGGER)
     def assertFound(self, code, **facts):
