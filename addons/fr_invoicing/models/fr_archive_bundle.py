@@ -148,13 +148,8 @@ class FrArchiveBundle(models.AbstractModel):
                 )
         for fact in facts.filtered("payload"):
             label = SUFFIXES.get(fact.kind, fact.kind)
-            writer.add(
-                f"{folder}/{label}-{fact.res_id}-{fact.revision}.json",
-                fact.payload.encode(),
-                kind=fact.kind,
-                key=fact.key,
-                revision=fact.revision,
-            )
+            path = f"{folder}/{label}-{fact.res_id}-{fact.revision}.json"
+            self._add_fact(writer, path, fact)
         writer.add(f"{folder}/reglements.json", canonical(self._get_payments(move)))
         # an accountant of no usage group hands over the usage of a readable invoice
         if move.sudo().usage_rated_line_ids:
@@ -219,6 +214,17 @@ class FrArchiveBundle(models.AbstractModel):
         return found
 
     @staticmethod
+    def _add_fact(writer, path, fact):
+        """Add the text of a fact as it was sealed."""
+        writer.add(
+            path,
+            fact.payload.encode(),
+            kind=fact.kind,
+            key=fact.key,
+            revision=fact.revision,
+        )
+
+    @staticmethod
     def _safe(name):
         """Make a name a file system and a ZIP agree with; never a way out."""
         return re.sub(r"[^\w.-]+", "_", name or "document").strip("._") or "document"
@@ -239,13 +245,7 @@ class FrArchiveBundle(models.AbstractModel):
         rows = csv.writer(table, delimiter=";", lineterminator="\r\n")
         rows.writerow(CLOSING_COLUMNS)
         for fact in facts:
-            writer.add(
-                f"closings/{self._safe(fact.name)}.json",
-                fact.payload.encode(),
-                kind=fact.kind,
-                key=fact.key,
-                revision=fact.revision,
-            )
+            self._add_fact(writer, f"closings/{self._safe(fact.name)}.json", fact)
             if fact.kind == "closing":
                 sealed = json.loads(fact.payload)
                 rows.writerow([sealed[name] for name in CLOSING_COLUMNS])
