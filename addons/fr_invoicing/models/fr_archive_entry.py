@@ -9,10 +9,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..const import SEAL_KINDS
+from ..sealing.beside import RETENTION_YEARS
 from ..sealing.canonical import sha256
-
-#: C. com. L123-22: ten years from the end of the financial year (LPF L102 B asks six)
-RETENTION_YEARS = 10
 
 
 class FrArchiveEntry(models.Model):
@@ -148,7 +146,10 @@ class FrArchiveEntry(models.Model):
 
     @api.model
     def _get_retention_date(self, company, day):
-        """Give the last day a document of that day must be kept."""
+        """Give the last day a document of that day must be kept.
+
+        C. com. L123-22: from the end of the financial year (LPF L102 B asks six years).
+        """
         year = company.sudo().compute_fiscalyear_dates(day)
         return year["date_to"] + relativedelta(years=RETENTION_YEARS)
 

@@ -8,13 +8,12 @@ from odoo.tools import SQL
 
 from ..bridge import ereporting as bridge
 from ..bridge import exact
+from ..einvoice import kinds
 from ..einvoice.collected import largest_remainder
 from ..einvoice.errors import EinvoiceError
 from ..ereporting import checks, scope
 
 BATCH = 500
-# BT-23 of an invoice whose sale a receipt has told (B7, S7)
-ALREADY_TOLD = "7"
 
 # the columns of fr_ereporting_item that say what is reported; a source whose rows have
 # other contents has changed
@@ -162,7 +161,7 @@ class FrEreportingCollector(models.AbstractModel):
             return []
         shares = bridge.shares(move, with_margins=flow == "10.3")
         held = ""
-        if flow == "10.3" and move._fr_get_frame() == ALREADY_TOLD:
+        if flow == "10.3" and move._fr_get_frame() == kinds.VAT_REPORTED:
             shares = [
                 replace(share, exclusion=share.exclusion or "told_before")
                 for share in shares

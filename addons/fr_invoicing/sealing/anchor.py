@@ -14,7 +14,8 @@ from datetime import datetime
 import xmlsec
 from lxml import etree
 
-NS = "urn:releve:seal:1"
+from .kept import NS
+
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XADES = "http://uri.etsi.org/01903/v1.3.2#"
 SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
