@@ -25,8 +25,7 @@ class FrArchiveEntry(models.Model):
         """Give what may be destroyed today: files of customers' documents."""
         return [
             ("company_id", "=", company.id),
-            ("retention_until", "<", fields.Date.today()),
-            ("destroyed_at", "=", False),
+            ("is_over", "=", True),
             # what proves the chain stays as long as the chain
             ("kind", "not in", ("anchor", "key", "destruction")),
         ]

@@ -112,10 +112,10 @@ class FrSealChain(models.Model):
             chain.waiting_count = chain._get_waiting_count()
             sealed = [("company_id", "=", company.id), ("fr_sealed_at", "!=", False)]
             chain.document_count = sudo["account.move"].search_count(sealed)
-            chain.archive_count = sudo["fr.archive.entry"].search_count(
+            archive = sudo["fr.archive.entry"]
+            chain.archive_count = archive.search_count(
                 [("company_id", "=", company.id)]
             )
-            archive = sudo["fr.archive.entry"]
             chain.over_count = archive.search_count(archive._get_over_domain(company))
             chain.kept_folder = str(chain._get_kept_folder())
             chain.history_count = sudo["account.move"].search_count(
