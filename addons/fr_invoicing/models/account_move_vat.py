@@ -126,8 +126,7 @@ class AccountMove(models.Model):
         """
         for move in self:
             company = move.company_id.sudo()  # the biller may not read its settings
-            legal = company._fr_get_legal()
-            if not (company.fr_check_on_post and legal.partner_id.fr_siren):
+            if not (company.fr_check_on_post and company._fr_get_siren()):
                 continue
             found = move._fr_preflight_document()
             if not has_fatal(found):

@@ -13,13 +13,7 @@ class FrSetup(models.TransientModel):
     @api.model
     def action_open(self):
         """Open the page for the current company."""
-        setup = self.create({"company_id": self.env.company.id})
-        return {
-            **self.env["ir.actions.act_window"]._for_xml_id(
-                "fr_invoicing.fr_setup_action"
-            ),
-            "res_id": setup.id,
-        }
+        return self.create({"company_id": self.env.company.id})._stay()
 
     def _stay(self):
         return {
