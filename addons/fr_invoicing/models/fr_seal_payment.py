@@ -111,17 +111,18 @@ class AccountMove(models.Model):
         for move in self:
             if move.state != "posted" or move.fr_sealed_at:
                 continue
+            if not any(is_changed(move, name, vals[name]) for name in names):
+                continue
             matched = move.line_ids.matched_debit_ids | move.line_ids.matched_credit_ids
-            paid = [
-                document for _partial, document, _o in matched._fr_get_sealed_sides()
-            ]
-            if paid and any(is_changed(move, name, vals[name]) for name in names):
+            paid = next(matched._fr_get_sealed_sides(), None)
+            if paid:
+                _partial, document, _other = paid
                 raise UserError(
                     self.env._(
                         "%(entry)s pays the sealed document %(document)s: undo their "
                         "matching before you change its number, date or journal.",
                         entry=move.name,
-                        document=paid[0].name,
+                        document=document.name,
                     )
                 )
 
