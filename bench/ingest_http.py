@@ -2,9 +2,10 @@
 
 Product: POST /usage/v1/events in a served Odoo (threads): key, rate limit, JSON with
 every digit, identity, matching with subscription and period, sums of period and day,
-batch record; committed before the answer. Floor: a bare werkzeug application that
-parses with ``json``, copies text and inserts what is new into one table
-(``http_floor.py``); same bodies, same PostgreSQL, same run, turn and turn about.
+batch record; committed before the answer. The ids carry their time (UUID version 7);
+``strict`` among the facts is the same with a register of ids. Floor: a bare werkzeug
+application that parses with ``json``, copies text and inserts what is new into one
+table (``http_floor.py``); same bodies, same PostgreSQL, same run, turn and turn about.
 
 Processor time counts the serving process and its PostgreSQL backends, not the sender.
 """
@@ -29,6 +30,7 @@ AT_ONCE = 4
 SIZES = {"small": (300, 24, 3), "full": (2_000, 60, 5)}
 TICKS = 100
 START = datetime(2026, 10, 1)
+EPOCH_MS = int((START - datetime(1970, 1, 1)).total_seconds()) * 1000
 
 
 class Server:
@@ -68,7 +70,7 @@ def _seconds(pid):
 def prepare(env, customers):
     """A month of customers on a plan, a source, a key and the floor's table.
 
-    :return: (token of the key, subjects of the customers)
+    :return: ({identity mode: token of a key}, subjects of the customers)
     """
     import scene
 
@@ -77,22 +79,33 @@ def prepare(env, customers):
         env, plan, customers, date_start=START.date()
     )
     env["usage.meter"].search([]).write({"dimension_keys": False})
-    source = env["usage.source"].create(
-        {"name": "Bench", "code": "bench-http", "kind": "api"}
-    )
-    source.future_tolerance_min = -1
-    token = (
-        env["usage.api.key"]
-        .create({"name": "Bench", "source_id": source.id, "rate_limit": 100_000,
-                 "rate_burst": 100_000})
-        ._issue_token()
-    )  # fmt: skip
+    tokens = {mode: _issue_token(env, mode) for mode in ("time_keyed", "strict")}
     env.cr.execute(
         "CREATE TABLE bench_floor (id text PRIMARY KEY, type text, subject text,"
         " time timestamp, value numeric, properties jsonb)"
     )
     env.cr.commit()
-    return token, subscriptions.subject_ids.mapped("subject")
+    return tokens, subscriptions.subject_ids.mapped("subject")
+
+
+def _issue_token(env, mode):
+    """Token of a key to a new source with this identity mode."""
+    source = env["usage.source"].create(
+        {
+            "name": mode,
+            "code": f"bench-{mode}",
+            "kind": "api",
+            "identity_mode": mode,
+            "id_format": "uuid7",
+            "future_tolerance_min": -1,
+        }
+    )
+    limits = {"rate_limit": 100_000, "rate_burst": 100_000}
+    return (
+        env["usage.api.key"]
+        .create({"name": mode, "source_id": source.id, **limits})
+        ._issue_token()
+    )
 
 
 class Bodies:
@@ -111,8 +124,9 @@ class Bodies:
         draw = self.random.random
         customer = int(draw() ** 2 * len(self.subjects))
         moment = START + timedelta(milliseconds=self.number * 900)
+        clock = f"{EPOCH_MS + self.number * 900:012x}"
         return {
-            "id": f"018f2c3a-{self.number % 65536:04x}-7000-8000-{self.number:012x}",
+            "id": f"{clock[:8]}-{clock[8:]}-7000-8000-{self.number:012x}",
             "type": ("compute", "storage", "requests")[self.number % 3],
             "subject": self.subjects[customer],
             "time": f"{moment.isoformat(timespec='milliseconds')}Z",
@@ -240,19 +254,18 @@ def measure(env, size):
     from run import Result, p95
 
     customers, requests, rounds = SIZES[size]
-    token, subjects = prepare(env, customers)
+    tokens, subjects = prepare(env, customers)
     bodies = Bodies(subjects)
-    spent = {"odoo": [], "floor": []}
-    times = {"odoo": [], "floor": []}
     with serving(env) as (odoo, floor):
         ways = {
-            "odoo": (odoo, "/usage/v1/events", headers_of(token)),
+            "odoo": (odoo, "/usage/v1/events", headers_of(tokens["time_keyed"])),
+            "strict": (odoo, "/usage/v1/events", headers_of(tokens["strict"])),
             "floor": (floor, "/", {"Content-Type": "application/json"}),
         }
+        spent, times = {name: [] for name in ways}, {name: [] for name in ways}
         for round_number in range(rounds + 1):
             sent = [bodies.next() for _request in range(requests)]
-            for name in ("odoo", "floor"):
-                server, path, headers = ways[name]
+            for name, (server, path, headers) in ways.items():
                 cpu, wall, each = post_all(server, path, sent, headers)
                 if round_number:  # the first one warms up
                     spent[name].append((cpu, wall))
@@ -274,7 +287,9 @@ def measure(env, size):
             "customers": customers,
             "body_bytes_per_event": len(sent[-1]) / EVENTS,
             "cpu_us_per_event": cpu["odoo"] / total * 1e6,
+            "strict_cpu_us_per_event": cpu["strict"] / total * 1e6,
             "floor_cpu_us_per_event": cpu["floor"] / total * 1e6,
+            "strict_cpu_ratio": cpu["floor"] / cpu["strict"],
             "p95_ms": p95(times["odoo"]) * 1e3,
             "floor_p95_ms": p95(times["floor"]) * 1e3,
         },
@@ -282,9 +297,14 @@ def measure(env, size):
 
 
 def _check_stored(env, bodies):
-    """Both ways stored every event once."""
-    for table in ("usage_store_event", "bench_floor"):
-        env.cr.execute(f"SELECT count(*), count(DISTINCT id) FROM {table}")
-        count, distinct = env.cr.fetchone()
-        if (count, distinct) != (bodies.number, bodies.number):
-            raise RuntimeError(f"{table}: {count} events, {bodies.number} were sent")
+    """Each way stored every event once."""
+    for events, ways in (
+        ("SELECT source_id AS way, event_id AS id FROM usage_store_event", 2),
+        ("SELECT 0 AS way, id FROM bench_floor", 1),
+    ):
+        env.cr.execute(
+            f"SELECT count(*), count(DISTINCT id) FROM ({events}) AS e GROUP BY way"
+        )
+        found = env.cr.fetchall()
+        if found != [(bodies.number, bodies.number)] * ways:
+            raise RuntimeError(f"{events}: {found}, {bodies.number} were sent")

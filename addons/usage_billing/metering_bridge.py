@@ -78,7 +78,8 @@ class Store(ArchivedEvents):
     """
 
     def __init__(self, env, company):
-        self.env = env(su=True)  # events have no access rules of their own, see above
+        # events have no access rules of their own, see above
+        self.env = env if env.su else env(su=True)
         self.company = company.sudo()
 
     # -- writing -----------------------------------------------------------------------

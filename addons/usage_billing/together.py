@@ -2,12 +2,21 @@
 
 Two transactions that add to the same sums wait for each other anyway. So while one of a
 key is at work, further ones queue, and the first of them takes all that wait with it:
-one transaction, one commit and one update of each sum for all of them. Nobody waits
-for company: a request that finds nobody at work begins at once.
+one transaction, one commit and one update of each sum for all of them.
+
+Senders that wait for each answer come back a moment after it, one after the other; the
+first of them would always go alone. So who could begin waits for as many as were there
+a moment ago, for some milliseconds at most. One sender alone never waits.
 """
 
 from collections import deque
-from threading import Event, Lock
+from threading import Condition, Event
+from time import monotonic
+
+#: Seconds for which it is remembered how many came at the same time.
+REMEMBERED = 1.0
+#: Keys for which it is remembered.
+KEYS_KEPT = 1000
 
 
 class _Ticket:
@@ -30,12 +39,15 @@ class Together:
     """Queues by key.
 
     :param int most: sum of the weights that one go takes at most
+    :param float patience: seconds that a go waits at most for those it expects
     """
 
-    def __init__(self, most):
+    def __init__(self, most, patience=0.0):
         self.most = most
-        self._lock = Lock()
+        self.patience = patience
+        self._lock = Condition()
         self._queues = {}
+        self._seen = {}
 
     def do(self, key, item, weight, work):
         """Have an item done, by this thread or by one that takes it along.
@@ -53,6 +65,7 @@ class Together:
                 self._queues[key] = deque()
             else:
                 queue.append(ticket)
+                self._lock.notify_all()
         if queue is not None:
             ticket.turn.wait()
             if not ticket.leads:
@@ -71,7 +84,7 @@ class Together:
             if len(group) == 1:
                 raise
         finally:
-            self._hand_over(key)
+            self._hand_over(key, len(group))
             for one in group[1:]:
                 one.turn.set()
         return ticket.result
@@ -81,15 +94,33 @@ class Together:
         taken = []
         with self._lock:
             queue = self._queues[key]
+            expected = self._expected(key)
+
+            def is_complete():
+                waiting = sum(one.weight for one in queue)
+                return len(queue) + 1 >= expected or weight + waiting >= self.most
+
+            self._lock.wait_for(is_complete, self.patience)
             while queue and weight + queue[0].weight <= self.most:
                 taken.append(queue.popleft())
                 weight += taken[-1].weight
         return taken
 
-    def _hand_over(self, key):
-        """The next one's turn; without one, the key is free."""
+    def _expected(self, key):
+        """How many there were a moment ago; with the lock."""
+        count, until = self._seen.get(key, (1, 0.0))
+        return count if monotonic() < until else 1
+
+    def _hand_over(self, key, done):
+        """The next one's turn; without one, the key is free.
+
+        :param int done: how many were done together
+        """
         with self._lock:
             queue = self._queues[key]
+            if len(self._seen) >= KEYS_KEPT:
+                self._seen.clear()
+            self._seen[key] = done + len(queue), monotonic() + REMEMBERED
             if queue:
                 following = queue.popleft()
                 following.leads = True

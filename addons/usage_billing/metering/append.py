@@ -70,14 +70,16 @@ class Append:
         self.cursor = store.cursor
         self.batch = batch
         self.result = AppendResult()
-        self.router = router or Router(
+        self.router = router = router or Router(
             store.catalogue, batch.company_id, batch.source_id
         )
+        if router.archived_until is None:
+            router.archived_until = schema.archived_until(self.cursor)
         margin = batch.id_tolerance if batch.mode in DECODERS else 0
-        self.router.set_out(
+        router.set_out(
             OPEN_END if batch.latest is None else to_microseconds(batch.latest),
             -OPEN_END if batch.oldest is None else to_microseconds(batch.oldest),
-            schema.archived_until(self.cursor) + (margin or 0),
+            router.archived_until + (margin or 0),
         )
         self.identity_of = identity_function(batch.company_id, batch.source_id)
         identity = batch.mode, batch.company_id, batch.source_id, batch.id_tolerance

@@ -30,15 +30,17 @@ def connection(env):
         yield env(cr=cr)
 
 
-def exact_cursor(cr):
+def exact_cursor(cr, is_open=False):
     """A psycopg2 cursor on the same transaction that returns ``numeric`` as Decimal.
 
     Odoo registers a float caster for its connections; a caster on one's own cursor wins
     and touches nobody else.
 
     :param cr: Odoo cursor (or test cursor)
+    :param bool is_open: something was executed on it in this transaction
     """
-    cr.execute("SELECT 1")  # opens the transaction, and a test cursor's savepoint
+    if not is_open:
+        cr.execute("SELECT 1")  # opens the transaction, and a test cursor's savepoint
     cursor = cr.connection.cursor()
     psycopg2.extensions.register_type(psycopg2.extensions.DECIMAL, cursor)
     return cursor

@@ -336,7 +336,7 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
     :param list[EventRoute] routes: all that these periods hold, not empty
     :param datetime as_of: only what had arrived by then
     :param bool days: make the rows of local days too, not of whole periods only
-    :return: text of a SELECT of ``rollups.COLUMNS``, parameters filled in
+    :return: text of a SELECT of ``planned.COLUMNS``, parameters filled in
     """
     keys = "subscription_id, period_id, meter_id, dimset_id"
     day, bucket, sets = "", "'-infinity'::date", keys

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 
+from .planned import STATE
 from .routing import Router
 
 #: Sources whose routes a process keeps, and for how long without a look at all of it.
@@ -26,17 +27,6 @@ ROUTERS_KEPT = 4
 SECONDS_KEPT = 3600
 NOTES_KEPT = "1 day"
 
-#: Neither a rebuild of rollups nor the cut of a period may pass between this look and
-#: the append that follows; so the lock comes first, in the same round trip.
-_STATE = (
-    "LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE;"
-    " SELECT d.oid, pg_current_snapshot()::text,"
-    " current_setting('transaction_isolation') = 'read committed', EXISTS ("
-    "   SELECT FROM usage_store_change c"
-    "   WHERE c.xid >= pg_snapshot_xmin(%(then)s::pg_snapshot)"
-    "   AND NOT pg_visible_in_snapshot(c.xid, %(then)s::pg_snapshot))"
-    " FROM pg_database d WHERE d.datname = current_database()"
-)
 #: A snapshot before everything.
 _NEVER = "1:1:"
 
@@ -88,7 +78,7 @@ def refresh(cursor, lease):
     :param cursor: of the append
     :return: the lease
     """
-    cursor.execute(_STATE, {"then": lease.snapshot})
+    cursor.execute(STATE, [lease.snapshot])
     database, snapshot, lease.is_read_committed, is_changed = cursor.fetchone()
     now = time.monotonic()
     if (

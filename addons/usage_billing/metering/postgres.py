@@ -8,9 +8,10 @@ from psycopg2.extras import execute_values
 from .append import Append
 from .facts import select_from_events
 from .keys import identity_function, route_hash
+from .planned import COLUMNS
 from .prepare import many_objects
 from .reading import Reading
-from .rollups import COLUMNS, Additions
+from .rollups import Additions
 
 CHUNK = 50_000
 

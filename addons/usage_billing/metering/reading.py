@@ -20,7 +20,8 @@ from .facts import (
     whole,
 )
 from .figures import PostgresFacts
-from .rollups import COLUMNS, Rollup, merge_dimensions
+from .planned import COLUMNS
+from .rollups import Rollup, merge_dimensions
 from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
 from .usage import daily, usage
 from .values import Aggregate, DayAggregate, Difference, StoredEvent

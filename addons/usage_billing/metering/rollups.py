@@ -12,20 +12,17 @@ from struct import Struct
 
 from . import copybin
 from .meters import EXACT, figure_of
+from .planned import adding
 from .prepare import shows, values_of
 from .routing import EPOCH, to_microseconds
 
-COLUMNS = (
-    "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
-    " value_min, value_max, first_time, last_time, watermark"
-)
-#: Sums that go into the statement itself instead of a table beside it.
+#: Sums that go into a statement themselves instead of a table beside it.
 FEW = 10_000
 _head = Struct(">hiiiiiiiiiiiq").pack
 
 
 class Rollup:
-    """A rollup row as read; the order of the arguments is COLUMNS, then dimensions."""
+    """A rollup row as read: arguments as in ``planned.COLUMNS``, then dimensions."""
 
     __slots__ = (
         "bucket",
@@ -122,31 +119,15 @@ class Additions:
         if not self.sums:
             return
         if len(self.sums) <= FEW:
-            source = self._few(cursor, received_at)
+            cursor.execute(self._few(cursor, received_at))
         else:
-            source = self._staged(cursor, received_at)
-        cursor.execute(
-            f"{source} INSERT INTO usage_store_rollup AS r ({COLUMNS})"
-            f" SELECT {COLUMNS} FROM staged UNION ALL"
-            " SELECT subscription_id, period_id, meter_id, dimset_id, '-infinity',"
-            " sum(event_count), sum(value_sum), min(value_min), max(value_max),"
-            " min(first_time), max(last_time), max(watermark) FROM staged"
-            " GROUP BY subscription_id, period_id, meter_id, dimset_id"
-            " ORDER BY period_id, meter_id, dimset_id, bucket"
-            " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
-            " event_count = r.event_count + excluded.event_count,"
-            " value_sum = r.value_sum + excluded.value_sum,"
-            " value_min = least(r.value_min, excluded.value_min),"
-            " value_max = greatest(r.value_max, excluded.value_max),"
-            " first_time = least(r.first_time, excluded.first_time),"
-            " last_time = greatest(r.last_time, excluded.last_time),"
-            " watermark = greatest(r.watermark, excluded.watermark)"
-        )
+            self._stage(cursor, received_at)
+            cursor.execute(adding("usage_stage_rollup"))
         self.sums.clear()
 
     def _few(self, cursor, received_at):
-        """Text of a query ``staged`` with the sums in it, a column an array: what
-        requests bring must not pay for a table.
+        """Text of a call of ``usage_store_add`` with the sums in it, a column an array:
+        what requests bring must pay neither for a table nor for a plan.
         """
         days, columns = {}, []
         subscriptions, counts, *figures = zip(*self.sums.values(), strict=True)
@@ -178,17 +159,10 @@ class Additions:
         ):
             columns.append(f"'{{{','.join(texts)}}}'::{kind}[]")
         watermark = cursor.mogrify("%s::timestamp", [received_at]).decode()
-        return (
-            f"WITH staged ({COLUMNS}) AS (SELECT s, p, m, d, b, n, t, l, h,"
-            f" {_moment('f')}, {_moment('a')}, {watermark}"
-            f" FROM unnest({', '.join(columns)}) AS g(s, p, m, d, b, n, t, l, h, f, a))"
-        )
+        return f"SELECT usage_store_add({', '.join(columns)}, {watermark})"
 
-    def _staged(self, cursor, received_at):
-        """Fill a table of the transaction with the sums.
-
-        :return: text of a query ``staged`` on it
-        """
+    def _stage(self, cursor, received_at):
+        """Fill a table of the transaction with the sums."""
         watermark = copybin.int8(to_microseconds(received_at))
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
@@ -210,23 +184,11 @@ class Additions:
             " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
             BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
         )
-        return "WITH staged AS (SELECT * FROM usage_stage_rollup)"
 
 
 def _text(number):
     """A Decimal or None in an array."""
     return "NULL" if number is None else str(number)
-
-
-def _moment(column):
-    """SQL text of a time from its microseconds since 2000-01-01.
-
-    Factors of an interval are floats: seconds and the rest by themselves are exact.
-    """
-    return (
-        f"'2000-01-01'::timestamp + {column} / 1000000 * '1 second'::interval"
-        f" + {column} % 1000000 * '1 microsecond'::interval"
-    )
 
 
 def _sums(values, times):

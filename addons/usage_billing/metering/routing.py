@@ -336,6 +336,9 @@ class Router:
     dimension_numbers: items of a mapping of dimensions -> number
     dimsets: canonical text of a dimension set -> its id, filled by the store
     months: months whose tables are known to exist, filled by the store
+    archived_until: end of the months that left the store, filled by the store; None
+        before
+    source: what the caller must know of the source, filled by it; None before
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
     kind: of the rows: usage, or amendments of it
@@ -348,6 +351,7 @@ class Router:
         self.latest = OPEN_END
         self.oldest = self.archived = -OPEN_END
         self.months = set()
+        self.archived_until = self.source = None
         self.resends = False
         self.kind = "u"
         self._days = {}

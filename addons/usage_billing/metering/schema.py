@@ -33,6 +33,7 @@ No foreign key leads here or away: the ORM side refuses to delete what events re
 
 from datetime import date, timedelta
 
+from . import planned
 from .keys import MS_BEFORE_2000
 
 ADVISORY_LOCK = 0x75736167  # "usag"
@@ -168,8 +169,13 @@ SELECT f.id, f.time, b.received_at, f.payload_hash, f.key, f.route_id,
   LEFT JOIN usage_batch b ON b.id = (f.id >> 31)::integer
 """
 
-#: Tables whose rows make routes, and the columns that matter of them.
+#: Tables whose rows make routes, or say how events of a source are taken, and the
+#: columns that matter of them.
 WATCHED = {
+    "usage_source": "company_id, code, identity_mode, id_format, id_tolerance_min,"
+    " future_tolerance_min, late_tolerance_days, future_policy, late_policy,"
+    " before_start_policy, after_end_policy",
+    "res_company": "usage_store_engine, usage_store_target",
     "usage_subject": "subject, company_id, source_id, subscription_id, valid_from,"
     " valid_to",
     "usage_period": "subscription_id, start_at, end_at, tz",
@@ -186,6 +192,7 @@ def create(cursor):
         cursor.execute("DROP VIEW IF EXISTS usage_event")
         _rename_old(cursor)
     cursor.execute(_TABLES)
+    planned.create(cursor)
     if old:
         _take_over(cursor)
 
@@ -226,6 +233,7 @@ def drop(cursor):
     ):
         cursor.execute(f"DROP TABLE IF EXISTS usage_store_{table} CASCADE")
     cursor.execute("DROP FUNCTION IF EXISTS usage_store_note_change CASCADE")
+    planned.drop(cursor)
 
 
 def _relation_kind(cursor, name):

@@ -21,8 +21,9 @@ COLLISIONS = (
     psycopg2.errors.LockNotAvailable,
 )
 ATTEMPTS = 5
-#: Requests of a source that wait for each other, up to so many events in one go.
-TOGETHER = Together(20_000)
+#: Requests of a source that wait for each other, up to so many events in one go. The
+#: patience is what some thousand events take to be read.
+TOGETHER = Together(20_000, patience=0.02)
 
 
 class IngestResult(NamedTuple):
@@ -91,6 +92,12 @@ class UsageSource(models.Model):
         """Reader of events that sources of a company send, see ``api.events``."""
         names = self._get_dimension_names(company_id)
         return EventReader(EventRow, RejectedRow, names, UnitRow)
+
+    @api.model
+    @tools.ormcache("source_id")
+    def _get_company_id(self, source_id):
+        """Id of the company of a source, without a record to read."""
+        return self.sudo().browse(source_id).company_id.id
 
     def _ingest(self, rows, *, name=None):
         """Store events that arrived now, committed when this returns.

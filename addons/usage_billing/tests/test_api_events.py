@@ -82,6 +82,22 @@ class TestApiEvents(ApiCase, HttpCase):
 
     # -- forms -------------------------------------------------------------------------
 
+    def test_what_a_source_says_holds_from_the_next_request_on(self):
+        """Processes keep what they know of a source until it changes."""
+        ahead = {"time": "2099-01-01T00:00:00Z"}
+        self.source.write({"future_tolerance_min": 10, "future_policy": "hold"})
+        for number, policy, counts in (
+            (1, "hold", (0, 0, 0, 1)),
+            (2, "ignore", (0, 0, 0, 1)),
+        ):
+            self.source.future_policy = policy
+            body = {"events": [self._event(number, **ahead)]}
+            self.assertEqual(self._counts(self._post(body)), counts, policy)
+        rows = self.env["usage.quarantine"].search(
+            [("source_id", "=", self.source.id)], order="id"
+        )
+        self.assertEqual(rows.mapped("state"), ["open", "ignored"])
+
     def test_every_reason_has_a_sentence_and_what_to_do(self):
         codes = dict(self.env["usage.quarantine"]._fields["reason_code"].selection)
         self.assertLessEqual(codes.keys(), api_reasons.REASONS.keys())

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from time import monotonic
 
 import pytest
 
@@ -89,3 +90,53 @@ def test_alone_again_after_an_error():
     with pytest.raises(ZeroDivisionError):
         together.do("key", 0, 1, lambda items: [1 // item for item in items])
     assert together.do("key", 1, 1, lambda items: items) == 1
+
+
+def test_those_who_were_there_are_waited_for():
+    """Senders that wait for each answer come back one after the other."""
+    together, work = Together(100), Work()
+    with ThreadPoolExecutor(3) as pool:
+        first = [pool.submit(together.do, "key", 1, 1, work)]
+        assert work.begun.wait(WAIT)
+        first += [pool.submit(together.do, "key", number, 1, work) for number in (2, 3)]
+        _until(lambda: len(together._queues["key"]) == 2)
+        work.release.set()
+        assert sorted(future.result(WAIT) for future in first) == [2, 4, 6]
+        together.patience = WAIT
+        again = [pool.submit(together.do, "key", 4, 1, work)]
+        _until(lambda: "key" in together._queues)
+        assert work.groups == [[1], [2, 3]]  # it does not begin alone
+        again += [pool.submit(together.do, "key", 5, 1, work)]
+        assert sorted(future.result(WAIT) for future in again) == [8, 10]
+    assert [sorted(group) for group in work.groups] == [[1], [2, 3], [4, 5]]
+
+
+def test_who_does_not_come_back_is_waited_for_once():
+    together, work = Together(100, patience=0.05), Work()
+    work.release.set()
+    with ThreadPoolExecutor(2) as pool:
+        together._seen["key"] = (2, monotonic() + WAIT)
+        assert pool.submit(together.do, "key", 1, 1, work).result(WAIT) == 2
+    assert together._seen["key"][0] == 1
+    together.patience = WAIT  # one who waited for nobody would stay that long
+    begun = monotonic()
+    assert together.do("key", 2, 1, work) == 4
+    assert monotonic() - begun < WAIT / 2
+
+
+def test_what_was_long_ago_is_forgotten():
+    together, work = Together(100, patience=WAIT), Work()
+    work.release.set()
+    together._seen["key"] = (5, monotonic() - 1)
+    begun = monotonic()
+    assert together.do("key", 1, 1, work) == 2
+    assert monotonic() - begun < WAIT / 2
+
+
+def test_a_full_go_does_not_wait():
+    together, work = Together(2, patience=WAIT), Work()
+    work.release.set()
+    together._seen["key"] = (5, monotonic() + WAIT)
+    begun = monotonic()
+    assert together.do("key", 1, 2, work) == 2
+    assert monotonic() - begun < WAIT / 2

@@ -13,8 +13,8 @@ from psycopg2.extras import execute_values
 from .. import exact, usage
 from ..facts import whole
 from ..jsonform import event_to_json
+from ..planned import COLUMNS
 from ..postgres import PostgresStore
-from ..rollups import COLUMNS
 from ..routing import canonical
 from ..usage import Clock, Part
 from ..values import Difference, EventRow, RejectedRow
