@@ -16,7 +16,7 @@
         "uom",
         "queue_job",
     ],
-    "external_dependencies": {"python": ["holidays", "msgspec"]},
+    "external_dependencies": {"python": ["holidays", "msgspec", "numpy"]},
     "data": [
         "security/usage_billing_groups.xml",
         "security/ir.model.access.csv",

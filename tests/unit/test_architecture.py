@@ -13,7 +13,13 @@ ADDONS = Path(__file__).resolve().parents[2] / "addons"
 CORES = {
     "usage_billing/rating": {"holidays"},
     "usage_billing/rating_reference": set(),
-    "usage_billing/metering": {"psycopg2", "clickhouse_driver", "chdb", "msgspec"},
+    "usage_billing/metering": {
+        "psycopg2",
+        "clickhouse_driver",
+        "chdb",
+        "msgspec",
+        "numpy",
+    },
     "usage_billing/api": {"msgspec"},
     "revenue_share/splitting": set(),
     "billing_connectors/faces": set(),

@@ -22,15 +22,17 @@ from operator import itemgetter
 import psycopg2.errors
 
 from . import copybin, schema
+from .columns import column_function
 from .copybin import fact_head, identity_row
 from .jsonform import event_to_json
-from .keys import DECODERS, column_function, identity_function, key_function
+from .keys import DECODERS, identity_function, key_function
 from .known import Known
 from .prepare import (
     fingerprint,
     gather,
     many_objects,
     naive,
+    oldest_of,
     prepare,
     route_keys,
 )
@@ -119,7 +121,8 @@ class Append:
             for batch, part in batches
             for number in range(1, len(part) + 1)
         ]
-        if not self.go_quickly(rows, self._routes(rows, newest), ordinals):
+        routes = self._routes(rows, newest)
+        if self.go_quickly(rows, newest, ordinals, routes) is None:
             return None
         return [
             AppendResult(rows=len(part), accepted=len(part)) for _batch, part in batches
@@ -135,12 +138,10 @@ class Append:
             rows = [row for row in taken if row.__class__ is not RejectedRow]
         if rows:
             rows, newest = naive(rows)
+            if not held:
+                rows = self._go_ahead(rows, newest)
+        if rows:
             routes = self._routes(rows, newest)
-            ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(rows))
-            if not held and self.go_quickly(rows, routes, ordinals):
-                self.ordinal += len(rows)
-                self.result.accepted += len(rows)
-                return
             prepared = prepare(rows, routes, self.key_of)
             self._number_routes()
             if prepared.failures:
@@ -153,33 +154,87 @@ class Append:
         if held:
             self._hold(held)
 
-    def go_quickly(self, rows, routes, ordinals):
-        """Store a chunk in which every row is new and fit, or nothing of it.
+    def _go_ahead(self, rows, newest):
+        """Store rows quickly as far as that goes.
 
-        :param ordinals: sequence of the ids of the rows
-        :return: whether it is stored, and added up
+        What is known of routes is taken as it is, block by block, while the server
+        stores. Once something is unknown, it is asked about all rows that are left.
+
+        :return: the rows that are left for the careful way, from the first one on
         """
-        if self.router.resends or self.columns_of is None:
-            return False
+        for asks in (False, True):
+            routes = self._routes(rows, newest) if asks else None
+            ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(rows))
+            count = self.go_quickly(rows, newest, ordinals, routes)
+            if count is None:
+                break
+            self.ordinal += count
+            self.result.accepted += count
+            rows = rows[count:]
+            if not rows:
+                break
+        return rows
+
+    def go_quickly(self, rows, newest, ordinals, routes=None):
+        """Store rows that are all new and fit, or none of them.
+
+        :param newest: latest time of the rows
+        :param ordinals: sequence of the ids of the rows
+        :param list routes: parallel to the rows; without, those known are taken, and
+            what follows a row whose route is unknown is left
+        :return: how many are stored and added up, None when a row is not new or fit
+        """
+        if self.router.resends or self.columns_of is None or newest is None:
+            return None
+        oldest = oldest_of(rows)
+        if oldest is None:
+            return None
+        months = {schema.month_of(oldest), schema.month_of(newest)}
+        if routes is None:
+            self.router.load((), self._until(newest))
+            if not months <= self.router.months:
+                return 0
+        elif self._open_routes(rows, routes, oldest, newest):
+            self._make_months(months)
+        elif schema.missing_leaves(self.cursor, months):
+            return None  # perhaps nothing goes there
+        table = schema.leaf(months.pop()) if len(months) == 1 else "usage_store_fact"
+        quick = Quick(rows, self.router, self.columns_of)
         try:
-            quick = Quick(rows, routes, self.columns_of)
-            self._number_routes()
-            self._make_months(set(quick.months))
-            table = "usage_store_fact"
-            if len(quick.months) == 1:
-                table = schema.leaf(quick.months[0])
             with self._savepoint():
                 if self.batch.mode == "strict":
                     self._stream(_IDENTITY, quick.identities())
                 self._stream(f"{table} ({_FACT_COLUMNS})", quick.facts(ordinals))
+                if routes is not None and quick.count < len(rows):
+                    raise Unfit
         except (Unfit, psycopg2.errors.CheckViolation):  # the key is of another month
-            return False
+            return None
         except psycopg2.errors.UniqueViolation:
             self.router.resends = True  # look before writing
-            return False
-        if self.batch.rollups:
+            return None
+        if self.batch.rollups and quick.count:
             self._add_all(rows, quick.times, quick.gather())
-        return True
+        return quick.count
+
+    def _open_routes(self, rows, routes, oldest, newest):
+        """Number what rows without a currency need of their routes.
+
+        :return: whether every route leads to one segment from the oldest row to the
+            newest
+        """
+        low, high, torn = to_microseconds(oldest), to_microseconds(newest), set()
+        for route in set(routes):
+            if not route.low <= low < route.high and route.move(low):
+                torn.add(route)
+            elif high >= route.high:
+                torn.add(route)
+            elif route.segment.slot is None:
+                route.segment.slot_of(None)
+        for row, route in zip(rows, routes, strict=True) if torn else ():
+            if route in torn and not route.move(to_microseconds(row[3])):
+                route.segment.slot_of(None)
+        self._number_routes()
+        return not torn
 
     def _stream(self, target, blocks):
         """COPY what a generator makes, while it makes it.
@@ -200,7 +255,7 @@ class Append:
         """The route of each row; ``newest`` is the latest time, or None."""
         router = self.router
         keys = route_keys(rows, router.dimension_numbers)
-        until = newest and min(to_microseconds(newest), router.latest)
+        until = self._until(newest)
         if newest is not None:
             # It may drop routes, when periods beyond the known ones are needed.
             router.load((), until)
@@ -218,6 +273,10 @@ class Append:
         for key in missing:
             router.build(key, router.dimsets.__getitem__)
         return list(map(router.routes.__getitem__, keys))
+
+    def _until(self, newest):
+        """Where periods must be known up to."""
+        return newest and min(to_microseconds(newest), self.router.latest)
 
     def _number_routes(self):
         slots, self.router.unnumbered = self.router.unnumbered, []

@@ -19,18 +19,13 @@ payload hash
 
 from datetime import datetime, timedelta
 from hashlib import blake2b, md5
-from operator import sub
-from struct import iter_unpack, pack
 
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
 MS_BEFORE_2000 = 946_684_800_000
 
 #: Bytes of the id's end that an identity shows as they are.
-_END = 6
+ID_END = 6
 _STEMS_KEPT = 50_000
-
-#: What the seventh byte of a UUID of version 7 may be.
-_VERSION_7 = bytes(range(0x70, 0x80))
 
 _EMPTY_PAYLOAD = blake2b(digest_size=8).copy  # copying is cheaper than making
 
@@ -43,7 +38,8 @@ def identity_function(company_id, source_id):
     :return: function event id -> (its bytes, identity); raises ValueError for an id
         that cannot be stored
     """
-    seeded, prefix_of = _identity_parts(company_id, source_id)
+    seeded = blake2b(scope_of(company_id, source_id), digest_size=6).copy
+    prefix_of = prefix_function(company_id, source_id)
 
     def identity(event_id):
         raw = event_id.encode()
@@ -52,21 +48,24 @@ def identity_function(company_id, source_id):
         hasher = seeded()
         hasher.update(raw)
         digest = hasher.digest()
-        stem = raw[:-_END]
-        end = raw[-_END:] if stem else raw.rjust(_END, b"\x00")
+        stem = raw[:-ID_END]
+        end = raw[-ID_END:] if stem else raw.rjust(ID_END, b"\x00")
         return raw, prefix_of(stem) + end + digest
 
     return identity
 
 
-def _identity_parts(company_id, source_id):
-    """Hash object of a source, to be copied, and a function: what an identity begins
-    with, from all of the id but its end.
+def scope_of(company_id, source_id):
+    """What is hashed before an id."""
+    return f"{company_id}\x1f{source_id}\x1f".encode()
+
+
+def prefix_function(company_id, source_id):
+    """Make the function that gives what an identity begins with, from the bytes of the
+    id but its end.
     """
-    scope = f"{company_id}\x1f{source_id}\x1f".encode()
-    seeded = blake2b(scope, digest_size=6).copy
-    prefixes = _Prefixes(seeded)
-    return seeded, prefixes.__getitem__
+    seeded = blake2b(scope_of(company_id, source_id), digest_size=6).copy
+    return _Prefixes(seeded).__getitem__
 
 
 class _Prefixes(dict):
@@ -119,7 +118,8 @@ class IdTimeError(ValueError):
 
 def _decoded_keys(mode, company_id, source_id, tolerance):
     """See :func:`key_function`: the id carries the time of the key."""
-    decode, seeded = DECODERS[mode], _scope(company_id, source_id).copy
+    decode = DECODERS[mode]
+    seeded = blake2b(scope_of(company_id, source_id), digest_size=10).copy
     from_bytes = int.from_bytes
     if tolerance is None:
         tolerance = 1 << 62
@@ -137,96 +137,6 @@ def _decoded_keys(mode, company_id, source_id, tolerance):
         return raw, key, key
 
     return keys
-
-
-def _scope(company_id, source_id):
-    """Hash object of a source, to be copied and completed by an id."""
-    return blake2b(f"{company_id}\x1f{source_id}\x1f".encode(), digest_size=10)
-
-
-def column_function(mode, company_id, source_id, tolerance=None):
-    """The same as :func:`key_function` for many ids at once.
-
-    :return: function (event ids, microseconds) -> (list of bytes of the ids, list of
-        what makes them unique, list of keys). It raises ValueError when there is
-        anything to say about one of them, which the other function then says.
-    """
-    if mode == "uuid7":
-        return _uuid7_columns(company_id, source_id, tolerance)
-    if mode in DECODERS:
-        key_of = key_function(mode, company_id, source_id, tolerance)
-        return lambda ids, times: zip(*map(key_of, ids, times), strict=True)
-    return _identity_columns(mode, company_id, source_id)
-
-
-def _identity_columns(mode, company_id, source_id):
-    """See :func:`column_function`: ids that say nothing of a time."""
-    seeded, prefix_of = _identity_parts(company_id, source_id)
-
-    def columns(ids, times):
-        raw_ids = list(map(str.encode, ids))
-        if "\x00" in "".join(ids):
-            raise ValueError("NUL character in the event id")
-        digests = []
-        add = digests.append
-        for raw in raw_ids:
-            hasher = seeded()
-            hasher.update(raw)
-            add(hasher.digest())
-        ends = [
-            raw[-_END:] + digest
-            if len(raw) > _END
-            else raw.rjust(_END, b"\x00") + digest
-            for raw, digest in zip(raw_ids, digests, strict=True)
-        ]
-        milliseconds = [time // 1000 + MS_BEFORE_2000 for time in times]
-        packed = pack(f">{len(times)}Q", *milliseconds)
-        keys = [
-            moment + end[2:]
-            for (moment,), end in zip(iter_unpack("2x6s", packed), ends, strict=True)
-        ]
-        if mode != "strict":
-            return raw_ids, keys, keys
-        uniques = [
-            prefix_of(raw[:-_END]) + end for raw, end in zip(raw_ids, ends, strict=True)
-        ]
-        return raw_ids, uniques, keys
-
-    return columns
-
-
-def _uuid7_columns(company_id, source_id, tolerance):
-    """See :func:`column_function`; all ids are taken apart in one go."""
-    seeded = _scope(company_id, source_id).copy
-    offset = MS_BEFORE_2000 * 1000
-    if tolerance is None:
-        tolerance = 1 << 62
-
-    def columns(ids, times):
-        count, text = len(ids), "".join(ids)
-        bits = bytes.fromhex(text.replace("-", ""))
-        if (
-            set(map(len, ids)) != {36}
-            or len(bits) != 16 * count
-            or bits[6::16].translate(None, _VERSION_7)
-            or any(text[place::36] != "-" * count for place in (8, 13, 18, 23))
-        ):
-            raise IdTimeError("UUID v7")
-        moments = [
-            (first >> 16) * 1000 - offset for (first,) in iter_unpack(">Q8x", bits)
-        ]
-        ahead = list(map(sub, moments, times))
-        if min(ahead) < -tolerance or max(ahead) > tolerance:
-            raise IdTimeError("UUID v7")
-        raw_ids, keys = list(map(str.encode, ids)), []
-        add = keys.append
-        for (prefix,), raw in zip(iter_unpack("6s10x", bits), raw_ids, strict=True):
-            hasher = seeded()
-            hasher.update(raw)
-            add(prefix + hasher.digest())
-        return raw_ids, keys, keys
-
-    return columns
 
 
 def uuid7_time(event_id):

@@ -223,6 +223,13 @@ def naive(rows):
     return rows, max((row[3] for row in rows if row[3] is not None), default=None)
 
 
+def oldest_of(rows):
+    """The oldest time of rows with naive times, None when one has none."""
+    with suppress(TypeError):
+        return min(map(_time_of, rows))
+    return None
+
+
 def fingerprint(row, route, identity_of):
     """Identity and payload hash of a row outside the fast loop, None without."""
     row = EventRow(*row)

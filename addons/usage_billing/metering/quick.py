@@ -8,11 +8,15 @@ chunk goes the way of :mod:`.prepare`, which says what is wrong with which row.
 """
 
 from itertools import chain, repeat
-from operator import sub
-from struct import error as StructError
+from operator import itemgetter, sub
+from typing import NamedTuple
 
-from . import copybin, schema
-from .copybin import NOTHING_OPTIONAL, fact_head, identity_row
+import numpy as np
+
+from . import copybin
+from .blocks import Block, Facts, identity_rows, numbers
+from .columns import digests
+from .copybin import NOTHING_OPTIONAL
 from .jsonform import (
     are_plain,
     encode,
@@ -21,10 +25,10 @@ from .jsonform import (
     said_by,
     said_in,
 )
-from .routing import EPOCH, to_microseconds
+from .routing import EPOCH, OPEN_END, Segment
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
-BLOCK = 1000
+BLOCK = 2000
 
 #: What stands between a value and the properties, by the length of these: no amount,
 #: length and version.
@@ -33,76 +37,65 @@ _BEFORE = [NOTHING_OPTIONAL] + [
 ]
 
 
+_number_of, _said_of = itemgetter(0), itemgetter(1)
+
+
 class Unfit(Exception):
     """A row is out of the ordinary: the chunk takes the other way."""
 
 
-class Quick:
-    """A chunk that is fit, see the module. Nothing is looked at before it is sent but
-    what the server must be asked first: routes, and the month.
+class Way(NamedTuple):
+    """What rows of one segment share.
 
-    :param list rows: EventRow with naive UTC times
-    :param list routes: parallel to the rows
-    :param columns_of: from :func:`.keys.column_function`
-    :raise Unfit: take the other way
-
-    times: microseconds of the rows, complete once they were sent
-    months: first and last month of the rows' times
+    number: of their route in the store
+    said: what their hashed texts begin with when they have no properties
     """
 
-    def __init__(self, rows, routes, columns_of):
-        self.ids, _, _, self.moments, self.values, *others = zip(*rows, strict=True)
-        amounts, currencies, _, properties, self.numbers = others
-        self.count = count = len(rows)
-        self.routes = routes
+    number: int
+    said: str
+    segment: Segment
+
+
+class Quick:
+    """A chunk that is fit, see the module. Nothing is looked at before it is sent but
+    what the server must be asked first.
+
+    :param list rows: EventRow with naive UTC times
+    :param Router router: knows the routes. The chunk ends before the first block that
+        needs another one, or one that has no number yet
+    :param columns_of: from :func:`.columns.column_function`
+
+    count: rows sent so far
+    """
+
+    def __init__(self, rows, router, columns_of):
+        self.rows = rows
+        self.router = router
         self.columns_of = columns_of
-        self.properties = properties if any(properties) else None
-        if not (
-            all(self.ids)
-            and amounts.count(None) == currencies.count(None) == count
-            and None not in self.moments
-        ):
-            raise Unfit
-        first, last = min(self.moments), max(self.moments)
-        self.months = tuple(sorted({schema.month_of(first), schema.month_of(last)}))
-        self.low, self.high = to_microseconds(first), to_microseconds(last)
-        self.needs_value = self._lead(set(routes))
-        self.times = []
-        self._made = []
+        self.count = 0
+        self._facts = Facts(min(BLOCK, len(rows)))
+        self._needs_value = False
+        self._numbers = {}
+        self._ways = {}
+        self._low, self._high = -OPEN_END, OPEN_END  # when these are right
+        self._sent = []
+        self._kept = []
 
-    def _lead(self, routes):
-        """Lead each route to the one segment that all its rows are in.
-
-        :return: whether an event without a value cannot be counted
-        """
-        low, high, needs_value = self.low, self.high, False
-        for route in routes:
-            if not route.low <= low < route.high and route.move(low):
-                raise Unfit
-            segment = route.segment
-            if high >= route.high or segment.is_strict:
-                raise Unfit
-            if segment.slot is None:
-                segment.slot_of(None)
-            needs_value = needs_value or segment.needs_value
-        return needs_value
+    @property
+    def times(self):
+        """Microseconds of the rows sent so far."""
+        return np.concatenate([times for _ways, times in self._sent]).tolist()
 
     # -- what is sent ------------------------------------------------------------------
 
     def identities(self):
-        """Encoded rows of the registry, block by block.
+        """Encoded rows of the registry, block by block; the facts are the same blocks'.
 
         :raise ValueError, ArithmeticError, Unfit: see :meth:`facts`
         """
         for block in self._blocks():
-            yield b"".join(
-                [
-                    identity_row(3, 16, unique, 8, content, 8, moment)
-                    for unique, content, moment in zip(
-                        block.uniques, block.contents, block.times, strict=True
-                    )
-                ]
-            )
+            self._kept.append(block)
+            yield identity_rows(block.uniques, block.contents, block.times)
 
     def facts(self, ordinals):
         """Encoded rows of the months, block by block, each in the order of the keys.
@@ -111,135 +104,144 @@ class Quick:
         :raise ValueError, ArithmeticError: an id or a value that cannot be stored
         :raise Unfit: a row is out of the ordinary
         """
-        for block in self._blocks():
-            part = block.part
-            heads = [
-                fact_head(
-                    10, 16, key, 8, moment, 8, content, 8, ordinal, 4,
-                    route.segment.slot.number, 4, number, len(raw_id),
-                ) + raw_id
-                for key, moment, content, ordinal, route, number, raw_id in zip(
-                    block.keys, block.times, block.contents, ordinals[part],
-                    self.routes[part], self.numbers[part], block.raw_ids, strict=True,
-                )
-            ]  # fmt: skip
-            if block.documents is None:
-                facts = [
-                    head + field + NOTHING_OPTIONAL
-                    for head, field in zip(heads, block.fields, strict=True)
-                ]
-            else:
-                facts = [
-                    head + field + _BEFORE[len(document)] + document
-                    for head, field, document in zip(
-                        heads, block.fields, block.documents, strict=True
-                    )
-                ]
-            facts.sort()
-            yield b"".join(facts)
+        for block in self._kept or self._blocks():
+            yield self._facts.encode(block, ordinals[block.low : block.high])
 
     def _blocks(self):
-        """Blocks, each made once.
+        """:return: iterator of Block"""
+        for low in range(0, len(self.rows), BLOCK):
+            block = self._make(low)
+            if block is None:
+                return
+            self.count = block.high
+            yield block
 
-        :return: iterator of _Block
-        """
-        for number, low in enumerate(range(0, self.count, BLOCK)):
-            if number == len(self._made):
-                self._made.append(self._make(slice(low, low + BLOCK)))
-            yield self._made[number]
-
-    def _make(self, part):
-        block = _Block(part)
-        block.times = [
-            (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-            for delta in map(sub, self.moments[part], repeat(EPOCH))
-        ]
-        self.times += block.times
-        try:
-            block.raw_ids, block.uniques, block.keys = self.columns_of(
-                self.ids[part], block.times
-            )
-        except StructError:  # of a time
-            raise Unfit from None
-        texts, block.fields = self._numbers(part)
-        if self.properties is None:
-            block.contents = self._hash_plain(part, block.times, texts)
-        else:
-            block.documents = self._documents(self.properties[part])
-            block.contents = self._hash_all(part, block.times, texts, block.documents)
-        return block
-
-    def _hash_plain(self, part, times, texts):
-        """Payload hashes of events that say nothing beside their value."""
-        contents = []
-        add = contents.append
-        for route, moment, text in zip(self.routes[part], times, texts, strict=True):
-            hasher = route.hasher.copy()
-            hasher.update(f"{moment}|{text}||".encode())
-            add(hasher.digest())
-        return contents
-
-    def _hash_all(self, part, times, texts, documents):
-        """Payload hashes of events with properties."""
-        contents = []
-        add = contents.append
-        for route, document, properties, moment, text in zip(
-            self.routes[part], documents, self.properties[part], times, texts,
-            strict=True,
-        ):  # fmt: skip
-            if route.members:
-                said = said_by(members_of(properties or {}), route.members).encode()
-            else:
-                said = said_in(document)
-            hasher = route.opening.copy()
-            hasher.update(said + f"|{moment}|{text}||".encode())
-            add(hasher.digest())
-        return contents
-
-    def _documents(self, properties):
-        """Properties as JSON, b"" for none.
-
-        :raise Unfit: they are no texts, or too long for a quick way
-        """
-        try:
-            documents = [encode(each) if each else b"" for each in properties]
-        except TypeError:
-            raise Unfit from None
-        together, filled = b"".join(documents), list(filter(None, properties))
+    def _make(self, low):
+        """:return: Block, None when something of its routes is unknown"""
+        rows = self.rows[low : low + BLOCK]
+        ids, types, subjects, moments, values, amounts, currencies, *others = zip(
+            *rows, strict=True
+        )
+        mappings, properties, lines = others
+        count = len(rows)
         if not (
-            are_plain(together, sum(map(len, filled)), len(filled))
-            and all(map(is_in_order, set(map(tuple, filled))))
-            and b"\\u0000" not in together
-            and len(max(documents, key=len)) < len(_BEFORE)
+            all(ids)
+            and amounts.count(None) == currencies.count(None) == count
+            and all(moments)
         ):
             raise Unfit
-        return documents
-
-    def _numbers(self, part):
-        """Canonical texts and encoded fields of the values."""
-        texts, fields = zip(*map(copybin.number, self.values[part]), strict=True)
-        if self.needs_value and "" in texts:
+        times = [
+            (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+            for delta in map(sub, moments, repeat(EPOCH))
+        ]
+        ways = self._find(types, subjects, mappings, times)
+        if ways is None:
+            return None
+        block = Block()
+        block.low, block.high = low, low + count
+        block.times = np.fromiter(times, np.int64, count)
+        block.lines = lines
+        block.slots = map(_number_of, ways)
+        block.raw_ids, block.uniques, block.keys = self.columns_of(ids, block.times)
+        texts, block.values = numbers(values)
+        if self._needs_value and "" in texts:
             raise Unfit
-        return texts, fields
+        block.tails = None
+        said = map(_said_of, ways)
+        if any(properties):
+            documents = _documents(properties)
+            block.tails = [_BEFORE[len(each)] + each for each in documents]
+            said = _say(ways, documents, properties)
+        said = (
+            "%s%d|%s||\n"
+            * count
+            % tuple(chain.from_iterable(zip(said, times, texts, strict=True)))
+        )
+        block.contents = digests(said.encode().split(b"\n")[:-1], 8)
+        self._sent.append((ways, block.times))
+        return block
+
+    # -- where the rows go ---------------------------------------------------------
+
+    def _find(self, types, subjects, mappings, times):
+        """Ways of rows, None when one is unknown.
+
+        Feeds hand out the same few mappings over and over, and the rows keep them: each
+        is looked into once. Ways are kept while no period ends.
+
+        :raise Unfit: a row has none, or must be looked at by itself
+        """
+        low, high, kept = min(times), max(times), self._ways
+        if not self._low <= low <= high < self._high:
+            kept.clear()
+            self._low, self._high = -OPEN_END, OPEN_END
+        ways = list(map(kept.get, zip(types, subjects, map(id, mappings), strict=True)))
+        if all(ways):
+            return ways
+        known, numbers = self.router.routes, self.router.dimension_numbers
+        for index in [index for index, way in enumerate(ways) if way is None]:
+            etype, subject, mapping = types[index], subjects[index], mappings[index]
+            key = etype, subject, id(mapping)
+            way = ways[index] = kept.get(key)
+            if way is not None:
+                continue
+            number = self._numbers.get(id(mapping))
+            if number is None:
+                number = numbers.setdefault(tuple(mapping.items()), len(numbers))
+                self._numbers[id(mapping)] = number
+            route = known.get((etype, subject, number))
+            if route is None:
+                return None
+            moment = times[index]
+            if not route.low <= moment < route.high and route.move(moment):
+                raise Unfit
+            way = ways[index] = self._way(route.segment)
+            if way is None:
+                return None
+            if route.low <= low and high < route.high:
+                kept[key] = way
+                self._low = max(self._low, route.low)
+                self._high = min(self._high, route.high)
+        return ways
+
+    def _way(self, segment):
+        """Way of rows of a segment, None when it has no number.
+
+        :raise Unfit: its rows must be looked at one by one
+        """
+        self._needs_value = self._needs_value or segment.needs_value
+        if segment.way is not None:
+            return segment.way
+        if segment.is_strict:
+            raise Unfit
+        slot = segment.slot or segment.slot_of(None)
+        if slot.number is None:
+            return None
+        route = segment.route
+        said = f"{route.head}{', '.join(route.members)}|"
+        segment.way = Way(slot.number, said, segment)
+        return segment.way
 
     # -- rollups -----------------------------------------------------------------------
 
     def gather(self):
         """Rows by segment and local day; see :func:`.prepare.gather`."""
-        by_route = {}
-        for index, route in enumerate(self.routes):
-            indexes = by_route.get(route)
+        by_segment = {}
+        ways = chain.from_iterable(ways for ways, _times in self._sent)
+        for index, way in enumerate(ways):
+            segment = way.segment
+            indexes = by_segment.get(segment)
             if indexes is None:
-                by_route[route] = [index]
+                by_segment[segment] = [index]
             else:
                 indexes.append(index)
         gathered, times = [], self.times
-        for route, indexes in by_route.items():
-            segment = route.segment
+        low, high = min(times), max(times)
+        for segment, indexes in by_segment.items():
             days = segment.days
-            if not days.low <= self.low < days.high:
-                days.lead(self.low)
-            if self.high < days.high:
+            if not days.low <= low < days.high:
+                days.lead(low)
+            if high < days.high:
                 gathered.append((segment, days.day, indexes))
                 continue
             by_day = {}
@@ -251,23 +253,37 @@ class Quick:
         return gathered
 
 
-class _Block:
-    """Rows of a block: where they stand, and their columns."""
+def _say(ways, documents, mappings):
+    """What hashed texts begin with: what dimensions and properties say together."""
+    said = []
+    for way, document, properties in zip(ways, documents, mappings, strict=True):
+        route = way.segment.route
+        if route.members:
+            text = said_by(members_of(properties or {}), route.members)
+        else:
+            text = said_in(document).decode()
+        said.append(f"{route.head}{text}|")
+    return said
 
-    __slots__ = (
-        "contents",
-        "documents",
-        "fields",
-        "keys",
-        "part",
-        "raw_ids",
-        "times",
-        "uniques",
-    )
 
-    def __init__(self, part):
-        self.part = part
-        self.documents = None
+def _documents(mappings):
+    """Properties as JSON, b"" for none.
+
+    :raise Unfit: they are no texts, or too long for a quick way
+    """
+    try:
+        documents = [encode(each) if each else b"" for each in mappings]
+    except TypeError:
+        raise Unfit from None
+    together, filled = b"".join(documents), list(filter(None, mappings))
+    if not (
+        are_plain(together, sum(map(len, filled)), len(filled))
+        and all(map(is_in_order, set(map(tuple, filled))))
+        and b"\\u0000" not in together
+        and len(max(documents, key=len)) < len(_BEFORE)
+    ):
+        raise Unfit
+    return documents
 
 
 class Feed:

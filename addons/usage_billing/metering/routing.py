@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from .jsonform import members_of
-from .keys import encoded, payload_hasher
+from .keys import payload_hasher
 from .meters import EXACT as EXACT
 from .meters import MeterSpec
 
@@ -153,6 +153,7 @@ class Segment:
     is_strict: events must be looked at one by one before they are accepted
     days: local days of the subscription; day, rows: where the last event went
     slot: of events without a currency, None until there is one
+    way: what is sent of such events, see :mod:`.quick`
     """
 
     __slots__ = (
@@ -170,6 +171,7 @@ class Segment:
         "slots",
         "start",
         "subscription_id",
+        "way",
     )
 
     def __init__(self, route, start, end, period, days):
@@ -193,6 +195,7 @@ class Segment:
         self.day = self.rows = None
         self.slot = None
         self.slots = None
+        self.way = None
 
     def turn(self, day, gathered):
         """Let the rows that follow belong to another day.
@@ -225,8 +228,8 @@ class Route:
     meters: what counts the events, see :class:`Segment`
     head, members: what of the payload the events share: beginning of the hashed text,
         and their dimensions (see :func:`.jsonform.members_of`)
-    opening, hasher: payload hash of the beginning, and of both, to be copied and
-        completed by events with and without properties
+    hasher: payload hash of both, to be copied and completed by events without
+        properties
     low, high: where the last event was led to; ``segment`` is right for times inside
     """
 
@@ -240,7 +243,6 @@ class Route:
         "low",
         "members",
         "meters",
-        "opening",
         "places",
         "router",
         "segment",
@@ -253,9 +255,7 @@ class Route:
         self.error = None
         self.head = head
         self.members = members
-        self.opening = payload_hasher(head)
-        self.hasher = self.opening.copy()
-        self.hasher.update(encoded(f"{', '.join(members)}|"))
+        self.hasher = payload_hasher(f"{head}{', '.join(members)}|")
         self.dimset_id = 0
         self.meters = ()
         self.places = None

@@ -3,16 +3,20 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
-from struct import Struct
+from struct import Struct, unpack_from
 from types import MappingProxyType
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.blocks import numbers
+from metering.columns import column_function
+from metering.copybin import number as number_of
 from metering.jsonform import document_of, members_of, said_by
-from metering.keys import column_function, key_function
+from metering.keys import key_function
 from metering.meters import MeterSpec
 from metering.prepare import gather, prepare, route_keys
 from metering.quick import BLOCK, Feed, Quick, Unfit
@@ -28,6 +32,45 @@ from metering.values import EventRow
 
 START, END = datetime(2026, 10, 1), datetime(2026, 11, 1)
 _head = Struct(">hi16siqi8siqiiiii").pack
+#: Which of the fields of a month's row is the value.
+_VALUE = 7
+
+
+def fields_of(rows):
+    """Rows of COPY as tuples of their fields."""
+    found, place = [], 0
+    while place < len(rows):
+        (count,), fields = unpack_from(">h", rows, place), []
+        place += 2
+        for _ in range(count):
+            (size,) = unpack_from(">i", rows, place)
+            place += 4
+            fields.append(None if size < 0 else rows[place : place + size])
+            place += max(size, 0)
+        found.append(tuple(fields))
+    return found
+
+
+def facts_of(rows):
+    """The same of a month, values as the server keeps them."""
+    return [
+        (*each[:_VALUE], stored(each[_VALUE]), *each[_VALUE + 1 :])
+        for each in fields_of(rows)
+    ]
+
+
+def stored(field):
+    """(sign, weight, scale, digits) of a number: no zeros at either end."""
+    if field is None:
+        return None
+    count, weight, sign, scale = unpack_from(">hhHH", field)
+    digits = list(unpack_from(f">{count}H", field, 8))
+    while digits and not digits[0]:
+        digits.pop(0)
+        weight -= 1
+    while digits and not digits[-1]:
+        digits.pop()
+    return (sign, weight, scale, digits) if digits else (0, 0, scale, [])
 
 
 class Catalogue:
@@ -71,6 +114,15 @@ def number(router):
         slot.number = slot.number or position + 100
 
 
+def quick_of(rows, router, routes, columns_of):
+    """A chunk whose routes are numbered."""
+    for each, route in zip(rows, routes, strict=True):
+        if each.time and not route.move(to_microseconds(each.time)):
+            route.segment.slot_of(None)
+    number(router)
+    return Quick(rows, router, columns_of)
+
+
 def row(position, **values):
     moment = START + timedelta(minutes=7 * position + 1)
     milliseconds = round((moment - datetime(1970, 1, 1)).total_seconds() * 1000)
@@ -91,10 +143,10 @@ def row(position, **values):
 def both(rows, mode="strict"):
     """What both ways send: (rows of the registry, rows of the month)."""
     router, routes = routed(rows)
-    quick = Quick(rows, routes, column_function(mode, 1, 2, 0))
-    number(router)
+    quick = quick_of(rows, router, routes, column_function(mode, 1, 2, 0))
     ordinals = range(51, 51 + len(rows))
-    identities, facts = b"".join(quick.identities()), list(quick.facts(ordinals))
+    identities = b"".join(quick.identities())
+    facts = list(map(facts_of, quick.facts(ordinals)))
     prepared = prepare(rows, routes, key_function(mode, 1, 2, 0))
     number(router)
     assert not prepared.failures
@@ -108,7 +160,7 @@ def both(rows, mode="strict"):
         )
     ]  # fmt: skip
     expected = [
-        b"".join(sorted(careful[low : low + BLOCK]))
+        facts_of(b"".join(sorted(careful[low : low + BLOCK])))
         for low in range(0, len(rows), BLOCK)
     ]
     assert facts == expected
@@ -116,8 +168,6 @@ def both(rows, mode="strict"):
         Struct(">hi16si8siq").pack(3, 16, unique, 8, entry[2], 8, entry[1])
         for unique, entry in zip(prepared.uniques, prepared.entries, strict=True)
     )
-    sent = [unique for block in quick._blocks() for unique in block.uniques]
-    assert sent == prepared.uniques
 
     def by_day(gathered):
         found = {}
@@ -165,9 +215,45 @@ def is_ordinary(properties):
     return "" not in texts and not any(set(text) & set('",:\\ \0') for text in texts)
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.decimals(0, 10**9, places=3),
+            st.integers(0, 10**13).map(lambda whole: Decimal(whole).scaleb(-4)),
+            st.integers(0, 10**9).map(Decimal),
+            st.sampled_from(["0", "0.000", "99999999.9999", "1.50"]).map(Decimal),
+        ),
+        min_size=1,
+        max_size=9,
+    )
+)
+def test_numbers_at_once_are_the_numbers_one_by_one(column):
+    texts, fields = numbers(tuple(column))
+    fields = [each if isinstance(each, bytes) else each.tobytes() for each in fields]
+    single = [number_of(each) for each in column]
+    assert list(texts) == [text for text, _field in single]
+    assert [stored(each[4:]) for each in fields] == [
+        stored(field[4:]) for _text, field in single
+    ]
+    assert all(unpack_from(">i", each)[0] == len(each) - 4 for each in fields)
+
+
+@pytest.mark.parametrize(
+    "strange", ["-1", "NaN", "1E+3", "1E-9", "100000000", "1.00000", "0.12345678901"]
+)
+def test_a_number_out_of_the_ordinary_is_encoded_by_itself(strange):
+    column = (Decimal("1.5"), Decimal(strange))
+    if strange == "NaN":
+        with pytest.raises(ValueError):
+            numbers(column)
+        return
+    texts, fields = numbers(column)
+    assert list(zip(texts, fields, strict=True)) == list(map(number_of, column))
+
+
 def test_many_blocks_and_days():
     rows = [
-        row(0, event_id=f"e{position}", time=START + timedelta(seconds=position * 700))
+        row(0, event_id=f"e{position}", time=START + timedelta(seconds=position * 400))
         for position in range(2 * BLOCK + 5)
     ]
     assert len(both(rows)) == 3
@@ -207,9 +293,9 @@ def test_one_strange_row_ends_the_attempt(strange):
     router, routes = routed(rows)
     # what COPY reads raises what was raised; the append takes all of it for "unfit"
     with pytest.raises((Unfit, ValueError, ArithmeticError)):
-        quick = Quick(rows, routes, column_function("strict", 1, 2))
-        number(router)
+        quick = quick_of(rows, router, routes, column_function("strict", 1, 2))
         list(quick.facts(range(3)))
+        assert quick.count == 3
 
 
 @pytest.mark.parametrize(
@@ -229,7 +315,7 @@ def test_one_strange_row_ends_the_attempt(strange):
 )
 def test_ids_that_are_no_plain_uuid7_are_left_to_the_careful_way(ids):
     with pytest.raises(ValueError):
-        column_function("uuid7", 1, 2)(ids, [0] * len(ids))
+        column_function("uuid7", 1, 2)(ids, np.zeros(len(ids), int))
 
 
 def test_a_uuid7_too_far_from_its_event_is_left_to_the_careful_way():
@@ -237,10 +323,11 @@ def test_a_uuid7_too_far_from_its_event_is_left_to_the_careful_way():
     columns = column_function("uuid7", 1, 2, 1_000_000)
     ids = ("017f22e2-79b0-7cc3-98c4-dc0c0c07398f",)
     key = key_function("uuid7", 1, 2, 1_000_000)
-    assert [each[0] for each in columns(ids, [moment])] == list(key(ids[0], moment))
+    raw_ids, unique, found = columns(ids, np.array([moment]))
+    assert (raw_ids.tobytes(), unique, found) == key(ids[0], moment)
     for away in (-2_000_000, 2_000_000):
         with pytest.raises(ValueError):
-            columns(ids, [moment + away])
+            columns(ids, np.array([moment + away]))
 
 
 @given(mappings)

@@ -1,0 +1,262 @@
+"""Rows of COPY in binary format, a block of them at once.
+
+What every row has, and in one length, stands in a numpy array that is filled column by
+column. Only what differs in length is put behind it row by row.
+"""
+
+from functools import lru_cache
+from itertools import chain
+
+import numpy as np
+
+from . import copybin
+from .copybin import NOTHING_OPTIONAL
+
+#: The longest number that is taken apart with all the others: up to eight digits before
+#: the point and four after it, and the point.
+_LONGEST = 13
+_SCALE = 4
+_TENS = 10 ** np.arange(_SCALE + 1)
+_GROUP = 10_000
+_TOO_LARGE = 10**12
+_PLAIN = b"0123456789.|"
+_POINT, _BAR = b".|"
+
+#: A number with three groups of digits; the server drops the zeros at either end.
+_NUMBER = np.dtype(
+    [
+        ("size", ">i4"),
+        ("groups", ">i2"),
+        ("weight", ">i2"),
+        ("sign", ">u2"),
+        ("scale", ">u2"),
+        ("digits", ">u2", 3),
+    ]
+)
+_IDENTITY = np.dtype(
+    [
+        ("fields", ">i2"),
+        ("identity_size", ">i4"),
+        ("identity", "V16"),
+        ("payload_hash_size", ">i4"),
+        ("payload_hash", "V8"),
+        ("time_size", ">i4"),
+        ("time", ">i8"),
+    ]
+)
+
+
+@lru_cache(256)
+def _fact_type(id_size):
+    """Type of a whole fact with an id of so many bytes; 0: what stands before the id.
+
+    :return: (dtype, a row of it with what is the same in all)
+    """
+    fields = [
+        ("fields", ">i2"),
+        ("key_size", ">i4"),
+        ("key", "V16"),
+        ("time_size", ">i4"),
+        ("time", ">i8"),
+        ("payload_hash_size", ">i4"),
+        ("payload_hash", "V8"),
+        ("id_size", ">i4"),
+        ("id", ">i8"),
+        ("route_id_size", ">i4"),
+        ("route_id", ">i4"),
+        ("row_number_size", ">i4"),
+        ("row_number", ">i4"),
+        ("event_id_size", ">i4"),
+    ]
+    if id_size:
+        fields += [
+            ("event_id", f"V{id_size}"),
+            ("value", _NUMBER),
+            ("optional", f"V{len(NOTHING_OPTIONAL)}"),
+        ]
+    return _filled(np.dtype(fields), 10, event_id_size=id_size)
+
+
+def _filled(dtype, count, **constants):
+    """A type, and a row of it that knows its number of fields and their sizes."""
+    row = np.zeros((), dtype)
+    row["fields"] = count
+    for name in dtype.names:
+        if f"{name}_size" in dtype.names:
+            row[f"{name}_size"] = dtype[name].itemsize
+    for name, value in constants.items():
+        row[name] = value
+    if "optional" in dtype.names:
+        row["optional"] = NOTHING_OPTIONAL
+    return dtype, row
+
+
+_IDENTITY, _IDENTITY_ROW = _filled(_IDENTITY, 3)
+
+
+def numbers(values):
+    """Canonical texts and encoded fields of Decimals, see :func:`.copybin.number`.
+
+    :return: (list of texts, fields), the latter an array when all are of one length,
+        otherwise a list of bytes
+    :raise ValueError, ArithmeticError: one of them cannot be stored
+    """
+    together = "%s|" * len(values) % values
+    fields = _short_numbers(together.encode(), len(values))
+    if fields is None:
+        return zip(*map(copybin.number, values), strict=True)
+    texts = together.split("|")
+    texts.pop()
+    if "0|" in together:
+        texts = [
+            text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text
+            for text in texts
+        ]
+    return texts, fields
+
+
+def _short_numbers(together, count):
+    """Encoded fields of short numbers that are not negative.
+
+    :param bytes together: their texts, each with a bar behind it
+    :return: array, None when one of them is something else
+    """
+    if together.translate(None, _PLAIN):
+        return None
+    marks = np.frombuffer(together, np.uint8)
+    bars = np.flatnonzero(marks == _BAR)
+    sizes = np.diff(bars, prepend=-1) - 1
+    if sizes.max() > _LONGEST:
+        return None
+    points = np.flatnonzero(marks == _POINT)
+    if len(points) == count and (points[1:] > bars[:-1]).all():
+        scales = bars - points - 1
+    else:
+        scales = np.zeros(count, np.int64)
+        of = np.searchsorted(bars, points)
+        scales[of] = bars[of] - points - 1
+    if scales.max() > _SCALE:
+        return None
+    units = np.fromstring(together.replace(b".", b""), np.int64, sep="|")
+    units *= _TENS[_SCALE - scales]
+    if units.max() >= _TOO_LARGE:
+        return None
+    fields = np.empty(count, _NUMBER)
+    fields["size"] = _NUMBER.itemsize - 4
+    fields["groups"] = 3
+    fields["weight"] = 1
+    fields["sign"] = 0
+    fields["scale"] = scales
+    digits, place = fields["digits"], 3
+    while place:
+        place -= 1
+        rest = units // _GROUP  # far quicker than divmod
+        digits[:, place] = units - rest * _GROUP
+        units = rest
+    return fields
+
+
+def identity_rows(uniques, contents, times):
+    """Rows of the registry.
+
+    :param bytes uniques: 16 for each event; contents: 8 for each
+    :param times: array of microseconds
+    """
+    rows = np.empty(len(times), _IDENTITY)
+    rows[...] = _IDENTITY_ROW
+    rows["identity"] = np.frombuffer(uniques, "V16")
+    rows["payload_hash"] = np.frombuffer(contents, "V8")
+    rows["time"] = times
+    return rows.tobytes()
+
+
+class Block:
+    """Columns of rows of a month.
+
+    low, high: where the rows stand in their chunk
+    keys: 16 bytes for each event; contents: 8 bytes of payload hash for each; uniques:
+        16 bytes for each, what a registry tells them apart by
+    times: array of microseconds
+    slots: numbers of the routes; lines: row numbers; iterables of integers
+    raw_ids: bytes of the ids of the events, an array when all are of one length
+    values: second of :func:`numbers`
+    tails: list of bytes of amount and properties, None when no event has either
+    """
+
+    __slots__ = (
+        "contents",
+        "high",
+        "keys",
+        "lines",
+        "low",
+        "raw_ids",
+        "slots",
+        "tails",
+        "times",
+        "uniques",
+        "values",
+    )
+
+
+class Facts:
+    """Encodes blocks of one size after the other in the same arrays.
+
+    :param int size: rows of a block at most
+    """
+
+    def __init__(self, size):
+        self.size = size
+        self._arrays = {}
+
+    def _array(self, id_size, count):
+        """Rows with ids of so many bytes, which know what is the same in all."""
+        array = self._arrays.get(id_size)
+        if array is None:
+            if len(self._arrays) > 2:
+                self._arrays.clear()
+            dtype, row = _fact_type(id_size)
+            array = self._arrays[id_size] = np.empty(self.size, dtype)
+            array[...] = row
+        return array[:count]
+
+    def encode(self, block, ordinals):
+        """Rows of a block, in the order of their keys.
+
+        :param ordinals: ids of the rows, integers
+        """
+        count, raw_ids, values = len(block.times), block.raw_ids, block.values
+        is_short = isinstance(values, np.ndarray)
+        is_even = isinstance(raw_ids, np.ndarray) and is_short and block.tails is None
+        rows = self._array(raw_ids.itemsize if is_even else 0, count)
+        rows["key"] = np.frombuffer(block.keys, "V16")
+        rows["time"] = block.times
+        rows["payload_hash"] = np.frombuffer(block.contents, "V8")
+        rows["id"] = np.fromiter(ordinals, np.int64, count)
+        rows["route_id"] = np.fromiter(block.slots, np.int32, count)
+        rows["row_number"] = np.fromiter(block.lines, np.int32, count)
+        order = _order(block.keys)
+        if is_even:
+            rows["event_id"] = raw_ids
+            rows["value"] = values
+            return (rows if order is None else rows[order]).tobytes()
+        if isinstance(raw_ids, np.ndarray):
+            raw_ids = raw_ids.tolist()
+        rows["event_id_size"] = np.fromiter(map(len, raw_ids), np.int32, count)
+        heads = rows.view(f"V{rows.itemsize}").tolist()
+        if is_short:
+            values = values.view(f"V{values.itemsize}").tolist()
+        tails = block.tails or [NOTHING_OPTIONAL] * count
+        whole = zip(heads, raw_ids, values, tails, strict=True)
+        if order is not None:
+            whole = list(whole)
+            whole = map(whole.__getitem__, order.tolist())
+        return b"".join(chain.from_iterable(whole))
+
+
+def _order(keys):
+    """Positions in the order of the keys, None when they are in order."""
+    halves = np.frombuffer(keys, ">u8")
+    first = halves[::2]
+    if (first[1:] > first[:-1]).all():
+        return None
+    return np.lexsort((halves[1::2], first))
