@@ -24,10 +24,10 @@ class ArchivedEvents:
         return parts.is_any(self._finding_cursor())
 
     def find_archived(self, sources, event_id, around=None):
-        """Where an id is known of an archived month; see :func:`.finding.archived`.
+        """Events of an id in archived months; see :func:`.finding.archived`.
 
         :param usage.source sources: of this company
-        :return: list of (usage.source, datetime)
+        :return: list of (usage.source, datetime, finding.FoundEvent or None)
         """
         found = finding.archived(
             self._finding_cursor(),
@@ -36,7 +36,7 @@ class ArchivedEvents:
             event_id,
             around,
         )
-        return [(sources.browse(number), time) for number, time in found]
+        return [(sources.browse(number), *rest) for number, *rest in found]
 
     def bring_back(self, source, events=(), rows=(), times=None):
         """Bring back what is archived of the periods of these events.
@@ -72,6 +72,14 @@ class ArchivedEvents:
             self._finding_cursor(), self.company.id, start, end
         )
         self.bring_back_periods(self.env["usage.period"].browse(found))
+
+    def have_events(self, periods):
+        """Have the events behind what these periods count at hand, archived ones too.
+
+        Nothing to do for a company in ClickHouse, which has them.
+        """
+        if self.company.usage_store_engine == "postgres":
+            self.bring_back_periods(periods)
 
     def bring_back_periods(self, periods):
         """Bring back what is archived of these periods."""

@@ -21,6 +21,7 @@ from .metering.clickhouse.store import ClickhouseStore
 from .metering.connection import exact_cursor
 from .metering.errors import StoreError
 from .metering.postgres import PostgresStore
+from .metering.schema import month_text
 
 URL = "usage_billing.clickhouse_url"
 PASSWORD = "usage_billing.clickhouse_password"
@@ -35,7 +36,9 @@ def store_of(env, company, **options):
     warm(company, ["usage_store_engine"])
     if company.usage_store_engine == "clickhouse":
         return clickhouse_of(env, company, **options)
-    return PostgresStore(exact_cursor(env.cr), **options)
+    store = CompanyPostgres(exact_cursor(env.cr), **options)
+    store.env = env
+    return store
 
 
 def clickhouse_of(env, company, **options):
@@ -112,6 +115,12 @@ def explain(env, error):
                 "attempt sends it anew.",
                 facts=", ".join(f"{key} {value}" for key, value in facts.items()),
             )
+        case "events_archived":
+            return env._(
+                "Events of %(month)s are in the archive, and this is counted from "
+                "events. Bring the month back under Configuration, Months of Events.",
+                month=month_text(facts["month"]),
+            )
         case "old_server":
             return env._(
                 "This version of ClickHouse is too old for numbers of that many "
@@ -127,9 +136,9 @@ class StoreProblem(UserError):
         super().__init__(explain(env, error))
 
 
-def _telling(name):
+def _telling(engine, name):
     """A call of the store whose errors are sentences."""
-    method = getattr(ClickhouseStore, name)
+    method = getattr(engine, name)
 
     def told(self, *arguments, **options):
         try:
@@ -142,7 +151,7 @@ def _telling(name):
     return told
 
 
-class CompanyStore(ClickhouseStore):
+class _ForPeople:
     """The store of a company, for people: errors are told as sentences."""
 
     env = None
@@ -154,11 +163,23 @@ class CompanyStore(ClickhouseStore):
             raise StoreProblem(self.env, error) from error
 
 
-for _name in (
-    "aggregate", "quantities", "daily", "usage", "explain", "stream", "verify",
-    "rebuild", "periods_of_batches", "periods_of_types",
-):  # fmt: skip
-    setattr(CompanyStore, _name, _telling(_name))
+class CompanyStore(_ForPeople, ClickhouseStore):
+    """Of a company with its events in ClickHouse."""
+
+
+class CompanyPostgres(_ForPeople, PostgresStore):
+    """Of any other."""
+
+
+for _engine, _base in (
+    (CompanyStore, ClickhouseStore),
+    (CompanyPostgres, PostgresStore),
+):
+    for _name in (
+        "aggregate", "quantities", "daily", "usage", "explain", "stream", "verify",
+        "rebuild", "periods_of_batches", "periods_of_types",
+    ):  # fmt: skip
+        setattr(_engine, _name, _telling(_base, _name))
 
 
 __all__ = [

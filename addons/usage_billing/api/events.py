@@ -284,14 +284,15 @@ class EventReader:
         return reading
 
     def _read_lines(self, body):
-        lines = [line for line in body.split(b"\n") if line.strip()]
+        lines = enumerate(body.split(b"\n"), 1)
+        lines = [(place, line) for place, line in lines if line.strip()]
         _check_count(len(lines))
         reading = Reading()
-        for number, line in enumerate(lines, 1):
+        for number, (place, line) in enumerate(lines, 1):
             document = line.decode("utf-8", "backslashreplace")
             try:
                 try:
-                    document, self._is_strange = jsontext.decode(line)
+                    document, self._is_strange = jsontext.decode(line, place)
                 except BadJson as error:
                     raise Unreadable("unreadable", "", error.args[0]) from error
                 is_cloud = isinstance(document, dict) and "specversion" in document

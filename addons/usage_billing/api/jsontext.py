@@ -81,9 +81,10 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _decode_any_number = msgspec.json.Decoder(float_hook=_number).decode
 
 
-def decode(data):
+def decode(data, line=1):
     """Decode JSON; numbers become int or Decimal, with every digit.
 
+    :param int line: number of the first line, where the data are a part of something
     :return: the document, and whether something in it needs a close look: see
         :func:`fault`
     :raise BadJson: it is none
@@ -99,7 +100,7 @@ def decode(data):
         closely = _decode_closely(data, found)
         return (closely, True) if found else (document, _NUL in data)
     except UnicodeDecodeError as error:
-        raise BadJson(_say_not_utf8(data)) from error
+        raise BadJson(_say_not_utf8(data, line)) from error
     except RecursionError as error:
         raise BadJson(_lt("it is nested too deeply")) from error
     except MemoryError as error:
@@ -107,7 +108,7 @@ def decode(data):
     except BadJson:
         raise
     except ValueError as error:
-        raise BadJson(_say_malformed(data, str(error))) from error
+        raise BadJson(_say_malformed(data, str(error), line)) from error
 
 
 def may_repeat(data, names):
@@ -219,23 +220,23 @@ def _decode_closely(data, found):
 # -- what is wrong -------------------------------------------------------------------
 
 
-def _say_not_utf8(data):
+def _say_not_utf8(data, line):
     """The decoder counts from the beginning of the text that the byte is in."""
     try:
         data.decode()
     except UnicodeDecodeError as error:
-        return _at(data, error.start, _lt("this is not UTF-8"))
+        return _at(data, error.start, _lt("this is not UTF-8"), line)
     return _lt("it is not UTF-8")
 
 
-def _say_malformed(data, said):
+def _say_malformed(data, said, line):
     if ("truncated" in said or "surrogate" in said) and (half := _HALF_PAIR(data)):
-        return _at(data, half.start(), _FAULTS["surrogate"])
+        return _at(data, half.start(), _FAULTS["surrogate"], line)
     if "truncated" in said:
-        return _at(data, len(data), _lt("it ends too early"))
+        return _at(data, len(data), _lt("it ends too early"), line)
     if "out of range" in said and (long := _LONG_NUMBER(data)):
         return _at(
-            data, long.start(), _lt("the number is too long: write it as a text")
+            data, long.start(), _lt("the number is too long: write it as a text"), line
         )
     place = _PLACE(said)
     if not place:
@@ -243,17 +244,17 @@ def _say_malformed(data, said):
     byte = int(place[1])
     for part, sentence in _FAULTS.items():
         if part in said:
-            return _at(data, byte, sentence)
+            return _at(data, byte, sentence, line)
     for pattern, sentence in _STANDS.items():
         if pattern.match(data, byte):
-            return _at(data, byte, sentence)
-    return _at(data, byte, _SOMETHING)
+            return _at(data, byte, sentence, line)
+    return _at(data, byte, _SOMETHING, line)
 
 
-def _at(data, byte, what):
+def _at(data, byte, what, line):
     """A sentence with its place, lines and columns counted from 1."""
     before = data[:byte]
-    line = before.count(b"\n") + 1
+    line += before.count(b"\n")
     column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
     return _lt(
         "line %(line)s, column %(column)s: %(what)s",

@@ -511,11 +511,15 @@ def _span(query, default):
 def _find(call, sources, event_id):
     """Events with an id, else what waits with it, or that its month is archived."""
     around = read_time(call.query, "from")
-    found = _store(call).find_by_id(sources, event_id, around)
+    found, archived = _store(call).find_by_id(sources, event_id, around), []
+    if not found:
+        archived = _store(call).find_archived(sources, event_id, around)
+        found = [event for _source, _time, event in archived if event]
     if call.key.partner_id:
         mine = set(_subscriptions(call).ids)
         found = [event for event in found if event.subscription_id in mine]
-    written = _write_events(call, found + _store(call).find_corrections(found))
+    away = {event.id for event in found} if archived else ()
+    written = _write_events(call, found + _store(call).find_corrections(found), away)
     if call.key.partner_id:
         return written  # what waits has no customer yet
     held = call.env["usage.quarantine"].search(
@@ -527,13 +531,18 @@ def _find(call, sources, event_id):
         limit=MAX_LIMIT,
     )
     written += [_write_held(row) for row in held]
-    return written or [
-        _write_archived(event_id, *one)
-        for one in _store(call).find_archived(sources, event_id, around)
+    return written + [
+        _write_archived(event_id, source, time)
+        for source, time, event in archived
+        if event is None
     ]
 
 
-def _write_events(call, found):
+def _write_events(call, found, away=()):
+    """Stored events.
+
+    :param away: numbers of those that were read from the archive of their month
+    """
     env = call.env
     sources = env["usage.source"].with_context(active_test=False)
     sources = sources.browse({event.source_id for event in found})
@@ -560,7 +569,7 @@ def _write_events(call, found):
             "currency": event.currency,
             "dimensions": as_json(event.dimensions),
             "properties": as_json(event.properties),
-            "status": _status(event),
+            "status": _status(event, event.id in away),
             "kind": KINDS.get(event.kind, "usage"),
             "corrected_by": event.corrected_by,
             "detail": reasons.get(event.corrected_by),
@@ -572,10 +581,10 @@ def _write_events(call, found):
     ]
 
 
-def _status(event):
+def _status(event, is_away=False):
     """What a stored event counts for today."""
     if event.is_live:
-        return "stored"
+        return "archived" if is_away else "stored"
     if event.kind == "v":
         return "voided"
     return {"v": "voided", "a": "amended"}.get(event.corrected, "replaced")

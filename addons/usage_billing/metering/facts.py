@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from .errors import StoreError
 from .routing import PeriodSpan, canonical, from_microseconds
 
 #: Events of a delivery that a newer version replaced do not count.
@@ -187,6 +188,7 @@ def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
     :param datetime as_of: only what had arrived by then
     :param list[str] zones: by number, time zones of the questions (column ``zone``)
     """
+    refuse_archived(cursor, windows, [meter.event_type])
     columns = (
         "w.number, e.period_id, w.subscription_id, w.tz, w.zone,"
         f" {_group(group)} AS grp, e.id, e.event_id, e.source_id, e.time,"
@@ -194,6 +196,52 @@ def facts(cursor, windows, meter, group=(), as_of=None, zones=None):
         " {known_at} AS known_at, {live} AS live"
     )
     return _select(cursor, windows, meter, group, columns, as_of, zones)
+
+
+def refuse_archived(cursor, windows, types):
+    """Figures of events that are in an archive would be too small without a word.
+
+    :param list[Window] windows: what is to be read from the events
+    :param types: event types that are read
+    :raise StoreError: "events_archived", with a month
+    """
+    cursor.execute(
+        "SELECT min(m.month) FROM unnest(%s::int[], %s::timestamp[], %s::timestamp[])"
+        "  AS w(period_id, start_at, end_at)"
+        " JOIN usage_store_month_period m ON m.period_id = w.period_id"
+        "  AND make_date(m.month / 100, m.month %% 100, 1) < w.end_at"
+        "  AND make_date(m.month / 100, m.month %% 100, 1) + interval '1 month'"
+        "    > w.start_at"
+        " WHERE EXISTS (SELECT FROM usage_store_route r"
+        "  WHERE r.period_id = w.period_id AND r.type = ANY(%s))",
+        [
+            [window.period.id for window in windows],
+            [window.start for window in windows],
+            [window.end for window in windows],
+            list(types),
+        ],
+    )
+    _refuse_month(cursor)
+
+
+def refuse_archived_periods(cursor, period_ids, types):
+    """The same of all events of periods.
+
+    :raise StoreError: "events_archived", with a month
+    """
+    cursor.execute(
+        "SELECT min(m.month) FROM usage_store_month_period m"
+        " WHERE m.period_id = ANY(%s) AND EXISTS (SELECT FROM usage_store_route r"
+        "  WHERE r.period_id = m.period_id AND r.type = ANY(%s))",
+        [list(period_ids), list(types)],
+    )
+    _refuse_month(cursor)
+
+
+def _refuse_month(cursor):
+    (month,) = cursor.fetchone()
+    if month:
+        raise StoreError("events_archived", month=month)
 
 
 def _select(cursor, windows, meter, group, columns, as_of=None, zones=None):

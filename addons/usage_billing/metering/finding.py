@@ -4,11 +4,13 @@ Not for quantities: nothing here knows of meters. What is found says whether it 
 """
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from . import archive, parts
+from . import archive, monthfile, parts, schema
+from .errors import StoreError
 from .facts import CORRECTED, COUNTS
 from .keys import identity_function, key_function
 from .routing import to_microseconds
@@ -168,14 +170,13 @@ def corrections(cursor, company_id, ids):
 
 
 def archived(cursor, company_id, sources, event_id, around=None):
-    """Sources with an event of this id in an archived month.
+    """Events of an id in archived months, read from the archives.
 
-    Of strict sources the registry knows it, of others the archive itself. The event is
-    not in the store and did arrive: it comes back when it is corrected or looked at.
+    Of strict sources the registry knows of them, even when the archive is away.
 
     :param sources: list of (id, mode)
     :param datetime around: time of the event (naive UTC), None when unknown
-    :return: list of (source id, time of the event)
+    :return: list of (source id, time to the millisecond, FoundEvent or None)
     """
     found = []
     for source_id, mode in sources:
@@ -187,15 +188,44 @@ def archived(cursor, company_id, sources, event_id, around=None):
             [list(keys)],
         )
         keys = keys - {key for (key,) in cursor.fetchall()}
-        if mode != "strict":
-            keys = parts.seek(cursor, keys)
         months = archive.archived(cursor, map(parts.month_of, keys))
+        keys = [key for key in keys if parts.month_of(key) in months]
+        rows = {}
+        with suppress(StoreError):  # it came all the same
+            rows = parts.seek(cursor, keys)
+        events = _of_archive(cursor, company_id, list(rows.values()))
         found += [
-            (source_id, parts.time_of(key))
+            (source_id, parts.time_of(key), events.get(key))
             for key in keys
-            if parts.month_of(key) in months
+            if mode == "strict" or key in rows
         ]
     return found
+
+
+def _of_archive(cursor, company_id, rows):
+    """Events of rows that were found in archives, as if they were in the store.
+
+    :return: {key as hexadecimal text: FoundEvent}
+    """
+    if not rows:
+        return {}
+    names = [name.strip() for name in monthfile.COLUMNS.split(",")]
+    facts = (
+        "unnest(%(id)s::bigint[], %(time)s::timestamp[], %(payload_hash)s::bigint[],"
+        " %(key)s::uuid[], %(route_id)s::int[], %(row_number)s::int[],"
+        " %(event_id)s::text[], %(value)s::numeric[], %(amount)s::numeric[],"
+        f" %(properties)s::jsonb[]) AS f({monthfile.COLUMNS})"
+    )
+    events = schema.events_of(facts)
+    cursor.execute(
+        f"SELECT replace(e.key::text, '-', ''), {_COLUMNS}"
+        + _FROM.replace("usage_store_event e", f"({events}) e"),
+        {
+            "company": company_id,
+            **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)),
+        },
+    )
+    return {key: FoundEvent(*row) for key, *row in cursor.fetchall()}
 
 
 def as_json(text):

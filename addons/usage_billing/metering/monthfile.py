@@ -8,6 +8,7 @@ found by reading the member it lies in. Where members begin is in the manifest.
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from bisect import bisect_right
 from uuid import UUID
@@ -24,6 +25,8 @@ FILE, MANIFEST = "events.copy.gz", "manifest.json"
 #: Bytes of rows in a member.
 MEMBER = 8 << 20
 _BLOCK = 1 << 20
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 class Members:
@@ -141,7 +144,7 @@ def rows_with_keys(path, begins, keys):
 
     :param begins: see :attr:`Members.begins`
     :param keys: as hexadecimal text
-    :return: {key: (row number in the store, route id)} of those that are there
+    :return: {key: list of the texts of COLUMNS, None for NULL} of those that are there
     :raise StoreError: "archive_broken": a member cannot be read
     """
     firsts = [key for key, _offset in begins]
@@ -159,13 +162,24 @@ def rows_with_keys(path, begins, keys):
                     for row in source:
                         fields = row.split(b"\t", ROUTE + 1)
                         if fields[KEY] in wanted:
-                            row_route = int(fields[ID]), int(fields[ROUTE])
-                            found[wanted[fields[KEY]]] = row_route
+                            found[wanted[fields[KEY]]] = _texts(row)
                         if fields[KEY] >= last:
                             break
     except (OSError, EOFError, zlib.error) as error:
         raise StoreError("archive_broken", path=str(path)) from error
     return found
+
+
+def _texts(row):
+    """Fields of a row of PostgreSQL's text COPY format ("COPY", File Formats)."""
+    return [
+        None if field == "\\N" else _ESCAPED.sub(_unescape, field)
+        for field in row.decode().rstrip("\n").split("\t")
+    ]
+
+
+def _unescape(found):
+    return _ESCAPES.get(found[1], found[1])
 
 
 class _Hashed:

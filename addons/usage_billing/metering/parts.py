@@ -72,23 +72,34 @@ def seek(cursor, keys):
     """Rows of archived months, by their keys; read from the files, nothing is changed.
 
     :param keys: as hexadecimal text
-    :return: {key: (row number, period id)} of those that are there
+    :return: {key: texts of :data:`.monthfile.COLUMNS`} of those that are there
     :raise StoreError: "archive_broken"
     """
-    by_month = {}
+    by_month, found = {}, {}
     for key in keys:
         by_month.setdefault(month_of(key), []).append(key)
-    found = {}
     for month, (folder, *_rest) in archive.archived(cursor, by_month).items():
         found |= monthfile.rows_with_keys(
             folder / monthfile.FILE, _begins(folder), by_month[month]
         )
+    return found
+
+
+def periods_of(cursor, rows):
+    """Rows and periods of what was found in archives.
+
+    :param rows: of :func:`seek`
+    :return: list of (row number in the store, period id)
+    """
     cursor.execute(
-        "SELECT id, period_id FROM usage_store_route WHERE id = ANY(%s)",
-        [[route_id for _row, route_id in found.values()]],
+        "SELECT f.id, r.period_id FROM unnest(%s::bigint[], %s::int[])"
+        " AS f(id, route_id) JOIN usage_store_route r ON r.id = f.route_id",
+        [
+            [int(row[monthfile.ID]) for row in rows],
+            [int(row[monthfile.ROUTE]) for row in rows],
+        ],
     )
-    periods = dict(cursor.fetchall())
-    return {key: (row, periods[route_id]) for key, (row, route_id) in found.items()}
+    return cursor.fetchall()
 
 
 def bring_back(store, batch, events, following=None):
@@ -108,7 +119,7 @@ def bring_back(store, batch, events, following=None):
     condition, values = "e.id = ANY(%s)", list(events)
     if not isinstance(events[0], int):
         keys = keys_of(cursor, batch, events)
-        for row, period_id in seek(cursor, keys).values():
+        for row, period_id in periods_of(cursor, seek(cursor, keys).values()):
             rows.add(row)
             period_ids.add(period_id)
         condition, values = "e.key = ANY(%s::uuid[])", list(keys)

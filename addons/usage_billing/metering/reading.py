@@ -16,6 +16,7 @@ from .facts import (
     events_by_id,
     latest_events,
     live_events,
+    refuse_archived_periods,
     select_from_events,
     whole,
 )
@@ -79,6 +80,7 @@ class Reading:
         if not period_ids or not meters:
             return {}
         if as_of is not None:
+            self._refuse_archived(period_ids, meters)
             found = quantities.from_events(self.cursor, period_ids, meters, as_of)
             return self._summed(spans, meters, as_of) if found is None else found
         additive = [meter for meter in meters if meter.is_additive]
@@ -90,6 +92,11 @@ class Reading:
             found |= self._summed(spans, others)
         return found
 
+    def _refuse_archived(self, period_ids, meters):
+        """What is asked of the events, rollups do not know."""
+        types = {meter.event_type for meter in meters}
+        refuse_archived_periods(self.cursor, period_ids, types)
+
     def _summed(self, spans, meters, as_of=None):
         """Quantities without dimensions, by way of aggregates."""
         return {
@@ -100,6 +107,7 @@ class Reading:
     def _aggregate_rollups(self, periods, meters, dimensions, as_of):
         source, parameters = "usage_store_rollup", _ids(periods, meters)
         if as_of is not None:
+            self._refuse_archived(parameters[0], meters)
             routes = self._event_routes(periods, meters)
             if not routes:
                 return []

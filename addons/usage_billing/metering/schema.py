@@ -158,13 +158,12 @@ BEGIN
 END $$ LANGUAGE plpgsql;
 """
 
-_VIEW = """
-CREATE OR REPLACE VIEW usage_store_event AS
+_EVENTS = """
 SELECT f.id, f.time, b.received_at, f.payload_hash, f.key, f.route_id,
        r.company_id, r.source_id, (f.id >> 31)::integer AS batch_id,
        r.subscription_id, r.period_id, r.dimset_id, f.row_number, r.kind, r.type,
        r.subject, f.event_id, f.value, f.amount, r.currency, f.properties
-  FROM usage_store_fact f
+  FROM {}
   JOIN usage_store_route r ON r.id = f.route_id
   LEFT JOIN usage_batch b ON b.id = (f.id >> 31)::integer
 """
@@ -199,7 +198,16 @@ def create(cursor):
 
 def create_view(cursor):
     """The view on the events; needs the table of batches."""
-    cursor.execute(_VIEW)
+    events = events_of("usage_store_fact f")
+    cursor.execute(f"CREATE OR REPLACE VIEW usage_store_event AS {events}")
+
+
+def events_of(facts):
+    """SQL of a SELECT of whole events.
+
+    :param str facts: table of facts ``f``, or what stands for one in a FROM
+    """
+    return _EVENTS.format(facts)
 
 
 def watch(cursor):

@@ -229,6 +229,7 @@ class UsageExplorer(models.AbstractModel):
             end = min(end, bridge.midnight(day + timedelta(days=1), period.tz))
         # the page begins after the last instant before the day, whatever the id
         cursor = self._read_cursor(after) or (start - RESOLUTION, LAST_ID)
+        self._store(period).have_events(period)
         page = [
             event
             for event in self._store(period).explain(
@@ -260,6 +261,7 @@ class UsageExplorer(models.AbstractModel):
         if cursor is None:
             return None
         at, event_id = cursor
+        self._store(period).have_events(period)
         found = self._store(period).explain(
             period, meter, limit=1, after=(at, event_id - 1)
         )

@@ -136,8 +136,11 @@ class TestUsageStoreMonth(MonthCase):
         self.assertEqual(wizard._find(), [])
         self.assertIn("1999-03", wizard.result_html)
         self.assertNotIn("has not arrived", wizard.result_html)
-        ((source, time),) = self.store.find_archived(self.source, "e1")
+        ((source, time, found),) = self.store.find_archived(self.source, "e1")
         self.assertEqual((source, time), (self.source, OLD + timedelta(hours=1)))
+        self.assertEqual((found.event_id, found.value), ("e1", Decimal(1)))
+        self.assertEqual((found.subject, found.is_live), ("old-1", True))
+        self.assertEqual(found.properties, {"who": "somebody"})
         self.assertEqual(self.store.find_archived(self.source, "e99"), [])
         wizard.event_id = "e99"
         self.assertIn("has not arrived", wizard.result_html)

@@ -128,7 +128,10 @@ class TestUsageStoreParts(PartsCase, TransactionCase):
         month = self.months.browse(MONTH)
         self.assertEqual((month.state, self._content()), ("archived", []))
         self.assertNotEqual(month.path, old_path)
-        self.assertEqual(self._figures()["sum"], Decimal(15))
+        self.assertEqual(
+            self._quantities(self.march, self.meters["sum"]),
+            {("1999-03-01",): Decimal(15)},
+        )
         self.assertEqual(self._void("e16", "e8"), [
             ("e16", "already"), ("e8", "voided"),
         ])  # fmt: skip
@@ -154,13 +157,38 @@ class TestUsageStoreParts(PartsCase, TransactionCase):
         self._send([event(3, "3", at, event_id=name, subject="old-1")], source)
         unknown = str(uuid7(int((at - datetime(1970, 1, 1)).total_seconds() * 1000)))
         self._leave()
-        self.assertEqual(self.store.find_archived(source, name), [(source, at)])
+        ((_source, time, found),) = self.store.find_archived(source, name)
+        self.assertEqual((time, found.event_id, found.time), (at, name, at))
         self.assertEqual(self.store.find_archived(source, unknown), [])
         self.assertEqual(
             self._void(name, unknown, source=source),
             [(name, "voided"), (unknown, "unknown")],
         )
         self.assertEqual(self._figures()["sum"], Decimal(31))
+
+    def test_what_is_counted_from_events_is_not_counted_without_them(self):
+        sums, middle = self.meters["sum"], self.meters["percentile"]
+        self.assertEqual(
+            self._quantities(self.march, sums), {("1999-03-01",): Decimal(31)}
+        )
+        day = timedelta(days=1)
+        days = self.store.usage(self.old, sums, OLD - day, OLD + day, "day")
+        self.assertEqual(sum(row.quantity for row in days), 31)
+        for read in (
+            lambda: self.store.aggregate(self.march, middle),
+            lambda: self.store.quantities(self.march),
+            lambda: self.store.usage(self.old, sums, OLD, OLD + day, "hour"),
+            lambda: self.store.aggregate(self.march, sums, as_of=datetime(2100, 1, 1)),
+        ):
+            with self.assertRaisesRegex(UserError, "1999-03 are in the archive"):
+                read()
+        # where no such event ever came, nothing is missing
+        other = self._create_meter("disk", aggregation="percentile", percentile="50")
+        self.assertFalse(self.store.aggregate(self.march, other))
+        april = APRIL.replace(day=1)
+        self.assertFalse(self.store.usage(self.old, sums, april, APRIL, "hour"))
+        self._void("e16")
+        self.assertEqual(self._figures()["percentile"], Decimal(2))
 
     def test_too_large_a_month_is_said(self):
         self.patch(parts, "MOST", 3)
@@ -169,7 +197,6 @@ class TestUsageStoreParts(PartsCase, TransactionCase):
             [(one.status, one.code) for one in result.outcomes],
             [("refused", "archived")],
         )
-        self.assertEqual(self._figures()["sum"], Decimal(31))
         wizard = self.env["usage.event.find"].create({"event_id": "e1"})
         with self.assertRaisesRegex(UserError, "too large"):
             wizard.action_bring_back()
@@ -234,6 +261,12 @@ class TestUsageStoreParts(PartsCase, TransactionCase):
         self.assertFalse(wizard.is_archived)
         # nothing of it changed: it may leave at once
         self.assertIn(MONTH, self.months._due_months())
+
+    def test_the_events_behind_a_line_are_there_whatever_left(self):
+        page = self.env["usage.explorer"]._prepare_events(
+            self.march, self.meters["sum"]
+        )
+        self.assertEqual(len(page["events"]), 5)
 
     def test_levels_bring_the_later_months_too(self):
         self.months._restore(MONTH)

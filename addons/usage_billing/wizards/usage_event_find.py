@@ -58,7 +58,7 @@ class UsageEventFind(models.TransientModel):
                 day=format_date(self.env, time),
                 month=f"{time:%Y-%m}",
             )
-            for source, time in found
+            for source, time, _event in found
         ]
 
     def _find(self):
@@ -109,7 +109,7 @@ class UsageEventFind(models.TransientModel):
         """Bring the periods of the archived events back, and open their story."""
         self.ensure_one()
         event_id = self.event_id.strip()
-        for source, _time in self._get_archived():
+        for source, _time, _event in self._get_archived():
             # sudo: what is stored stays what it is, it is only where it was before
             store = self.env["usage.batch"].with_company(source.company_id).sudo()
             store._store().bring_back(source, [(event_id, self.around or None)])

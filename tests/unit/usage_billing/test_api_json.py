@@ -174,6 +174,13 @@ def test_what_is_wrong_with_json_is_said_with_its_place(data, said):
     assert said in caught.value.args[0]
 
 
+def test_a_broken_line_is_told_by_its_number_in_the_body():
+    good = EVENT % ("a", '"value": 1')
+    reading = read(f"{good}\n\n{{'id': 1}}\n", "application/x-ndjson")
+    assert reading.rows[0].event_id == "a"
+    assert reading.sentences[2].startswith("line 3, column 2: ")
+
+
 def test_what_is_wrong_with_gzip_is_said():
     for data, said in (
         (b"hello", "it is not gzip"),
