@@ -209,7 +209,11 @@ class UsageStoreMonth(models.Model):
         """Daily: months ahead, months to leave, properties to forget, old notes."""
         with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
             self._make_ahead(cr)
-        for month in self._due_months():
+        with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
+            # apart: what was looked at stays locked for the rest of a transaction,
+            # and a month that is locked cannot leave
+            due = self.with_env(self.env(cr=cr))._due_months()
+        for month in due:
             try:
                 with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
                     self.with_env(self.env(cr=cr))._archive(month)

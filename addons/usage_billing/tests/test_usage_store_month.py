@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import UserError
@@ -252,6 +253,27 @@ class TestUsageStoreMonth(MonthCase):
     # ------------------------------------------------------------------
     # care
     # ------------------------------------------------------------------
+    def test_the_daily_job_does_not_lock_itself_out(self):
+        """What it looks at to decide is free again when a month is to leave."""
+        seen = []
+
+        def due(months):
+            seen.append(months.env.cr)
+            return [MONTH]
+
+        def archive_month(months, _month):
+            seen.append(months.env.cr)
+            self.assertTrue(seen[0].closed)
+
+        model = type(self.months)
+        with (
+            patch.object(model, "_due_months", due),
+            patch.object(model, "_archive", archive_month),
+            patch.object(model, "_make_ahead"),
+        ):
+            self.months._cron_care()
+        self.assertEqual(len(set(map(id, [*seen, self.env.cr]))), 3)
+
     def test_tables_of_the_coming_months_are_made(self):
         self.months._make_ahead(self.env.cr)
         now = datetime.now()
