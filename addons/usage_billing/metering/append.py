@@ -199,7 +199,7 @@ class Append:
         elif schema.missing_leaves(self.cursor, months):
             return None  # perhaps nothing goes there
         table = schema.leaf(months.pop()) if len(months) == 1 else "usage_store_fact"
-        quick = Quick(rows, self.router, self.columns_of)
+        quick = Quick(rows, self.router, self.columns_of, routes)
         try:
             with self._savepoint():
                 if self.batch.mode == "strict":

@@ -25,10 +25,13 @@ from .jsonform import (
     said_by,
     said_in,
 )
-from .routing import EPOCH, OPEN_END, Segment
+from .routing import EPOCH, Segment
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 2000
+
+#: Ways a process keeps of one source.
+WAYS_KEPT = 100_000
 
 #: What stands between a value and the properties, by the length of these: no amount,
 #: length and version.
@@ -64,20 +67,19 @@ class Quick:
     :param Router router: knows the routes. The chunk ends before the first block that
         needs another one, or one that has no number yet
     :param columns_of: from :func:`.columns.column_function`
+    :param list routes: parallel to the rows, where they were looked up before
 
     count: rows sent so far
     """
 
-    def __init__(self, rows, router, columns_of):
+    def __init__(self, rows, router, columns_of, routes=None):
         self.rows = rows
         self.router = router
         self.columns_of = columns_of
         self.count = 0
         self._facts = Facts(min(BLOCK, len(rows)))
-        self._needs_value = False
+        self._routes = routes
         self._numbers = {}
-        self._ways = {}
-        self._low, self._high = -OPEN_END, OPEN_END  # when these are right
         self._sent = []
         self._kept = []
 
@@ -109,16 +111,16 @@ class Quick:
 
     def _blocks(self):
         """:return: iterator of Block"""
-        for low in range(0, len(self.rows), BLOCK):
-            block = self._make(low)
+        for low, high in cut(len(self.rows)):
+            block = self._make(low, high)
             if block is None:
                 return
             self.count = block.high
             yield block
 
-    def _make(self, low):
+    def _make(self, low, high):
         """:return: Block, None when something of its routes is unknown"""
-        rows = self.rows[low : low + BLOCK]
+        rows = self.rows[low:high]
         ids, types, subjects, moments, values, amounts, currencies, *others = zip(
             *rows, strict=True
         )
@@ -134,17 +136,20 @@ class Quick:
             (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
             for delta in map(sub, moments, repeat(EPOCH))
         ]
-        ways = self._find(types, subjects, mappings, times)
+        if self._routes is None:
+            ways = self._find(types, subjects, mappings, times)
+        else:
+            ways = self._lead(self._routes[low:high], times)
         if ways is None:
             return None
         block = Block()
-        block.low, block.high = low, low + count
+        block.low, block.high = low, high
         block.times = np.fromiter(times, np.int64, count)
         block.lines = lines
         block.slots = map(_number_of, ways)
         block.raw_ids, block.uniques, block.keys = self.columns_of(ids, block.times)
         texts, block.values = numbers(values)
-        if self._needs_value and "" in texts:
+        if "" in texts and any(way.segment.needs_value for way in set(ways)):
             raise Unfit
         block.tails = None
         said = map(_said_of, ways)
@@ -166,30 +171,23 @@ class Quick:
     def _find(self, types, subjects, mappings, times):
         """Ways of rows, None when one is unknown.
 
-        Feeds hand out the same few mappings over and over, and the rows keep them: each
-        is looked into once. Ways are kept while no period ends.
+        Ways are kept in the router until a period ends.
 
         :raise Unfit: a row has none, or must be looked at by itself
         """
-        low, high, kept = min(times), max(times), self._ways
-        if not self._low <= low <= high < self._high:
-            kept.clear()
-            self._low, self._high = -OPEN_END, OPEN_END
-        ways = list(map(kept.get, zip(types, subjects, map(id, mappings), strict=True)))
+        router, numbers = self.router, self._numbers_of(mappings)
+        low, high, kept = min(times), max(times), router.ways
+        if not router.low <= low <= high < router.high:
+            router.forget_ways()
+        ways = list(map(kept.get, zip(types, subjects, numbers, strict=True)))
         if all(ways):
             return ways
-        known, numbers = self.router.routes, self.router.dimension_numbers
         for index in [index for index, way in enumerate(ways) if way is None]:
-            etype, subject, mapping = types[index], subjects[index], mappings[index]
-            key = etype, subject, id(mapping)
+            key = types[index], subjects[index], numbers[index]
             way = ways[index] = kept.get(key)
             if way is not None:
                 continue
-            number = self._numbers.get(id(mapping))
-            if number is None:
-                number = numbers.setdefault(tuple(mapping.items()), len(numbers))
-                self._numbers[id(mapping)] = number
-            route = known.get((etype, subject, number))
+            route = router.routes.get(key)
             if route is None:
                 return None
             moment = times[index]
@@ -199,17 +197,54 @@ class Quick:
             if way is None:
                 return None
             if route.low <= low and high < route.high:
-                kept[key] = way
-                self._low = max(self._low, route.low)
-                self._high = min(self._high, route.high)
+                router.keep_way(key, way, route)
+        if len(kept) > WAYS_KEPT:
+            router.forget_ways()
         return ways
+
+    def _numbers_of(self, mappings):
+        """Numbers of dimension items.
+
+        Feeds hand out the same few mappings over and over, and the rows keep them: each
+        is looked into once.
+        """
+        known, numbers = self._numbers, self.router.dimension_numbers
+        found = list(map(known.get, map(id, mappings)))
+        if None in found:
+            for mapping in mappings:
+                if id(mapping) not in known:
+                    items = tuple(mapping.items())
+                    known[id(mapping)] = numbers.setdefault(items, len(numbers))
+            found = list(map(known.__getitem__, map(id, mappings)))
+        return found
+
+    def _lead(self, routes, times):
+        """Ways of rows by their routes, None when one has no number.
+
+        :raise Unfit: a row has none, or must be looked at by itself
+        """
+        low, high, ways = min(times), max(times), {}
+        for route in set(routes):
+            if not route.low <= low < route.high and route.move(low):
+                break
+            if high >= route.high:
+                break
+            ways[route] = self._way(route.segment)
+        else:
+            ways = list(map(ways.__getitem__, routes))
+            return ways if all(ways) else None
+        ways = []
+        for route, moment in zip(routes, times, strict=True):
+            if not route.low <= moment < route.high and route.move(moment):
+                raise Unfit
+            ways.append(self._way(route.segment))
+        return ways if all(ways) else None
 
     def _way(self, segment):
         """Way of rows of a segment, None when it has no number.
 
         :raise Unfit: its rows must be looked at one by one
         """
-        self._needs_value = self._needs_value or segment.needs_value
         if segment.way is not None:
             return segment.way
         if segment.is_strict:
@@ -251,6 +286,21 @@ class Quick:
                 by_day.setdefault(days.day, []).append(index)
             gathered += [(segment, day, found) for day, found in by_day.items()]
         return gathered
+
+
+def cut(count):
+    """Cut rows into blocks. Of many, small ones stand at the start, for the server to
+    begin soon, and at the end, for it to be done soon after the last one.
+
+    :return: iterator of (low, high)
+    """
+    low, smallest = 0, BLOCK if count <= 2 * BLOCK else max(1, BLOCK // 4)
+    size = smallest
+    while low < count:
+        left = count - low
+        size = min(size, max(left // 2, smallest), left)
+        yield low, low + size
+        low, size = low + size, min(2 * size, BLOCK)
 
 
 def _say(ways, documents, mappings):

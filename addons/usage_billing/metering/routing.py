@@ -341,6 +341,8 @@ class Router:
     source: what the caller must know of the source, filled by it; None before
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
+    ways: key of a route -> what is sent of its events, see :mod:`.quick`; right for
+        times from ``low`` to ``high``
     kind: of the rows: usage, or amendments of it
     """
 
@@ -368,7 +370,19 @@ class Router:
         if latest < self.latest or oldest > self.oldest:
             for route in self.routes.values():
                 route.forget()
+            self.forget_ways()
         self.latest, self.oldest, self.archived = latest, oldest, archived
+
+    def keep_way(self, key, way, route):
+        """Keep the way of events of a route, as it is led now."""
+        self.ways[key] = way
+        self.low = max(self.low, route.low)
+        self.high = min(self.high, route.high)
+
+    def forget_ways(self):
+        """Know no ways."""
+        self.ways.clear()
+        self.low, self.high = -OPEN_END, OPEN_END
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""
@@ -418,6 +432,7 @@ class Router:
                 wanted.update(late)
                 self.routes.clear()
                 self._places.clear()
+                self.forget_ways()
         if wanted:
             self._periods.update({subscription: [] for subscription in wanted})
             for period in self.catalogue.periods(
@@ -496,6 +511,8 @@ class Router:
         for meter in self.catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
         self.routes = {}
+        self.ways = {}
+        self.forget_ways()
         self.unnumbered = []
         self.dimension_numbers = {}
         self.dimsets = {}

@@ -19,7 +19,7 @@ from metering.jsonform import document_of, members_of, said_by
 from metering.keys import key_function
 from metering.meters import MeterSpec
 from metering.prepare import gather, prepare, route_keys
-from metering.quick import BLOCK, Feed, Quick, Unfit
+from metering.quick import BLOCK, Feed, Quick, Unfit, cut
 from metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -114,13 +114,13 @@ def number(router):
         slot.number = slot.number or position + 100
 
 
-def quick_of(rows, router, routes, columns_of):
+def quick_of(rows, router, routes, columns_of, given=False):
     """A chunk whose routes are numbered."""
     for each, route in zip(rows, routes, strict=True):
         if each.time and not route.move(to_microseconds(each.time)):
             route.segment.slot_of(None)
     number(router)
-    return Quick(rows, router, columns_of)
+    return Quick(rows, router, columns_of, routes if given else None)
 
 
 def row(position, **values):
@@ -143,10 +143,15 @@ def row(position, **values):
 def both(rows, mode="strict"):
     """What both ways send: (rows of the registry, rows of the month)."""
     router, routes = routed(rows)
-    quick = quick_of(rows, router, routes, column_function(mode, 1, 2, 0))
+    columns_of = column_function(mode, 1, 2, 0)
+    given = quick_of(rows, router, routes, columns_of, given=True)
+    given = b"".join(given.facts(range(51, 51 + len(rows))))
+    quick = quick_of(rows, router, routes, columns_of)
     ordinals = range(51, 51 + len(rows))
     identities = b"".join(quick.identities())
-    facts = list(map(facts_of, quick.facts(ordinals)))
+    facts = list(quick.facts(ordinals))
+    assert b"".join(facts) == given
+    facts = list(map(facts_of, facts))
     prepared = prepare(rows, routes, key_function(mode, 1, 2, 0))
     number(router)
     assert not prepared.failures
@@ -160,8 +165,7 @@ def both(rows, mode="strict"):
         )
     ]  # fmt: skip
     expected = [
-        facts_of(b"".join(sorted(careful[low : low + BLOCK])))
-        for low in range(0, len(rows), BLOCK)
+        facts_of(b"".join(sorted(careful[low:high]))) for low, high in cut(len(rows))
     ]
     assert facts == expected
     assert identities == b"".join(
@@ -251,12 +255,21 @@ def test_a_number_out_of_the_ordinary_is_encoded_by_itself(strange):
     assert list(zip(texts, fields, strict=True)) == list(map(number_of, column))
 
 
+@pytest.mark.parametrize("count", [1, 5, BLOCK, 2 * BLOCK, 2 * BLOCK + 1, 9 * BLOCK])
+def test_blocks_hold_every_row_once(count):
+    cuts = list(cut(count))
+    assert [low for low, _high in cuts] == [0] + [high for _low, high in cuts[:-1]]
+    assert cuts[-1][1] == count
+    assert all(0 < high - low <= BLOCK for low, high in cuts)
+    assert (len(cuts) > 2) == (count > 2 * BLOCK)
+
+
 def test_many_blocks_and_days():
     rows = [
         row(0, event_id=f"e{position}", time=START + timedelta(seconds=position * 400))
         for position in range(2 * BLOCK + 5)
     ]
-    assert len(both(rows)) == 3
+    assert len(both(rows)) > 3
 
 
 @pytest.mark.parametrize(
