@@ -144,7 +144,7 @@ def _quantity_rows(env, line):
 
 
 def _units(env, value, unit):
-    return f"{_figure(env, value)} {unit}".strip()
+    return f"{_figure(env, value)} {messages.unit(env, unit, value)}".strip()
 
 
 def _convert(env, step, unit):

@@ -10,6 +10,7 @@ from odoo.tools import babel_locale_parse
 from odoo.tools.translate import LazyTranslate
 
 from .fields_exact import to_text
+from .unit_words import in_number
 
 _lt = LazyTranslate(__name__)
 
@@ -148,6 +149,20 @@ def number(env, value):
     )
 
 
+def unit(env, label, quantity):
+    """A unit behind a quantity, in the plural where the user's language wants it.
+
+    :param str label: in the singular, may be empty
+    :param Decimal quantity: None where none is shown
+    """
+    return in_number(label, quantity, env.lang)
+
+
+def with_unit(env, quantity, label):
+    """A quantity and its unit: "8 calls"."""
+    return f"{number(env, quantity)} {unit(env, label, quantity)}".strip()
+
+
 def price(env, value, currency):
     """A price with all its decimals; 9.9 reads 9.90, a whole number stays whole."""
     value = value.normalize()
@@ -266,7 +281,7 @@ def line_name(
             env._(
                 "per %(scale)s %(unit)s",
                 scale=number(env, Decimal(scale)),
-                unit=unit_label or env._("units"),
+                unit=unit(env, unit_label, scale) or env._("units"),
             )
         )
     if revision:

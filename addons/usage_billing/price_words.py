@@ -47,7 +47,7 @@ def steps_of(env, charge, item):
 
 
 def _quantity(env, value, unit):
-    return f"{messages.number(env, value)} {unit}".strip()
+    return messages.with_unit(env, value, unit)
 
 
 def _step(env, facts, name, unit):

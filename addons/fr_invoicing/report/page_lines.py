@@ -4,6 +4,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from odoo.addons.usage_billing.unit_words import in_number
+
 from ..bridge import product_lines
 from ..bridge.lines import name_and_description, optional
 from ..einvoice.document import round_half_up
@@ -102,7 +104,8 @@ def _usage_entry(record, rated, entry, format_):
         free=_free_steps(rated, component, record),
     )
     figures = _true_figures(record, component, entry.line, format_)
-    return replace(entry, **figures) if figures else entry
+    entry = replace(entry, **figures) if figures else entry
+    return replace(entry, unit=in_number(unit, entry.quantity, record.env.lang))
 
 
 def _packages(rated, component, unit, format_):

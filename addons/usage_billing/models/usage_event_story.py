@@ -373,7 +373,7 @@ class UsageEventStory(models.AbstractModel):
                     "%(count)s events.",
                     charge=line.charge_id.name,
                     quantity=messages.number(self.env, line.quantity),
-                    unit=line.unit_label or "",
+                    unit=messages.unit(self.env, line.unit_label, line.quantity),
                     amount=messages.amounts(
                         self.env, [(line.currency_id, line.amount)]
                     ),
@@ -495,13 +495,12 @@ class UsageEventStory(models.AbstractModel):
         return all(shown.get(name) == value for name, value in dimensions.items())
 
     def _say_value(self, event, meter):
-        unit = meter.unit_label or ""
         if meter.aggregation == "count":
             return self.env._("one event")
         value = event.amount if meter.value_source == "amount" else event.value
         if value is None:
             return self.env._("by what it says of itself")
-        return f"{messages.number(self.env, value)} {unit}".strip()
+        return messages.with_unit(self.env, value, meter.unit_label)
 
     def _find_held(self, event):
         """The quarantined row that a replayed event was, empty for any other."""

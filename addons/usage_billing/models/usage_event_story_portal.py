@@ -1,5 +1,6 @@
 from odoo import api, models
 
+from .. import messages
 from .usage_event_story import Step
 
 
@@ -19,7 +20,7 @@ class UsageEventStory(models.AbstractModel):
         explorer = self.env["usage.explorer"]
         label = explorer._prepare_period(period)["label"]
         value = explorer._format_quantity(event.value)
-        unit = meter.unit_label or ""
+        unit = messages.unit(self.env, meter.unit_label, event.value)
         steps = [
             Step(
                 "fa-tachometer",
@@ -64,7 +65,7 @@ class UsageEventStory(models.AbstractModel):
                 "%(charge)s: %(quantity)s %(unit)s in all, %(amount)s before tax.",
                 charge=line.name,
                 quantity=explorer._format_quantity(line.quantity),
-                unit=line.unit,
+                unit=messages.unit(self.env, line.unit, line.quantity),
                 amount=explorer._format_money(line.amount, currency),
             )
             if amounts
@@ -72,7 +73,7 @@ class UsageEventStory(models.AbstractModel):
                 "%(charge)s: %(quantity)s %(unit)s in all.",
                 charge=line.name,
                 quantity=explorer._format_quantity(line.quantity),
-                unit=line.unit,
+                unit=messages.unit(self.env, line.unit, line.quantity),
             )
             for line in lines
         ]

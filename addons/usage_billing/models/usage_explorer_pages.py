@@ -6,7 +6,7 @@ import pytz
 
 from odoo import models
 
-from .. import bridge
+from .. import bridge, messages
 from .usage_explorer import ZERO
 
 EVENTS_PER_PAGE = 80
@@ -134,7 +134,7 @@ class UsageExplorer(models.AbstractModel):
             "name": line.name,
             "dimensions": self._format_dimensions(line.dimensions),
             "quantity_text": self._format_quantity(line.quantity),
-            "unit": line.unit,
+            "unit": messages.unit(self.env, line.unit, line.quantity),
             "amount_text": self._format_money(line.amount, currency),
             "meter_id": line.meter_id,
             "source": list(line.source),

@@ -170,7 +170,10 @@ class UsageMeter(models.Model):
 
     # unit
     unit_label = fields.Char(
-        string="Unit", translate=True, help="Shown beside quantities: GB, call, hour."
+        string="Unit",
+        translate=True,
+        help="Shown beside quantities: GB, call, hour. In the singular: words get the "
+        "plural of the reader's language by themselves.",
     )
     uom_id = fields.Many2one("uom.uom", string="Unit of Measure", ondelete="restrict")
     unit_divisor = Exact(

@@ -251,5 +251,5 @@ class UsageMeter(models.Model):
         return messages.number(self.env, number)
 
     def _with_unit(self, quantity):
-        text = self._shorten(quantity, 9)
-        return f"{text} {self.unit_label}" if self.unit_label else text
+        unit = messages.unit(self.env, self.unit_label, quantity)
+        return f"{self._shorten(quantity, 9)} {unit}".strip()

@@ -167,11 +167,10 @@ class UsageCharge(models.Model):
         return dict(self._fields["model"]._description_selection(self.env))[self.model]
 
     def _get_price_unit(self, name):
-        """What one price of the charge buys: "call", "100,000 call" for a package.
+        """What one price of the charge buys: "call", "100,000 calls" for a package.
 
         :param str name: the field that holds the price
         """
         if name == "package_price" and self.package_size:
-            size = messages.number(self.env, self.package_size)
-            return f"{size} {self.unit_label or ''}".strip()
+            return messages.with_unit(self.env, self.package_size, self.unit_label)
         return self.unit_label if name == "unit_price" else ""

@@ -405,6 +405,9 @@ class UsageReport(models.AbstractModel):
                     if difference
                     else "",
                     "quantity": explorer._format_quantity(line["quantity"]),
+                    "unit": messages.unit(
+                        self.env, query.meter.unit_label, line["quantity"]
+                    ),
                     "amount": explorer._format_money(
                         line["amount"], line["subscription"].currency_id
                     ),

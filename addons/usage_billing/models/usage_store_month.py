@@ -44,7 +44,7 @@ class UsageStoreMonth(models.Model):
     state = fields.Selection(
         [
             ("stored", "In the store"),
-            ("partial", "Archived, parts are back"),
+            ("partial", "Archived in part"),
             ("archived", "Archived"),
         ],
         readonly=True,

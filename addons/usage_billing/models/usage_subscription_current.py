@@ -103,7 +103,7 @@ class UsageSubscription(models.Model):
                 f"{name} {value}" for name, value in sorted(item.dimensions.items())
             ),
             "quantity": "" if quantity is None else messages.number(self.env, quantity),
-            "unit": item.charge.unit_label or "",
+            "unit": messages.unit(self.env, item.charge.unit_label, quantity),
             "events": item.event_count or "",
             "amount": messages.amounts(
                 self.env, [(self.currency_id, item.line.cumulative_amount)]

@@ -140,7 +140,7 @@ class UsageQuarantineFix(models.TransientModel):
                     "type": event_type,
                     "count": sum(item.count for item in items),
                     "quantities": [
-                        f"{messages.number(self.env, quantity)} {unit}"
+                        messages.with_unit(self.env, quantity, unit)
                         for unit, quantity in counted
                     ],
                 }
