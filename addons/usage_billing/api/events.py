@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import unquote
 
@@ -197,7 +198,7 @@ class EventReader:
 
         What is strange is left to the other methods, which say what is wrong.
         """
-        make, rows = self._event._make, []
+        make, rows = partial(tuple.__new__, self._event), []
         add = rows.append
         names = 1  # "events"
         try:
