@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from psycopg2.extras import execute_values
 
-from .append import Append
+from .append import MANY, Append
 from .facts import select_from_events
 from .keys import identity_function, route_hash
 from .planned import COLUMNS
@@ -59,9 +59,11 @@ class PostgresStore(Reading):
         :param Router router: as for :meth:`append`
         :rtype: list[AppendResult]
         """
-        additions, (first, _rows) = Additions(), batches[0]
+        additions, (first, rows) = Additions(), batches[0]
+        results = None
         with many_objects():
-            results = Append(self, first, router, additions).run_together(batches)
+            if len(batches) > 1 or len(rows) >= MANY:
+                results = Append(self, first, router, additions).run_together(batches)
             if results is None:
                 results = [
                     Append(self, batch, router, additions).run(rows, CHUNK)
