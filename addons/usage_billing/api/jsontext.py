@@ -128,6 +128,13 @@ def fault(document, path=""):
 
     :return: (reason code, field, sentence), None for nothing
     """
+    try:
+        return _fault(document, path)
+    except RecursionError:
+        return "unreadable", path, _lt("it is nested too deeply")
+
+
+def _fault(document, path):
     kind = document.__class__
     if kind is Repeated:
         return (
@@ -140,13 +147,13 @@ def fault(document, path=""):
     if kind is dict:
         for name, value in document.items():
             where = _join(path, name)
-            if found := fault(name, where.replace("\0", "\\u0000")):
+            if found := _fault(name, where.replace("\0", "\\u0000")):
                 return found
-            if value.__class__ in _LOOKED_INTO and (found := fault(value, where)):
+            if value.__class__ in _LOOKED_INTO and (found := _fault(value, where)):
                 return found
     elif kind is list:
         for number, value in enumerate(document):
-            if found := fault(value, f"{path}[{number}]"):
+            if found := _fault(value, f"{path}[{number}]"):
                 return found
     return None
 
@@ -159,20 +166,27 @@ def as_written(document, encode):
 
     :param encode: function of a value without such objects -> bytes
     """
+    try:
+        return _as_written(document, encode)
+    except RecursionError:
+        return encode(document).decode()
+
+
+def _as_written(document, encode):
     if document.__class__ is Repeated:
         members = (
-            f"{encode(name).decode()}:{as_written(value, encode)}"
+            f"{encode(name).decode()}:{_as_written(value, encode)}"
             for name, value in document.pairs
         )
         return "{" + ",".join(members) + "}"
     if document.__class__ is dict:
         members = (
-            f"{encode(name).decode()}:{as_written(value, encode)}"
+            f"{encode(name).decode()}:{_as_written(value, encode)}"
             for name, value in document.items()
         )
         return "{" + ",".join(members) + "}"
     if document.__class__ is list:
-        return "[" + ",".join(as_written(value, encode) for value in document) + "]"
+        return "[" + ",".join(_as_written(value, encode) for value in document) + "]"
     return encode(document).decode()
 
 

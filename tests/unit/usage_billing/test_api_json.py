@@ -174,6 +174,18 @@ def test_what_is_wrong_with_json_is_said_with_its_place(data, said):
     assert said in caught.value.args[0]
 
 
+def test_what_is_deep_and_strange_is_an_event_that_cannot_be_read():
+    for depth in range(100, 1100, 50):
+        deep = '{"a":' * depth + '"\\u0000"' + "}" * depth
+        event = EVENT % ("a", f'"properties": {{"deep": {deep}}}')
+        try:
+            [row] = read(listed(event)).rows
+        except ApiProblem as problem:
+            assert problem.code == "invalid_json"
+        else:
+            assert type(row) is RejectedRow
+
+
 def test_a_broken_line_is_told_by_its_number_in_the_body():
     good = EVENT % ("a", '"value": 1')
     reading = read(f"{good}\n\n{{'id': 1}}\n", "application/x-ndjson")
