@@ -134,16 +134,19 @@ class Append:
 
     def _take(self, taken):
         self.result.rows += len(taken)
-        rows = taken
+        ahead = self._go_ahead(taken) if len(taken) >= MANY else None
+        rows = taken = taken[ahead or 0 :]
         held = [_held_as_received(row) for row in taken if row.__class__ is RejectedRow]
         if held:
             rows = [row for row in taken if row.__class__ is not RejectedRow]
         if rows:
             rows, newest = naive(rows)
-            if not held and len(rows) >= MANY:
-                rows = self._go_ahead(rows, newest)
-        if rows:
             routes = self._routes(rows, newest)
+            if not held and ahead is not None:
+                count = self.go_quickly(rows, newest, self._ordinals(rows), routes) or 0
+                self._count_stored(count)
+                rows, routes = rows[count:], routes[count:]
+        if rows:
             prepared = prepare(rows, routes, self.key_of)
             self._number_routes()
             if prepared.failures:
@@ -156,34 +159,37 @@ class Append:
         if held:
             self._hold(held)
 
-    def _go_ahead(self, rows, newest):
-        """Store rows quickly as far as that goes.
+    def _ordinals(self, rows):
+        return range(self.ordinal + 1, self.ordinal + 1 + len(rows))
 
-        What is known of routes is taken as it is, block by block, while the server
-        stores. Once something is unknown, it is asked about all rows that are left.
+    def _count_stored(self, count):
+        self.ordinal += count
+        self.result.accepted += count
 
-        :return: the rows that are left for the careful way, from the first one on
+    def _go_ahead(self, rows):
+        """Store rows as far as they are ordinary, of one month and known ways.
+
+        :param rows: as received
+        :return: how many are stored from the first one on, None when a row is not new
         """
-        for asks in (False, True):
-            routes = self._routes(rows, newest) if asks else None
-            ordinals = range(self.ordinal + 1, self.ordinal + 1 + len(rows))
-            count = self.go_quickly(rows, newest, ordinals, routes)
-            if count is None:
-                break
-            self.ordinal += count
-            self.result.accepted += count
-            rows = rows[count:]
-            if not rows:
-                break
-        return rows
+        first, router = rows[0], self.router
+        if first.__class__ is RejectedRow or first[3] is None:
+            return 0
+        month = schema.month_of(first[3])
+        if router.resends or self.columns_of is None or month not in router.months:
+            return 0
+        span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
+        quick = Quick(rows, router, self.columns_of, span=span)
+        count = self._send(quick, schema.leaf(month), self._ordinals(rows))
+        self._count_stored(count or 0)
+        return count
 
-    def go_quickly(self, rows, newest, ordinals, routes=None):
+    def go_quickly(self, rows, newest, ordinals, routes):
         """Store rows that are all new and fit, or none of them.
 
         :param newest: latest time of the rows
         :param ordinals: sequence of the ids of the rows
-        :param list routes: parallel to the rows; without, those known are taken, and
-            what follows a row whose route is unknown is left
+        :param list routes: parallel to the rows
         :return: how many are stored and added up, None when a row is not new or fit
         """
         if self.router.resends or self.columns_of is None or newest is None:
@@ -192,30 +198,31 @@ class Append:
         if oldest is None:
             return None
         months = {schema.month_of(oldest), schema.month_of(newest)}
-        if routes is None:
-            self.router.load((), self._until(newest))
-            if not months <= self.router.months:
-                return 0
-        elif self._open_routes(rows, routes, oldest, newest):
-            self._make_months(months)
-        elif schema.missing_leaves(self.cursor, months):
+        is_sure = self._open_routes(rows, routes, oldest, newest)
+        if not is_sure and schema.missing_leaves(self.cursor, months):
             return None  # perhaps nothing goes there
+        self._make_months(months)
         table = schema.leaf(months.pop()) if len(months) == 1 else "usage_store_fact"
         quick = Quick(rows, self.router, self.columns_of, routes)
+        return self._send(quick, table, ordinals)
+
+    def _send(self, quick, table, ordinals):
+        """Store what is quick, and add it up.
+
+        :return: number of rows, None when one is not new or fit: nothing is stored
+        """
         try:
             with self._savepoint():
                 if self.batch.mode == "strict":
                     self._stream(_IDENTITY, quick.identities())
                 self._stream(f"{table} ({_FACT_COLUMNS})", quick.facts(ordinals))
-                if routes is not None and quick.count < len(rows):
-                    raise Unfit
         except (Unfit, psycopg2.errors.CheckViolation):  # the key is of another month
             return None
         except psycopg2.errors.UniqueViolation:
             self.router.resends = True  # look before writing
             return None
         if self.batch.rollups and quick.count:
-            self._add_all(rows, quick.times, quick.gather())
+            self._add_all(quick.rows, quick.times, quick.gather())
         return quick.count
 
     def _open_routes(self, rows, routes, oldest, newest):
@@ -257,7 +264,7 @@ class Append:
         """The route of each row; ``newest`` is the latest time, or None."""
         router = self.router
         keys = route_keys(rows, router.dimension_numbers)
-        until = self._until(newest)
+        until = newest and min(to_microseconds(newest), router.latest)
         if newest is not None:
             # It may drop routes, when periods beyond the known ones are needed.
             router.load((), until)
@@ -275,10 +282,6 @@ class Append:
         for key in missing:
             router.build(key, router.dimsets.__getitem__)
         return list(map(router.routes.__getitem__, keys))
-
-    def _until(self, newest):
-        """Where periods must be known up to."""
-        return newest and min(to_microseconds(newest), self.router.latest)
 
     def _number_routes(self):
         slots, self.router.unnumbered = self.router.unnumbered, []

@@ -25,11 +25,12 @@ from .jsonform import (
     said_by,
     said_in,
 )
-from .routing import EPOCH, Segment
+from .routing import EPOCH, OPEN_END, Segment
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 2000
 
+EVER = -OPEN_END, OPEN_END
 #: Ways a process keeps of one source.
 WAYS_KEPT = 100_000
 
@@ -60,19 +61,20 @@ class Way(NamedTuple):
 
 
 class Quick:
-    """A chunk that is fit, see the module. Nothing is looked at before it is sent but
-    what the server must be asked first.
+    """A chunk that is fit, see the module.
 
-    :param list rows: EventRow with naive UTC times
-    :param Router router: knows the routes. The chunk ends before the first block that
-        needs another one, or one that has no number yet
+    :param list rows: EventRow with naive UTC times, all of which must be fit. Without
+        ``routes`` anything: it ends before the first block with something else, or with
+        a route that is unknown or has no number, and nothing is looked at before
+    :param Router router: knows the routes
     :param columns_of: from :func:`.columns.column_function`
-    :param list routes: parallel to the rows, where they were looked up before
+    :param list routes: parallel to the rows
+    :param span: microseconds, half-open, that the rows' times are to be in
 
     count: rows sent so far
     """
 
-    def __init__(self, rows, router, columns_of, routes=None):
+    def __init__(self, rows, router, columns_of, routes=None, span=EVER):
         self.rows = rows
         self.router = router
         self.columns_of = columns_of
@@ -80,8 +82,9 @@ class Quick:
         self._facts = Facts(min(BLOCK, len(rows)))
         self._routes = routes
         self._numbers = {}
+        self._span = span
         self._sent = []
-        self._kept = []
+        self._kept = None
 
     @property
     def times(self):
@@ -95,6 +98,7 @@ class Quick:
 
         :raise ValueError, ArithmeticError, Unfit: see :meth:`facts`
         """
+        self._kept = []
         for block in self._blocks():
             self._kept.append(block)
             yield identity_rows(block.uniques, block.contents, block.times)
@@ -106,20 +110,26 @@ class Quick:
         :raise ValueError, ArithmeticError: an id or a value that cannot be stored
         :raise Unfit: a row is out of the ordinary
         """
-        for block in self._kept or self._blocks():
+        for block in self._blocks() if self._kept is None else self._kept:
             yield self._facts.encode(block, ordinals[block.low : block.high])
 
     def _blocks(self):
         """:return: iterator of Block"""
         for low, high in cut(len(self.rows)):
-            block = self._make(low, high)
-            if block is None:
-                return
+            try:
+                block = self._make(low, high)
+            except (Unfit, ValueError, ArithmeticError, TypeError):
+                if self._routes is None:
+                    return
+                raise
             self.count = block.high
             yield block
 
     def _make(self, low, high):
-        """:return: Block, None when something of its routes is unknown"""
+        """
+        :rtype: Block
+        :raise Unfit, ValueError, ArithmeticError: a row is out of the ordinary
+        """
         rows = self.rows[low:high]
         ids, types, subjects, moments, values, amounts, currencies, *others = zip(
             *rows, strict=True
@@ -140,8 +150,6 @@ class Quick:
             ways = self._find(types, subjects, mappings, times)
         else:
             ways = self._lead(self._routes[low:high], times)
-        if ways is None:
-            return None
         block = Block()
         block.low, block.high = low, high
         block.times = np.fromiter(times, np.int64, count)
@@ -169,14 +177,14 @@ class Quick:
     # -- where the rows go ---------------------------------------------------------
 
     def _find(self, types, subjects, mappings, times):
-        """Ways of rows, None when one is unknown.
+        """Ways of rows. They are kept in the router until a period ends.
 
-        Ways are kept in the router until a period ends.
-
-        :raise Unfit: a row has none, or must be looked at by itself
+        :raise Unfit: a row has none, or it is unknown
         """
         router, numbers = self.router, self._numbers_of(mappings)
         low, high, kept = min(times), max(times), router.ways
+        if not self._span[0] <= low <= high < self._span[1]:
+            raise Unfit
         if not router.low <= low <= high < router.high:
             router.forget_ways()
         ways = list(map(kept.get, zip(types, subjects, numbers, strict=True)))
@@ -189,13 +197,11 @@ class Quick:
                 continue
             route = router.routes.get(key)
             if route is None:
-                return None
+                raise Unfit
             moment = times[index]
             if not route.low <= moment < route.high and route.move(moment):
                 raise Unfit
             way = ways[index] = self._way(route.segment)
-            if way is None:
-                return None
             if route.low <= low and high < route.high:
                 router.keep_way(key, way, route)
         if len(kept) > WAYS_KEPT:
@@ -219,9 +225,9 @@ class Quick:
         return found
 
     def _lead(self, routes, times):
-        """Ways of rows by their routes, None when one has no number.
+        """Ways of rows by their routes.
 
-        :raise Unfit: a row has none, or must be looked at by itself
+        :raise Unfit: a row has none
         """
         low, high, ways = min(times), max(times), {}
         for route in set(routes):
@@ -231,19 +237,18 @@ class Quick:
                 break
             ways[route] = self._way(route.segment)
         else:
-            ways = list(map(ways.__getitem__, routes))
-            return ways if all(ways) else None
-        ways = []
+            return list(map(ways.__getitem__, routes))
+        ways = []  # one by one, at the turn of a period
         for route, moment in zip(routes, times, strict=True):
             if not route.low <= moment < route.high and route.move(moment):
                 raise Unfit
             ways.append(self._way(route.segment))
-        return ways if all(ways) else None
+        return ways
 
     def _way(self, segment):
-        """Way of rows of a segment, None when it has no number.
+        """Way of rows of a segment.
 
-        :raise Unfit: its rows must be looked at one by one
+        :raise Unfit: it has no number yet, or its rows must be looked at one by one
         """
         if segment.way is not None:
             return segment.way
@@ -251,7 +256,7 @@ class Quick:
             raise Unfit
         slot = segment.slot or segment.slot_of(None)
         if slot.number is None:
-            return None
+            raise Unfit
         route = segment.route
         said = f"{route.head}{', '.join(route.members)}|"
         segment.way = Way(slot.number, said, segment)

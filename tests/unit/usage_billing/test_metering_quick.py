@@ -28,7 +28,7 @@ from metering.routing import (
     storable,
     to_microseconds,
 )
-from metering.values import EventRow
+from metering.values import EventRow, RejectedRow
 
 START, END = datetime(2026, 10, 1), datetime(2026, 11, 1)
 _head = Struct(">hi16siqi8siqiiiii").pack
@@ -305,10 +305,27 @@ def test_one_strange_row_ends_the_attempt(strange):
     rows = [row(0), row(1, event_id="twice"), row(2, **strange)]
     router, routes = routed(rows)
     # what COPY reads raises what was raised; the append takes all of it for "unfit"
+    columns_of = column_function("strict", 1, 2)
     with pytest.raises((Unfit, ValueError, ArithmeticError)):
-        quick = quick_of(rows, router, routes, column_function("strict", 1, 2))
-        list(quick.facts(range(3)))
-        assert quick.count == 3
+        list(quick_of(rows, router, routes, columns_of, given=True).facts(range(3)))
+    ahead = quick_of(rows, router, routes, columns_of)
+    assert not list(ahead.facts(range(3)))
+    assert not ahead.count
+
+
+@pytest.mark.parametrize("mode", ["strict", "composed"])
+def test_what_stands_before_a_strange_row_is_sent(mode):
+    rows = [row(0, event_id=f"e{position}") for position in range(3 * BLOCK)]
+    rows[2 * BLOCK] = RejectedRow(1, "unreadable", "", "{")
+    router, routes = routed(rows[:1])
+    ahead = quick_of(rows, router, routes * len(rows), column_function(mode, 1, 2))
+    if mode == "strict":
+        sent = fields_of(b"".join(ahead.identities()))
+        assert len(sent) == ahead.count
+    facts = fields_of(b"".join(ahead.facts(range(len(rows)))))
+    assert BLOCK <= ahead.count == len(facts) <= 2 * BLOCK
+    early = Quick(rows, router, ahead.columns_of, span=(0, 1))
+    assert not list(early.facts(range(len(rows))))
 
 
 @pytest.mark.parametrize(
