@@ -104,8 +104,7 @@ def _usage_entry(record, rated, entry, format_):
         free=_free_steps(rated, component, record),
     )
     figures = _true_figures(record, component, entry.line, format_)
-    entry = replace(entry, **figures) if figures else entry
-    return replace(entry, unit=in_number(unit, entry.quantity, record.env.lang))
+    return replace(entry, **figures) if figures else entry
 
 
 def _packages(rated, component, unit, format_):
@@ -114,14 +113,20 @@ def _packages(rated, component, unit, format_):
     The size is said where it leads from what was measured to the packages billed, which
     an exception of the customer may have changed.
     """
-    words, metered = format_.words, rated.quantity
+    words, metered, locale = format_.words, rated.quantity, format_.locale
     size = rated.charge_id.package_size
     text = ""
     if size and metered is not None and abs(component.quantity - metered / size) < 1:
-        text = words["packages_of"] % {"size": format_.quantity(size), "unit": unit}
+        text = words["packages_of"] % {
+            "size": format_.quantity(size),
+            "unit": in_number(unit, size, locale),
+        }
     if metered is None:
         return text or words["packages"]
-    measured = words["measured"] % {"quantity": format_.quantity(metered), "unit": unit}
+    measured = words["measured"] % {
+        "quantity": format_.quantity(metered),
+        "unit": in_number(unit, metered, locale),
+    }
     return f"{text} · {measured}" if text else measured
 
 

@@ -3,6 +3,8 @@
 
 from decimal import Decimal
 
+from odoo.addons.usage_billing.unit_words import in_number
+
 from ..einvoice.page import grouping
 from .page_lines import discount
 
@@ -51,7 +53,7 @@ def _block_rows(block, format_):
         "name": block.name,
         "period": format_.own_period(block.period),
         "quantity": format_.quantity(quantity) if quantity is not None else "",
-        "unit": block.unit if quantity is not None else "",
+        "unit": _unit(block.unit, quantity, format_),
         "amount": format_.money(block.total),
     }
     steps = []
@@ -73,7 +75,7 @@ def _free_row(name, quantity, entry, format_):
         "description": "",
         "period": "",
         "quantity": format_.quantity(quantity),
-        "unit": entry.unit,
+        "unit": _unit(entry.unit, quantity, format_),
         "price": format_.price(zero),
         "per": "",
         "discount": "",
@@ -99,7 +101,7 @@ def _entry_row(entry, format_):
         "description": entry.description,
         "period": format_.own_period(entry.line.period),
         "quantity": format_.quantity(entry.quantity),
-        "unit": entry.unit,
+        "unit": _unit(entry.unit, entry.quantity, format_),
         "price": price,
         "per": f"/ {format_.quantity(entry.per)}" if entry.per is not None else "",
         "discount": discount(entry, format_),
@@ -125,9 +127,14 @@ def summary_rows(items, format_):
             "quantity": (
                 format_.quantity(item.quantity) if item.quantity is not None else ""
             ),
-            "unit": item.unit if item.quantity is not None else "",
+            "unit": _unit(item.unit, item.quantity, format_),
             "tax": format_.rate(item.rate),
             "amount": format_.money(item.amount),
         }
         for item in items
     ]
+
+
+def _unit(label, quantity, format_):
+    """Give the unit behind a quantity, nothing behind none."""
+    return in_number(label, quantity, format_.locale) if quantity is not None else ""

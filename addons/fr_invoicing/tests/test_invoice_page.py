@@ -251,7 +251,7 @@ class TestUsagePage(UsageFactory, PageCase):
                     "name": "Appels",
                     "model": "graduated",
                     "meter_id": cls.meter.id,
-                    "unit_label": "appels",
+                    "unit_label": "appel",
                     "tier_ids": [
                         (0, 0, {"up_to": "1000", "unit_price": "0"}),
                         (0, 0, {"up_to": "10000", "unit_price": "0.01"}),
@@ -289,7 +289,7 @@ class TestUsagePage(UsageFactory, PageCase):
                     "name": "Requêtes",
                     "model": "package",
                     "meter_id": self.meter.id,
-                    "unit_label": "appels",
+                    "unit_label": "appel",
                     "package_size": "1000",
                     "package_price": "2",
                 },
