@@ -32,6 +32,7 @@ DURABLE = {
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
     "max_wal_size": "2GB",
+    "wal_writer_delay": "20ms",  # the commit of a large batch has less left to flush
     "random_page_cost": "1.1",
 }
 FAST = {

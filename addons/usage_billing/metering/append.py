@@ -11,7 +11,6 @@ How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
     4. rollups are added up from the new rows and written at the end
 """
 
-import hashlib
 from bisect import bisect_left
 from contextlib import contextmanager, suppress
 from decimal import localcontext
@@ -24,7 +23,7 @@ import psycopg2.errors
 from . import copybin, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
-from .jsonform import event_to_json
+from .held import held_as_received, held_event, status_of
 from .keys import DECODERS, identity_function, key_function
 from .known import Known
 from .prepare import (
@@ -39,8 +38,8 @@ from .prepare import (
 from .quick import Feed, Quick, Unfit
 from .rollups import Additions
 from .routing import EXACT, OPEN_END, Router, to_microseconds
-from .store import BatchSpec, HeldRow
-from .values import AppendResult, EventRow, RejectedRow, RowOutcome
+from .store import BatchSpec
+from .values import AppendResult, RejectedRow, RowOutcome
 
 #: Rollup rows kept in memory before they are written.
 ROLLUPS_KEPT = 200_000
@@ -136,7 +135,7 @@ class Append:
         self.result.rows += len(taken)
         ahead = self._go_ahead(taken) if len(taken) >= MANY else None
         rows = taken = taken[ahead or 0 :]
-        held = [_held_as_received(row) for row in taken if row.__class__ is RejectedRow]
+        held = [held_as_received(row) for row in taken if row.__class__ is RejectedRow]
         if held:
             rows = [row for row in taken if row.__class__ is not RejectedRow]
         if rows:
@@ -419,23 +418,9 @@ class Append:
         return held
 
     def _held_event(self, row, route, reason, detail):
-        row = EventRow(*row)
-        identity, content = fingerprint(row, route, self.identity_of) or (b"", b"")
-        return HeldRow(
-            row_number=row.row_number,
-            reason=reason,
-            detail=detail,
-            raw=event_to_json(row),
-            is_event=True,
-            event_id=row.event_id or "",
-            type=row.type or "",
-            subject=row.subject or "",
-            time=row.time,
-            amount=row.amount,
-            identity=identity.hex(),
-            payload_hash=content.hex(),
-            is_ignored=reason in self.batch.ignored,
-        )
+        print_of = fingerprint(row, route, self.identity_of) or (b"", b"")
+        is_ignored = reason in self.batch.ignored
+        return held_event(row, print_of, reason, detail, is_ignored)
 
     def _hold(self, held):
         repeated = self.store.hold(self.batch, held)
@@ -448,7 +433,7 @@ class Append:
             self.result.outcomes += [
                 RowOutcome(
                     row.row_number,
-                    "duplicate" if position in repeated else _status(row),
+                    "duplicate" if position in repeated else status_of(row),
                     row.reason,
                     row.detail,
                 )
@@ -502,37 +487,3 @@ class Append:
             self.cursor.execute("ROLLBACK TO SAVEPOINT usage_store")
             raise
         self.cursor.execute("RELEASE SAVEPOINT usage_store")
-
-
-def _status(row):
-    """Status of a row that is held."""
-    if row.reason == "conflict":
-        return "conflict"
-    return "ignored" if row.is_ignored else "quarantined"
-
-
-def _held_as_received(row):
-    """A row that is no event. One with an id that is sent again is not held twice."""
-    digests = ("", "")
-    if row.event_id and row.raw:
-        digests = (_digest(row.event_id), _digest(row.raw))
-    return HeldRow(
-        row_number=row.row_number,
-        reason=row.reason,
-        detail=row.detail,
-        raw=row.raw,
-        is_event=False,
-        event_id=row.event_id,
-        type=row.type,
-        subject=row.subject,
-        time=row.time,
-        amount=row.amount,
-        identity=digests[0],
-        payload_hash=digests[1],
-    )
-
-
-def _digest(text):
-    """Hex digest of a text as received, which need not be valid Unicode."""
-    data = text.encode("utf-8", "surrogatepass")
-    return "raw-" + hashlib.sha256(data).hexdigest()[:32]
