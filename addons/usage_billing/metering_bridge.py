@@ -61,7 +61,11 @@ class _Leases(dict):
 
     What keeps the state of a transaction aside, to come back to it, must not bring
     back routers that learned something in between.
+
+    is_settled: nothing of what routers know was made or changed in the transaction
     """
+
+    is_settled = True
 
     def __deepcopy__(self, memo):
         return _Leases()
@@ -206,8 +210,9 @@ class Store(ArchivedEvents):
         """The router of a source, kept for the next append once this one is committed.
 
         Within a transaction it goes from append to append. It is forgotten after an
-        error, and when something it knows was made in this very transaction, which may
-        yet be rolled back as far as a savepoint.
+        error, and when something it may know was made in this very transaction, by
+        this append or by an earlier one: that may yet be rolled back as far as a
+        savepoint, and nothing would tell.
         """
         cr = self.env.cr
         used = cr.postcommit.data.setdefault("usage_routers", _Leases())
@@ -217,13 +222,16 @@ class Store(ArchivedEvents):
         if lease.router is None:
             lease.router = Router(store.catalogue, source.company_id.id, source.id)
         lease.router.catalogue = store.catalogue
-        yield lease.router
-        lease.router.catalogue = None
-        if store.has_added or store.catalogue.has_added:
-            return
-        if not used:
-            cr.postcommit.add(partial(_keep_routers, used))
-        used[key] = lease
+        try:
+            yield lease.router
+        finally:
+            lease.router.catalogue = None
+            if not lease.is_settled or store.has_added or store.catalogue.has_added:
+                used.is_settled = False
+        if used.is_settled:
+            if not used:
+                cr.postcommit.add(partial(_keep_routers, used))
+            used[key] = lease
 
     def rebuild(self, periods, meters=None):
         """Make the rollups of these periods again from the events.

@@ -27,6 +27,8 @@ ROUTERS_KEPT = 4
 SECONDS_KEPT = 3600
 NOTES_KEPT = "1 day"
 
+_OWN = "SELECT FROM usage_store_change WHERE xid = pg_current_xact_id_if_assigned()"
+
 #: A snapshot before everything.
 _NEVER = "1:1:"
 
@@ -36,6 +38,7 @@ class Lease:
     """A router, and what it was filled under; None until something is.
 
     is_read_committed: the transaction that uses it sees what others commit
+    is_settled: this transaction changed nothing itself of what routers know
     """
 
     router: Router | None = None
@@ -43,6 +46,7 @@ class Lease:
     snapshot: str = _NEVER
     since: float = 0.0
     is_read_committed: bool = False
+    is_settled: bool = True
 
 
 class RouterPool:
@@ -88,6 +92,8 @@ def refresh(cursor, lease):
         or now - lease.since > SECONDS_KEPT
     ):
         lease.router, lease.since = None, now
+        cursor.execute(_OWN)
+        lease.is_settled = not cursor.rowcount
     lease.database, lease.snapshot = database, snapshot
     return lease
 
