@@ -26,6 +26,7 @@ from . import test_usage_store_parts
 from . import test_usage_store_pruned
 from . import test_usage_store_quick
 from . import test_usage_store_undone
+from . import test_usage_store_ways
 from . import test_usage_store_two_connections
 from . import test_billing_tour
 from . import test_price_simulation

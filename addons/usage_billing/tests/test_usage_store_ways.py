@@ -1,0 +1,185 @@
+"""Whatever comes in, and in whatever portions: the ways of the store agree."""
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from unittest.mock import patch
+
+from odoo import Command
+from odoo.tests import tagged
+
+from ..ingesting import ingest
+from ..metering import RejectedRow, append, quick
+from ..metering.postgres import PostgresStore
+from .test_usage_store import StoreCase, event, uuid7
+
+#: The turn of a period in Paris, and of a month two hours later.
+EVENING = datetime(2026, 9, 30, 21)
+EPOCH = datetime(1970, 1, 1)
+TIME_KEYED = {"identity_mode": "time_keyed", "id_format": "uuid7"}
+VALUES = [
+    "0", "0.0000", "-0", "-0.00", "-12.50", "1E+3", "1E-9", "7.", "0.10", "9999.9999",
+    "10000", "99999999.9999", "100000000", "123456789012.1234", "0.00001",
+]  # fmt: skip
+TEXTS = ["a", "é", "\n", "|", ",", '"', "\\", ": ", '","', "{}", "%s", "😀", "", " "]
+
+
+def text(draw):
+    return "".join(draw.choices(TEXTS, k=draw.randrange(4)))
+
+
+@tagged("post_install", "-at_install")
+class TestUsageStoreWays(StoreCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for code in ("cpu", "disk"):
+            cls._create_meter(code, dimension_keys="region")
+        cls._create_meter("cpu_max", event_type="cpu", aggregation="max")
+        cls._create_meter("calls", aggregation="count")
+        cls._create_meter(
+            "some_calls",
+            event_type="calls",
+            aggregation="count",
+            filter_ids=[Command.create({"key": "job", "value": "x"})],
+        )
+        cls._create_store_subscription("acct-2", date_start="2026-10-01")
+
+    def _rows(self, draw, count, is_keyed):
+        """Rows of all kinds, most of them ordinary."""
+        rows, strange = [], draw.choice([0, 0.01, 0.05])
+        step = timedelta(microseconds=draw.choice([999_983, 60_000_017, 500_000_003]))
+        for number in range(count):
+            at = EVENING + step * number
+            values = str(Decimal(draw.randrange(10**6)).scaleb(-draw.randrange(6)))
+            properties = [{}, {"job": draw.choice("xy")}, {text(draw): text(draw)}]
+            row = event(
+                number,
+                draw.choice([values] * 9 + VALUES),
+                at,
+                type=draw.choice(["cpu", "disk", "calls"]),
+                dimensions=draw.choice([{}, {"region": "fr"}, {"zone": "é|", "a": ""}]),
+                properties=draw.choice(properties if draw.random() < 0.3 else [{}]),
+                subject=draw.choice(["acct-1"] * 9 + ["acct-2"]),
+            )
+            milliseconds = (at - EPOCH) // timedelta(milliseconds=1)
+            event_id = uuid7(milliseconds) if is_keyed else f"{number}{text(draw)}é"
+            row = row._replace(event_id=str(event_id))
+            if draw.random() < strange:
+                row = self._strange(draw, row, at, (rows or [row])[-1])
+            rows.append(row)
+        return rows
+
+    def _strange(self, draw, row, at, before):
+        """Something else instead of a row."""
+        number = row.row_number
+        return draw.choice(
+            [
+                row._replace(value=None),
+                row._replace(subject="nobody"),
+                row._replace(type="nothing"),
+                row._replace(event_id=""),
+                row._replace(event_id="\0"),
+                row._replace(event_id="\ud800"),
+                row._replace(amount=Decimal("1.50"), currency="EUR"),
+                row._replace(properties={"job": None, "n": 1}),
+                row._replace(properties={"job": "\0"}),
+                row._replace(time=None),
+                row._replace(time=at.replace(tzinfo=UTC)),
+                row._replace(time=datetime(1999, 5, 5)),
+                row._replace(time=datetime(2026, 9, 2, 3)),
+                RejectedRow(number, "unreadable", "no JSON", "{"),
+                before,
+                before._replace(row_number=number),
+            ]
+        )
+
+    def _stored(self, source):
+        self.env.cr.execute(
+            "SELECT e.id & 2147483647, event_id, time, payload_hash, type, subject,"
+            " subscription_id, period_id, d.dims, row_number, value::text,"
+            " pg_column_size(value),"
+            " amount, currency, properties"
+            " FROM usage_store_event e JOIN usage_store_dimset d ON d.id = e.dimset_id"
+            " WHERE source_id = %s ORDER BY event_id, time",
+            [source.id],
+        )
+        return self.env.cr.fetchall()
+
+    def _held(self, source):
+        held = self.env["usage.quarantine"].search([("source_id", "=", source.id)])
+        return sorted(
+            (each.reason_code, each.event_id or "", each.raw, each.row_number)
+            for each in held
+        )
+
+    def _deliver(self, draw, rows, source, way):
+        """Send rows as a delivery that is stored in chunks, or as requests.
+
+        :return: numbers of accepted, repeated and held rows
+        """
+        if way != "requests":
+            batch = self._send(rows, source)
+            return list(self._counts(batch)[:3])
+        requests, low = [], 0
+        while low < len(rows):
+            size = draw.choice([1, 2, 19, 20, 50, 200])
+            requests.append((rows[low : low + size], None))
+            low += size
+        results = []
+        while requests:
+            size = draw.choice([1, 1, 2, 5])
+            results += [
+                each for _id, each in ingest(self.env, source.id, requests[:size])
+            ]
+            del requests[:size]
+        return [
+            sum(each.accepted for each in results),
+            sum(each.duplicate for each in results),
+            sum(each.quarantined_count for each in results),
+        ]
+
+    @contextmanager
+    def _way(self, way, block, chunk):
+        """Blocks and chunks of so many rows; "careful" knows no quick way."""
+        whole = PostgresStore.append
+
+        def in_chunks(store, batch, rows, **kw):
+            return whole(store, batch, rows, chunk, **kw)
+
+        with (
+            patch.object(quick, "BLOCK", block),
+            patch.object(PostgresStore, "append", in_chunks),
+            patch.object(append, "MANY", 10**9 if way == "careful" else append.MANY),
+        ):
+            yield
+
+    def _check(self, seed):
+        draw = Random(seed)
+        mode = draw.choice([{"identity_mode": "strict"}, TIME_KEYED])
+        count = draw.choice([19, 20, 81, 150])
+        rows = self._rows(draw, count, mode is TIME_KEYED)
+        seen = []
+        for way, block, chunk in (
+            ("careful", 1, 40),
+            ("delivery", 5, 40),
+            ("delivery", draw.choice([1, 3, 20]), 100),
+            ("requests", 7, 60),
+        ):
+            source = self._create_source(f"{seed} {len(seen)}", **mode)
+            with self._way(way, block, chunk):
+                counts = self._deliver(draw, rows, source, way)
+            stored = self._stored(source)
+            self.assertEqual(counts[0], len(stored))
+            self.assertEqual(sum(counts), count)
+            if way == "requests":  # their rows are counted batch by batch
+                stored = [each[1:] for each in stored]
+                seen[0] = [each[1:] for each in seen[0][0]], *seen[0][1:]
+            seen.append((stored, counts, self._held(source)))
+            self.assertEqual(seen[-1], seen[0], (seed, way, block, chunk))
+
+    def test_ways_and_portions_agree(self):
+        for seed in (0, 8, 11):
+            self._check(seed)
+        self.assertRollupsEqualEvents()
