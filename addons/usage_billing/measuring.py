@@ -161,8 +161,8 @@ class Measuring:
         :return: (usage, {period id: error})
         :rtype: tuple[dict[tuple[int, int], dict[str, Measured]], dict]
         """
-        self._load()
         found, broken = {}, {}
+        self._load_apart(self.wanted, expected, broken)
         for period, priced, first, end in self.wanted:
             reader = _READERS.get(priced.reading)
             if reader is None or period.id in broken:
@@ -177,11 +177,34 @@ class Measuring:
 
     # -- reading in bulk -------------------------------------------------------
 
-    def _load(self):
-        """Read the added-up rows of every charge, one call for each way."""
+    def _load_apart(self, wanted, expected, broken):
+        """Read everything together; a period that needs archived events is set apart.
+
+        :param dict broken: such periods are entered here
+        """
+        try:
+            self._load(wanted)
+        except expected as error:
+            if getattr(error, "store_code", "") != "events_archived":
+                raise
+            period_ids = sorted({period.id for period, *_rest in wanted})
+            if len(period_ids) == 1:
+                broken[period_ids[0]] = error
+                return
+            middle = period_ids[len(period_ids) // 2]
+            for is_low in (True, False):
+                part = [one for one in wanted if (one[0].id < middle) is is_low]
+                self._load_apart(part, expected, broken)
+
+    def _load(self, wanted):
+        """Read the added-up rows of every charge, one call for each way.
+
+        Nothing is kept of a reading that fails half-way, and what two readings have in
+        common counts once.
+        """
         pairs = {True: defaultdict(set), False: defaultdict(set)}
         amounts, days = defaultdict(set), defaultdict(set)
-        for period, priced, first, end in self.wanted:
+        for period, priced, first, end in wanted:
             meter_ids = {meter_id for meter_id, _name in priced.meters}
             if priced.reading == pricebook.AMOUNTS:
                 amounts[priced.meter_id].add(period.id)
@@ -192,22 +215,26 @@ class Measuring:
                 for one in (period, *self.earlier.get((period.id, priced.id), ())):
                     pairs[split][one.id] |= meter_ids
         Period, Meter = self.env["usage.period"], self.env["usage.meter"]
-        for split, wanted in pairs.items():
-            if wanted:
-                meters = Meter.browse(set().union(*wanted.values()))
+        rows = {True: defaultdict(list), False: defaultdict(list)}
+        by_day = defaultdict(list)
+        for split, of_periods in pairs.items():
+            if of_periods:
+                meters = Meter.browse(set().union(*of_periods.values()))
                 bridge.warm(meters, SPEC_FIELDS)
-                rows = self._store(meters).aggregate(
-                    Period.browse(wanted), meters, dimensions=split
+                found = self._store(meters).aggregate(
+                    Period.browse(of_periods), meters, dimensions=split
                 )
-                self._keep(self._rows[split], rows)
+                self._keep(rows[split], found)
         for meter_id, period_ids in amounts.items():
             meter = Meter.browse(meter_id)
-            rows = self._store(meter).amounts(Period.browse(period_ids), meter)
-            self._keep(self._rows[True], rows)
+            found = self._store(meter).amounts(Period.browse(period_ids), meter)
+            self._keep(rows[True], found)
         if days:
             meters = Meter.browse(set().union(*days.values()))
-            rows = self._store(meters).daily(Period.browse(days), meters)
-            self._keep(self._days, rows)
+            self._keep(by_day, self._store(meters).daily(Period.browse(days), meters))
+        for split, found in rows.items():
+            self._rows[split].update(found)
+        self._days.update(by_day)
 
     def _keep(self, rows, found):
         for row in found:

@@ -134,6 +134,7 @@ class StoreProblem(UserError):
 
     def __init__(self, env, error):
         super().__init__(explain(env, error))
+        self.store_code = error.code
 
 
 def _telling(engine, name):

@@ -41,7 +41,6 @@ class UsageMonth(Command):
             ]
         else:
             month = int(options.month.replace("-", ""))
-            order = getattr(months, f"_{options.order}")
-            manifest = order(month)
+            manifest = months._move(month, f"_{options.order}")
             lines = [f"{options.month}: {manifest['events']} events {options.order}d"]
         print(*lines, sep="\n")  # pylint: disable=print-used

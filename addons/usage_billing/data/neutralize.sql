@@ -4,6 +4,10 @@ UPDATE ir_cron
  WHERE id IN (SELECT res_id FROM ir_model_data
                WHERE model = 'ir.cron' AND module = 'usage_billing');
 
+-- ... not put its months where the original has its archives,
+DELETE FROM ir_config_parameter
+ WHERE key = 'usage_billing.archive_folder';
+
 -- ... and not write into the ClickHouse of the original: its events stay readable there
 -- only; the copy says so until it is given a ClickHouse of its own.
 DELETE FROM ir_config_parameter

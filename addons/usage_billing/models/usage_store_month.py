@@ -13,7 +13,7 @@ from odoo.tools import SQL, config
 
 from ..metering import archive, pool, schema
 from ..metering.clickhouse import pruning
-from ..metering.connection import exact_cursor
+from ..metering.connection import connection, exact_cursor
 from ..metering.errors import StoreError
 from ..metering_engine import driver_of, explain
 
@@ -94,13 +94,13 @@ class UsageStoreMonth(models.Model):
         """Take months out of the store now, whatever the retention says."""
         self._check_may_care()
         for month in sorted(self.ids):
-            self._archive(month)
+            self._move(month, "_archive")
 
     def action_restore(self):
         """Bring archived months back."""
         self._check_may_care()
         for month in sorted(self.ids, reverse=True):
-            self._restore(month)
+            self._move(month, "_restore")
 
     def _check_may_care(self):
         if not self.env.user.has_group("usage_billing.group_usage_billing_system"):
@@ -119,6 +119,19 @@ class UsageStoreMonth(models.Model):
             Path(config.filestore(self.env.cr.dbname)) / "usage_archive"
         )
         return Path(base) / schema.month_text(month)
+
+    def _move(self, month, order):
+        """Carry out an order about a month in a transaction of its own, and commit.
+
+        It sees what others committed while it waited for them: with a snapshot from
+        before, a row that came meanwhile would go with the table and not be in the
+        file.
+
+        :param str order: "_archive" or "_restore"
+        :return: manifest
+        """
+        with connection(self.env) as env:
+            return getattr(self.with_env(env), order)(month)
 
     def _archive(self, month):
         """Write a month to its folder and take it out of the store.
@@ -146,7 +159,9 @@ class UsageStoreMonth(models.Model):
         folders = (first.with_name(f"{first.name}.{n}") for n in count(2))
         folder = next(place for place in chain([first], folders) if place != now)
         manifest = archive.put_away(cursor, month, folder, look)
-        self.env.cr.postcommit.add(partial(archive.forget_files, now))
+        # Elsewhere it may be the archive of the database this one is a copy of.
+        if now.parent == first.parent:
+            self.env.cr.postcommit.add(partial(archive.forget_files, now))
         return manifest
 
     def _restore(self, month):
@@ -215,8 +230,7 @@ class UsageStoreMonth(models.Model):
             due = self.with_env(self.env(cr=cr))._due_months()
         for month in due:
             try:
-                with sql_db.db_connect(self.env.cr.dbname).cursor() as cr:
-                    self.with_env(self.env(cr=cr))._archive(month)
+                self._move(month, "_archive")
             except (UserError, psycopg2.errors.LockNotAvailable) as error:
                 _logger.warning("Month %s stays in the store: %s", month, error)
                 break

@@ -1,5 +1,6 @@
 from . import test_exact_field
 from . import test_billing_run
+from . import test_billing_run_archived
 from . import test_bulk
 from . import test_usage_access
 from . import test_usage_corrections
@@ -22,6 +23,7 @@ from . import test_usage_report
 from . import test_usage_subject_move
 from . import test_usage_event_story
 from . import test_usage_store_month
+from . import test_usage_store_month_race
 from . import test_usage_store_parts
 from . import test_usage_store_pruned
 from . import test_usage_store_quick

@@ -27,8 +27,7 @@ ROWS = [
 TOTAL = Decimal(200 * 201 // 2)
 
 
-@tagged("post_install", "-at_install")
-class TestTwoConnections(BaseCase):
+class TwoConnectionsCase(BaseCase):
     """Commits for real, so it makes what it needs and takes it away again."""
 
     def setUp(self):
@@ -172,6 +171,45 @@ class TestTwoConnections(BaseCase):
                 env.cr.execute("SELECT pg_sleep(0.05), pg_stat_clear_snapshot()")
         self.fail("the second transaction did not wait for the first")
 
+    def _void(self, env, *numbers):
+        batch = env["usage.batch"].create(
+            {"name": "Race", "source_id": self.sources["strict"]}
+        )
+        return (
+            env["usage.batch"]
+            ._store()
+            .void(batch, [(f"race-{number}", None) for number in numbers], "Race")
+        )
+
+    def _meet(self, first, others, isolation="READ COMMITTED"):
+        """Do something, and others in transactions of their own before it commits.
+
+        :return: what the others gave back, or their errors
+        """
+        outcomes = []
+
+        def other(act):
+            try:
+                with self._transaction(isolation) as env:
+                    env.cr.execute("SELECT 1 FROM usage_store_rollup LIMIT 1")
+                    outcomes.append(act(env))
+            except psycopg2.Error as error:
+                outcomes.append(error)
+
+        with self._transaction("READ COMMITTED") as env:
+            first(env)
+            threads = [Thread(target=other, args=[act]) for act in others]
+            for thread in threads:
+                thread.start()
+            self._wait_for_lock(env.cr)
+        for thread in threads:
+            thread.join(30)
+            self.assertFalse(thread.is_alive())
+        return outcomes
+
+
+@tagged("post_install", "-at_install")
+class TestTwoConnections(TwoConnectionsCase):
     def test_same_batch_sent_twice_at_once_is_stored_once(self):
         for mode in ("strict", "time_keyed"):
             with self.subTest(mode=mode):
@@ -309,42 +347,6 @@ class TestTwoConnections(BaseCase):
     # ------------------------------------------------------------------
     # corrections
     # ------------------------------------------------------------------
-    def _void(self, env, *numbers):
-        batch = env["usage.batch"].create(
-            {"name": "Race", "source_id": self.sources["strict"]}
-        )
-        return (
-            env["usage.batch"]
-            ._store()
-            .void(batch, [(f"race-{number}", None) for number in numbers], "Race")
-        )
-
-    def _meet(self, first, others, isolation="READ COMMITTED"):
-        """Do something, and others in transactions of their own before it commits.
-
-        :return: what the others gave back, or their errors
-        """
-        outcomes = []
-
-        def other(act):
-            try:
-                with self._transaction(isolation) as env:
-                    env.cr.execute("SELECT 1 FROM usage_store_rollup LIMIT 1")
-                    outcomes.append(act(env))
-            except psycopg2.Error as error:
-                outcomes.append(error)
-
-        with self._transaction("READ COMMITTED") as env:
-            first(env)
-            threads = [Thread(target=other, args=[act]) for act in others]
-            for thread in threads:
-                thread.start()
-            self._wait_for_lock(env.cr)
-        for thread in threads:
-            thread.join(30)
-            self.assertFalse(thread.is_alive())
-        return outcomes
-
     def test_event_voided_twice_at_once_is_voided_once(self):
         with self._transaction() as env:
             self._append(env)
