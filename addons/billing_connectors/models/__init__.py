@@ -5,3 +5,4 @@ from . import billing_delivery_scope
 from . import usage_batch
 from . import usage_sample
 from . import usage_source
+from . import ir_attachment

@@ -256,19 +256,18 @@ class BillingDelivery(models.Model):
             return found.with_env(self.env)
         vals = self._prepare_delivery_vals(content, mapping, source, company)
         delivery = self.sudo().create(vals)  # users receive, only this method writes
-        delivery.attachment_id = (
-            self.env["ir.attachment"]
-            .sudo()  # kept for the delivery, read with its rights
-            .create(
-                {
-                    "name": content.name,
-                    "raw": _all_bytes(content.raw),
-                    "mimetype": ("application/gzip" if content.is_gzip else "text/csv"),
-                    "res_model": self._name,
-                    "res_id": delivery.id,
-                    "company_id": company.id,
-                }
-            )
+        attachments = self.env[
+            "ir.attachment"
+        ].sudo()  # read with the delivery's rights
+        delivery.attachment_id = attachments._keep_file(
+            content.raw,
+            {
+                "name": content.name,
+                "mimetype": "application/gzip" if content.is_gzip else "text/csv",
+                "res_model": self._name,
+                "res_id": delivery.id,
+                "company_id": company.id,
+            },
         )
         return delivery.with_env(self.env)
 
@@ -600,10 +599,6 @@ class BillingDelivery(models.Model):
         for chunk in feed.chunks():
             scopes |= chunk.scopes
         self.env["billing.delivery.scope"]._claim(self, scopes)
-
-
-def _all_bytes(raw):
-    return raw.read_bytes() if isinstance(raw, Path) else raw
 
 
 def decode_upload(data):

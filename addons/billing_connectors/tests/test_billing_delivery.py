@@ -55,6 +55,34 @@ class TestBillingDelivery(ConnectorCase):
         missing = held.filtered(lambda row: row.reason_code == "missing_field")
         self.assertEqual(missing.detail, "quantity")
 
+    def test_a_file_is_kept_without_being_read_into_memory(self):
+        content = (HEADER + self._rows(range(50))).encode()
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "u.csv"
+            path.write_bytes(content)
+            with patch.object(Path, "read_bytes", side_effect=AssertionError):
+                delivery = self.env["billing.delivery"]._import_file(path, self.mapping)
+        self.assertCounts(delivery, accepted=50)
+        kept = delivery.attachment_id.sudo()
+        self.assertEqual(kept.raw, content)
+        self.assertEqual(kept.file_size, len(content))
+        self.assertEqual(kept.checksum, kept._compute_checksum(content))
+        self.assertFalse(kept.index_content)  # usage is not for the full-text search
+        # Odoo keeps the same content under the same name
+        self.env.flush_all()
+        other = self.env["ir.attachment"].create({"name": "same", "raw": content})
+        self.assertEqual(other.store_fname, kept.store_fname)
+
+    def test_a_file_that_is_there_with_another_content_is_not_touched(self):
+        kept = self._import(self._rows([0])).attachment_id.sudo()
+        place = Path(kept._full_path(kept.store_fname))
+        place.write_bytes(b"something else")
+        self.addCleanup(place.unlink)
+        with self.assertRaises(UserError):
+            kept._keep_file((HEADER + self._rows([0])).encode(), {"name": "again"})
+        self.assertEqual(place.read_bytes(), b"something else")
+        self.assertEqual(list(place.parent.glob("*.part")), [])
+
     def test_held_row_keeps_what_was_received(self):
         delivery = self._import("b1,alpha,2026-09-01T10:00:00Z,cpu,1e400,eu\n")
         held = self.env["usage.quarantine"].search(
