@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
-from .. import messages
+from .. import messages, recounting
 from ..fields_exact import Exact
 from ..metering.meters import MeterSpec
 
@@ -411,6 +411,7 @@ class UsageMeter(models.Model):
         for company, meters in self.grouped("company_id").items():
             store = self.env["usage.batch"].with_company(company)._store()
             store.rebuild_meters(meters)
+            recounting.after_commit(meters)
 
 
 def _names(text):

@@ -69,7 +69,7 @@ class TwoConnectionsCase(BaseCase):
                 env["usage.source"].search([("code", "=like", "race-%")]).ids
             ) or (0,)
             cr = env.cr
-            cr.execute("SELECT id FROM usage_meter WHERE code = 'race'")
+            cr.execute("SELECT id FROM usage_meter WHERE code LIKE 'race%'")
             meters = tuple(row[0] for row in cr.fetchall()) or (0,)
             for query, parameter in (
                 (
@@ -221,6 +221,17 @@ class TestTwoConnections(TwoConnectionsCase):
         changed = [row._replace(value=row.value + 1) for row in ROWS]
         result = self._race("READ COMMITTED", "strict", changed)
         self.assertEqual((result.accepted, result.quarantined), (0, {"conflict": 200}))
+        self.assertEqual(self._total(), (200, TOTAL))
+
+    def test_events_that_come_while_a_meter_is_made_are_counted_by_it(self):
+        with self._transaction() as env:
+            env.cr.execute("SELECT count(*) FROM usage_store_event")  # and no later
+            with self._transaction("READ COMMITTED") as other:
+                self._append(other)
+            meter = env["usage.meter"].create(
+                {"name": "More", "code": "race-more", "event_type": "race.cpu"}
+            )
+        self.meter_id = meter.id
         self.assertEqual(self._total(), (200, TOTAL))
 
     @mute_logger("odoo.sql_db")
