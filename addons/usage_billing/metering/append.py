@@ -97,8 +97,7 @@ class Append:
         """:rtype: AppendResult"""
         iterator = iter(rows)
         while taken := list(islice(iterator, chunk)):
-            if len(self.router.routes) > ROUTES_KEPT:
-                self.router.forget()
+            self._make_room()
             with many_objects():
                 self._take(taken)
         if self.is_alone:
@@ -113,6 +112,7 @@ class Append:
         :param list batches: (BatchSpec, rows), of one source and time
         :return: list of AppendResult; None when nothing was stored
         """
+        self._make_room()
         rows = [row for _batch, part in batches for row in part]
         if any(row.__class__ is RejectedRow for row in rows):
             return None
@@ -128,6 +128,10 @@ class Append:
         return [
             AppendResult(rows=len(part), accepted=len(part)) for _batch, part in batches
         ]
+
+    def _make_room(self):
+        if len(self.router.routes) > ROUTES_KEPT:
+            self.router.forget()
 
     # -- one chunk -------------------------------------------------------------------
 

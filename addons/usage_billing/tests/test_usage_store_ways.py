@@ -12,6 +12,7 @@ from odoo.tests import tagged
 from ..ingesting import ingest
 from ..metering import RejectedRow, append, quick
 from ..metering.postgres import PostgresStore
+from ..metering.routing import Router
 from .test_usage_store import StoreCase, event, uuid7
 
 #: The turn of a period in Paris, and of a month two hours later.
@@ -182,4 +183,23 @@ class TestUsageStoreWays(StoreCase):
     def test_ways_and_portions_agree(self):
         for seed in (0, 8, 11):
             self._check(seed)
+        self.assertRollupsEqualEvents()
+
+    def test_requests_do_not_fill_the_memory_with_routes(self):
+        store = self.store._here()
+        router = Router(store.catalogue, self.env.company.id, self.source.id)
+        for low in range(0, 120, 40):
+            rows = [
+                event(number, dimensions={"zone": f"z{number}"})
+                for number in range(low, low + 40)
+            ]
+            batch = self.env["usage.batch"].create(
+                {"name": "Requests", "source_id": self.source.id}
+            )
+            with patch.object(append, "ROUTES_KEPT", 30):
+                (result,) = store.append_all(
+                    [(self.store._batch_spec(batch), rows)], router
+                )
+            self.assertEqual(result.accepted, 40)
+            self.assertEqual(len(router.routes), 40)
         self.assertRollupsEqualEvents()
