@@ -9,10 +9,15 @@ import re
 
 #: Shorter words are taken for symbols ("min", "ms"), these ones are none.
 _SHORT = {
-    "en": {"bed", "bit", "box", "bus", "car", "day", "job", "key", "row", "run"},
-    "fr": {"an", "clé", "job", "lit", "mot"},
+    "en": set("app bed bit bot box bus car day job key lot row run tag".split()),
+    "fr": set("an clé job lit lot mot vu vue".split()),
 }
 _SHORTEST = 4
+#: French words that are nearly always adjectives or participles: they agree with their
+#: noun ("utilisateurs actifs"); a noun beside a noun does not ("pages web").
+_AGREES = re.compile(r"(é|ée|if|ive|el|elle|al|ale|ant|ante|able|ible|ique|eux|euse)$")
+#: French words before a hyphen that leave the plural to the word behind it.
+_PREFIXES = {"e", "co", "mini", "micro", "sous", "télé"}
 _INVARIABLE = {"hertz", "lux", "mille", "siemens"}
 
 
@@ -48,11 +53,30 @@ def _plural(label, code):
             break
     parts = words[head].split("-")
     last = parts[-1]
-    if not _is_word(last, code) or (code == "fr" and any(map(str.islower, parts[:-1]))):
+    if not _is_word(last, code) or (code == "fr" and _is_compound(parts)):
         return label
     parts[-1] = _french(last) if code == "fr" else _english(last)
     words[head] = "-".join(parts)
+    if code == "fr":
+        words[1:] = _agreeing(words[1:])
     return " ".join(words)
+
+
+def _is_compound(parts):
+    """Whether a French word of several words would take more than one plural."""
+    return any(part.islower() and part not in _PREFIXES for part in parts[:-1])
+
+
+def _agreeing(words):
+    """Words behind a French noun in the plural, its adjectives first."""
+    found = list(words)
+    for number, word in enumerate(words):
+        if not (
+            _is_word(word, "fr") and (_AGREES.search(word) or word in _SHORT["fr"])
+        ):
+            break
+        found[number] = _french(word)
+    return found
 
 
 def _is_word(text, code):

@@ -1,5 +1,6 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from odoo import api, fields, models
 from odoo.tools import SQL, format_datetime
@@ -355,10 +356,14 @@ class UsageEventStory(models.AbstractModel):
         ]
 
     def _tell_priced(self, line):
+        charge = line.charge_id
         parts = [
-            f"{part.name or line.charge_id.name}: "
-            f"{messages.number(self.env, part.quantity)} × "
-            f"{messages.number(self.env, part.unit_price)}"
+            self.env._(
+                "%(name)s: %(quantity)s × %(price)s",
+                name=part.name or charge.name,
+                quantity=messages.number(self.env, part.quantity),
+                price=messages.number(self.env, part.unit_price),
+            )
             for part in line.component_ids
             if part.quantity is not None and part.unit_price is not None
         ]
@@ -369,15 +374,15 @@ class UsageEventStory(models.AbstractModel):
             line.create_date,
             [
                 self.env._(
-                    "%(charge)s: %(quantity)s %(unit)s come to %(amount)s, with "
-                    "%(count)s events.",
-                    charge=line.charge_id.name,
-                    quantity=messages.number(self.env, line.quantity),
-                    unit=messages.unit(self.env, line.unit_label, line.quantity),
+                    "%(charge)s: %(quantity)s for %(amount)s (events: %(count)s).",
+                    charge=charge.name,
+                    quantity=messages.with_unit(
+                        self.env, line.quantity, charge.unit_label or line.unit_label
+                    ),
                     amount=messages.amounts(
                         self.env, [(line.currency_id, line.amount)]
                     ),
-                    count=line.event_count,
+                    count=messages.number(self.env, Decimal(line.event_count)),
                 ),
                 *parts,
             ],

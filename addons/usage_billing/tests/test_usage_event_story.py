@@ -67,6 +67,29 @@ class TestEventStory(UsageCase, HttpCase):
         self.assertIn(move.name, html)
         self.assertIn(f"/odoo/account.move/{move.id}", html)
 
+    def test_what_it_costs_is_told_in_the_language_of_the_reader(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        meter = self._create_meter("calls", unit_label="call")
+        charge = {"name": "Calls", "model": "per_unit", "meter_id": meter.id}
+        plan = self._create_plan([{**charge, "unit_price": "1"}], approve=False)
+        french = plan.version_ids.charge_ids.with_context(lang="fr_FR")
+        french.unit_label = "appel"
+        plan.version_ids.sudo().action_approve()
+        subscription = self._create_subscription(plan, tz="Europe/Paris")
+        self._add_usage(subscription, "calls", *([5] * 1200))
+        self._bill()
+        stored = self._events(subject=subscription.subject_ids.subject)[:1]
+        stored = stored.with_context(lang="fr_FR")
+        steps = self.env["usage.event.story"].with_context(lang="fr_FR")
+        rated = next(
+            step
+            for step in steps._get_event_steps(stored)
+            if step.icon == "fa-calculator"
+        )
+        self.assertIn("6\u202f000 appels", rated.lines[0])
+        self.assertNotIn("call", rated.lines[0])
+        self.assertIn("1\u202f200", rated.lines[0])
+
     def test_what_came_after_the_invoice_says_so(self):
         self._add_usage(self.subscription, "cpu", 5)
         self._bill()
