@@ -294,6 +294,30 @@ class TestUsageStoreParts(PartsCase, TransactionCase):
         self.assertEqual(self._figures(april)["percentile"], Decimal(6))
         self.assertEqual(self.store.verify(self.march | april), [])
 
+    def test_an_amendment_may_lead_to_a_month_whose_archive_is_damaged(self):
+        self.months._restore(MONTH)
+        self._send([event(60, "6", APRIL, subject="old-1")])
+        self._leave(199904)
+        file = self.folder / "1999-04" / archive.FILE
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-9])
+        row = event(16, "16", APRIL, subject="old-1")
+        with mute_logger("odoo.addons.usage_billing.metering.corrections"):
+            result = self.store.amend(self._correction(), [row], "Other month")
+        self.assertEqual([one.status for one in result.outcomes], ["amended"])
+        april = self._period("1999-04-01", self.old)
+        self.assertEqual(
+            self._quantities(april, self.meters["sum"]), {("1999-04-01",): Decimal(22)}
+        )
+        with self.assertRaisesRegex(UserError, "1999-04 are in the archive"):
+            self._quantities(april, self.meters["percentile"])
+        with self.assertRaisesRegex(UserError, "not what was written"):
+            self.months._restore(199904)
+        file.write_bytes(whole)
+        self.months._restore(199904)
+        self.assertEqual(self._figures(april)["percentile"], Decimal(6))
+        self.assertEqual(self.store.verify(self.march | april), [])
+
     def test_a_backfill_of_an_archived_span(self):
         lines = [
             json.dumps(
