@@ -5,12 +5,11 @@ Figure: megabytes that the memory of the process grew beyond its highest after a
 of the rows. ``peak_mb`` is the highest in all, of a whole Odoo with what it imports.
 """
 
-import resource
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import ingest_file
-from run import Result, watch
+from run import Result, peak, watch
 
 ROWS = {"small": 500_000, "full": 5_000_000}
 
@@ -23,11 +22,6 @@ def write_file(path, count):
             f"{i},{a},{t:%Y-%m-%dT%H:%M:%SZ},{m},{q},{r},{c}\n"
             for i, a, t, m, q, r, c in ingest_file.rows(count)
         )
-
-
-def peak():
-    """Highest memory of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(env, size):

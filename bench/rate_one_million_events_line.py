@@ -8,11 +8,10 @@ many a bare server-side cursor of psycopg2 reads, time and value alone, unpriced
 """
 
 import gc
-import resource
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from run import Result, watch
+from run import Result, peak, watch
 from scene import create_batch, create_subscriptions, month_before, noon
 
 from odoo import Command
@@ -65,11 +64,6 @@ def events(subject, count, start: datetime, end: datetime):
             time=start + step * number,
             value=Decimal(number % 99_991) / 100,
         )
-
-
-def peak():
-    """Highest memory of this process so far, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(env, size):

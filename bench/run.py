@@ -15,6 +15,7 @@ this folder import each other by name (``from run import Result, watch``).
 
 import importlib.util
 import json
+import resource
 import sys
 import time
 from contextlib import contextmanager
@@ -116,6 +117,11 @@ class Watch:
 
     wall: float = 0.0
     cpu: float = 0.0
+
+
+def peak():
+    """Highest memory of this process so far, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def p95(values):

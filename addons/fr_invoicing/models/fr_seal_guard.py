@@ -10,24 +10,12 @@ from odoo import models
 
 from ..sealing import content
 from ..sealing.guards import TRUNCATE_GUARDED, truncate_guard
+from .fr_seal_entry import COLUMNS
 
 #: what nobody changes, by the name its test has in FUNCTIONS; the columns of the ledger
 #: are those that ``sealing.content`` freezes
 FROZEN = {
-    "entry": (
-        "company_id",
-        "kind",
-        "key",
-        "model",
-        "res_id",
-        "revision",
-        "name",
-        "sealed_at",
-        "user_id",
-        "payload",
-        "payload_sha256",
-        "size",
-    ),
+    "entry": COLUMNS,
     "chain": ("company_id", "uuid", "started_at", "legacy_move_id"),
     "key": ("company_id", "fingerprint", "certificate"),
     "status": (
@@ -40,14 +28,7 @@ FROZEN = {
         "reasons::text",
         "amounts::text",
     ),
-    "partial": (
-        "debit_move_id",
-        "credit_move_id",
-        "amount",
-        "debit_amount_currency",
-        "credit_amount_currency",
-        "max_date",
-    ),
+    "partial": content.PARTIAL,
     "file": ("checksum", "file_size", "res_model", "res_id", "type"),
     "archive": (
         "company_id",
