@@ -12,7 +12,7 @@ How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
 """
 
 from bisect import bisect_left
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import localcontext
 from io import BytesIO
 from itertools import islice
@@ -26,6 +26,7 @@ from .copybin import fact_head, identity_row
 from .held import held_as_received, held_event, status_of
 from .keys import DECODERS, identity_function, key_function
 from .known import Known
+from .leading import Leader
 from .prepare import (
     fingerprint,
     gather,
@@ -33,7 +34,6 @@ from .prepare import (
     naive,
     oldest_of,
     prepare,
-    route_keys,
 )
 from .quick import Feed, Quick, Unfit
 from .rollups import Additions
@@ -88,6 +88,7 @@ class Append:
         identity = batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
         self.key_of = key_function(*identity)
         self.columns_of = column_function(*identity)
+        self.leader = Leader(store, router)
         self.known = Known(self.cursor, strict=batch.mode == "strict")
         self.is_alone = additions is None
         self.additions = Additions() if additions is None else additions
@@ -122,7 +123,7 @@ class Append:
             for batch, part in batches
             for number in range(1, len(part) + 1)
         ]
-        routes = self._routes(rows, newest)
+        routes = self.leader.routes(rows, newest)
         if self.go_quickly(rows, newest, ordinals, routes) is None:
             return None
         return [
@@ -144,14 +145,18 @@ class Append:
             rows = [row for row in taken if row.__class__ is not RejectedRow]
         if rows:
             rows, newest = naive(rows)
-            routes = self._routes(rows, newest)
+            if not held and ahead is not None:
+                ahead = self._go_on(rows, newest)
+                rows = rows[ahead or 0 :]
+        if rows:
+            routes = self.leader.routes(rows, newest)
             if not held and ahead is not None:
                 count = self.go_quickly(rows, newest, self._ordinals(rows), routes) or 0
                 self._count_stored(count)
                 rows, routes = rows[count:], routes[count:]
         if rows:
             prepared = prepare(rows, routes, self.key_of)
-            self._number_routes()
+            self.leader.number()
             if prepared.failures:
                 held += self._hold_unless_known(rows, routes, prepared.failures)
             same = self._store(prepared)
@@ -169,6 +174,10 @@ class Append:
         self.ordinal += count
         self.result.accepted += count
 
+    def _may_hurry(self):
+        """Whether rows may be written without a look at what is stored."""
+        return not self.router.resends and self.columns_of is not None
+
     def _go_ahead(self, rows):
         """Store rows as far as they are ordinary, of one month and known ways.
 
@@ -179,10 +188,25 @@ class Append:
         if first.__class__ is RejectedRow or first[3] is None:
             return 0
         month = schema.month_of(first[3])
-        if router.resends or self.columns_of is None or month not in router.months:
+        if not self._may_hurry() or month not in router.months:
             return 0
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
         quick = Quick(rows, router, self.columns_of, span=span)
+        count = self._send(quick, schema.leaf(month), self._ordinals(rows))
+        self._count_stored(count or 0)
+        return count
+
+    def _go_on(self, rows, newest):
+        """The same when all ways that rows of one month lack are made first."""
+        oldest = self._may_hurry() and newest and oldest_of(rows)
+        if not oldest or schema.month_of(oldest) != schema.month_of(newest):
+            return 0
+        found = self.leader.pave(rows, oldest, newest)
+        if found is None:
+            return 0
+        month = schema.month_of(newest)
+        self._make_months({month})
+        quick = Quick(rows, self.router, self.columns_of, found=found)
         count = self._send(quick, schema.leaf(month), self._ordinals(rows))
         self._count_stored(count or 0)
         return count
@@ -195,13 +219,13 @@ class Append:
         :param list routes: parallel to the rows
         :return: how many are stored and added up, None when a row is not new or fit
         """
-        if self.router.resends or self.columns_of is None or newest is None:
+        if not self._may_hurry() or newest is None:
             return None
         oldest = oldest_of(rows)
         if oldest is None:
             return None
         months = {schema.month_of(oldest), schema.month_of(newest)}
-        is_sure = self._open_routes(rows, routes, oldest, newest)
+        is_sure = self.leader.open(rows, routes, oldest, newest)
         if not is_sure and schema.missing_leaves(self.cursor, months):
             return None  # perhaps nothing goes there
         self._make_months(months)
@@ -228,26 +252,6 @@ class Append:
             self._add_all(quick.rows, quick.times, quick.gather())
         return quick.count
 
-    def _open_routes(self, rows, routes, oldest, newest):
-        """Number what rows without a currency need of their routes.
-
-        :return: whether every route leads to one segment from the oldest row to the
-            newest
-        """
-        low, high, torn = to_microseconds(oldest), to_microseconds(newest), set()
-        for route in set(routes):
-            if not route.low <= low < route.high and route.move(low):
-                torn.add(route)
-            elif high >= route.high:
-                torn.add(route)
-            elif route.segment.slot is None:
-                route.segment.slot_of(None)
-        for row, route in zip(rows, routes, strict=True) if torn else ():
-            if route in torn and not route.move(to_microseconds(row[3])):
-                route.segment.slot_of(None)
-        self._number_routes()
-        return not torn
-
     def _stream(self, target, blocks):
         """COPY what a generator makes, while it makes it.
 
@@ -262,36 +266,6 @@ class Append:
             if isinstance(feed.error, (ValueError, ArithmeticError, Unfit)):
                 raise Unfit from feed.error
             raise feed.error from None
-
-    def _routes(self, rows, newest):
-        """The route of each row; ``newest`` is the latest time, or None."""
-        router = self.router
-        keys = route_keys(rows, router.dimension_numbers)
-        until = newest and min(to_microseconds(newest), router.latest)
-        if newest is not None:
-            # It may drop routes, when periods beyond the known ones are needed.
-            router.load((), until)
-        with suppress(KeyError):
-            return list(map(router.routes.__getitem__, keys))
-        missing = router.missing(keys)
-        if newest is not None:
-            router.load(missing, until)
-        wanted = router.dimensions(missing)
-        router.dimsets.update(
-            self.store.dimset_ids(
-                {text: wanted[text] for text in wanted.keys() - router.dimsets.keys()}
-            )
-        )
-        for key in missing:
-            router.build(key, router.dimsets.__getitem__)
-        return list(map(router.routes.__getitem__, keys))
-
-    def _number_routes(self):
-        slots, self.router.unnumbered = self.router.unnumbered, []
-        if slots:
-            numbers = self.store.route_ids([slot.key for slot in slots])
-            for slot in slots:
-                slot.number = numbers[slot.key]
 
     # -- writing ---------------------------------------------------------------------
 

@@ -177,7 +177,7 @@ class Block:
     keys: 16 bytes for each event; contents: 8 bytes of payload hash for each; uniques:
         16 bytes for each, what a registry tells them apart by
     times: array of microseconds
-    slots: numbers of the routes; lines: row numbers; iterables of integers
+    slots: array of numbers of the routes; lines: row numbers, iterable of integers
     raw_ids: bytes of the ids of the events, an array when all are of one length
     values: second of :func:`numbers`
     tails: list of bytes of amount and properties, None when no event has either
@@ -232,7 +232,7 @@ class Facts:
         rows["time"] = block.times
         rows["payload_hash"] = np.frombuffer(block.contents, "V8")
         rows["id"] = np.fromiter(ordinals, np.int64, count)
-        rows["route_id"] = np.fromiter(block.slots, np.int32, count)
+        rows["route_id"] = block.slots
         rows["row_number"] = np.fromiter(block.lines, np.int32, count)
         order = _order(block.keys)
         if is_even:

@@ -162,35 +162,56 @@ class PostgresStore(Reading):
         :param list keys: see :func:`.keys.route_hash`, without repetition
         :rtype: dict
         """
-        by_hash = {route_hash(key): key for key in keys}
-        found = self._find_routes(by_hash)
-        missing = [by_hash[text] for text in by_hash.keys() - found.keys()]
+        hashes = list(map(route_hash, keys))
+        found = self._find_routes(hashes)
+        missing = {
+            text: key
+            for text, key in zip(hashes, keys, strict=True)
+            if text not in found
+        }
         if missing:
-            self._add_routes(missing)
-            found = self._find_routes(by_hash)
-        return {key: found[text] for text, key in by_hash.items()}
+            found.update(self._add_routes(missing))
+            others = [text for text in missing if text not in found]
+            if others:  # somebody else added them meanwhile
+                found.update(self._find_routes(others))
+        return {key: found[text] for text, key in zip(hashes, keys, strict=True)}
 
     def _find_routes(self, hashes):
+        """:return: hash -> number, of routes that are known"""
         self.cursor.execute(
             "SELECT replace(hash::text, '-', ''), id FROM usage_store_route"
             " WHERE hash = ANY(%s::uuid[])",
-            [list(hashes)],
+            [_array(hashes)],
         )
         return dict(self.cursor.fetchall())
 
     def _add_routes(self, keys):
-        """Add routes to the dictionary; those of a period get numbers side by side."""
-        keys = sorted(keys, key=lambda key: (key[3], key[8], key[7]))
-        columns = [list(column) for column in zip(*keys, strict=True)]
+        """Add routes to the dictionary; those of a period get numbers side by side.
+
+        :param dict keys: hash -> key
+        :return: hash -> number, of those that nobody else added meanwhile
+        """
+        items = sorted(keys.items(), key=_by_period)
+        hashes, keys = zip(*items, strict=True)
+        *numbers, kinds, currencies, types, subjects = zip(*keys, strict=True)
         with self._adding() as cursor:
             cursor.execute(
                 "INSERT INTO usage_store_route (hash, company_id, source_id,"
                 " subscription_id, period_id, dimset_id, kind, currency, type, subject)"
                 " SELECT * FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[],"
                 ' %s::int[], %s::int[], %s::"char"[], %s::text[], %s::text[],'
-                " %s::text[]) ON CONFLICT (hash) DO NOTHING",
-                [[route_hash(key) for key in keys], *columns],
+                " %s::text[]) ON CONFLICT (hash) DO NOTHING"
+                " RETURNING replace(hash::text, '-', ''), id",
+                [
+                    _array(hashes),
+                    *map(_array, numbers),
+                    _array(kinds),
+                    list(currencies),
+                    list(types),
+                    list(subjects),
+                ],
             )
+            return dict(cursor.fetchall())
 
     @contextmanager
     def _adding(self):
@@ -206,6 +227,17 @@ class PostgresStore(Reading):
         with self.partition_cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '10s'")
             yield cursor
+
+
+def _by_period(item):
+    """In which order routes are numbered: (hash, key)."""
+    key = item[1]
+    return key[3], key[8], key[7], item[0]
+
+
+def _array(values):
+    """An array of what needs no quotes, as text: far quicker than a list."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def _ids(periods, meters):

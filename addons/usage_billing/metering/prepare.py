@@ -85,7 +85,7 @@ def prepare(rows, routes, key_of):
             if amount is None and currency is None and not properties:
                 rest = NOTHING_OPTIONAL
                 slot = segment.slot or segment.slot_of(None)
-                hasher = route.hasher.copy()
+                hasher = route.begin()
                 hasher.update(f"{microseconds}|{value_text}||".encode())
             else:
                 said, text, rest = optional_fields(route, amount, currency, properties)
@@ -173,8 +173,9 @@ def optional_fields(route, amount, currency, properties):
     if currency:
         copybin.text(currency)  # refuses what cannot be stored
     document, said = document_of(properties)
-    if route.members:
-        said = said_by(members_of(properties or {}), route.members)
+    members = route.kind.members
+    if members:
+        said = said_by(members_of(properties or {}), members)
     else:
         said = said.decode()
     return (
@@ -187,6 +188,14 @@ def optional_fields(route, amount, currency, properties):
 def route_keys(rows, numbers):
     """(type, subject, number of the dimension items) of each row.
 
+    :param dict numbers: dimension items -> number, completed here
+    """
+    return list(zip(*columns_of_keys(rows, numbers), strict=True))
+
+
+def columns_of_keys(rows, numbers):
+    """Types, subjects and numbers of the dimension items of rows: three lists.
+
     Feeds hand out the same few mappings over and over: each is looked into once.
 
     :param dict numbers: dimension items -> number, completed here
@@ -197,13 +206,10 @@ def route_keys(rows, numbers):
     for identity, dimensions in dict(zip(identities, mappings, strict=True)).items():
         items = tuple(dimensions.items())
         known[identity] = numbers.setdefault(items, len(numbers))
-    return list(
-        zip(
-            map(_type_of, rows),
-            map(_subject_of, rows),
-            map(known.__getitem__, identities),
-            strict=True,
-        )
+    return (
+        list(map(_type_of, rows)),
+        list(map(_subject_of, rows)),
+        list(map(known.__getitem__, identities)),
     )
 
 

@@ -8,8 +8,7 @@ chunk goes the way of :mod:`.prepare`, which says what is wrong with which row.
 """
 
 from itertools import chain, repeat
-from operator import itemgetter, sub
-from typing import NamedTuple
+from operator import sub
 
 import numpy as np
 
@@ -25,14 +24,13 @@ from .jsonform import (
     said_by,
     said_in,
 )
-from .routing import EPOCH, OPEN_END, Segment
+from .routing import EPOCH, OPEN_END
+from .ways import Several, Way
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 2000
 
 EVER = -OPEN_END, OPEN_END
-#: Ways a process keeps of one source.
-WAYS_KEPT = 100_000
 
 #: What stands between a value and the properties, by the length of these: no amount,
 #: length and version.
@@ -41,46 +39,35 @@ _BEFORE = [NOTHING_OPTIONAL] + [
 ]
 
 
-_number_of, _said_of = itemgetter(0), itemgetter(1)
-
-
 class Unfit(Exception):
     """A row is out of the ordinary: the chunk takes the other way."""
-
-
-class Way(NamedTuple):
-    """What rows of one segment share.
-
-    number: of their route in the store
-    said: what their hashed texts begin with when they have no properties
-    """
-
-    number: int
-    said: str
-    segment: Segment
 
 
 class Quick:
     """A chunk that is fit, see the module.
 
     :param list rows: EventRow with naive UTC times, all of which must be fit. Without
-        ``routes`` anything: it ends before the first block with something else, or with
-        a route that is unknown or has no number, and nothing is looked at before
+        ``routes`` and ``found`` anything: it ends before the first block with something
+        else, or with a route that is unknown or has no number, and nothing is looked at
+        before
     :param Router router: knows the routes
     :param columns_of: from :func:`.columns.column_function`
     :param list routes: parallel to the rows
     :param span: microseconds, half-open, that the rows' times are to be in
+    :param found: (Ways, positions of the rows' ways in it, -1 for those unknown), right
+        for all of their times
 
     count: rows sent so far
     """
 
-    def __init__(self, rows, router, columns_of, routes=None, span=EVER):
+    def __init__(self, rows, router, columns_of, routes=None, span=EVER, found=None):
         self.rows = rows
         self.router = router
         self.columns_of = columns_of
         self.count = 0
         self._facts = Facts(min(BLOCK, len(rows)))
         self._routes = routes
+        self._found = found
         self._numbers = {}
         self._span = span
         self._sent = []
@@ -89,7 +76,7 @@ class Quick:
     @property
     def times(self):
         """Microseconds of the rows sent so far."""
-        return np.concatenate([times for _ways, times in self._sent]).tolist()
+        return np.concatenate([times for _ways, _at, times in self._sent]).tolist()
 
     # -- what is sent ------------------------------------------------------------------
 
@@ -146,32 +133,40 @@ class Quick:
             (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
             for delta in map(sub, moments, repeat(EPOCH))
         ]
-        if self._routes is None:
-            ways = self._find(types, subjects, mappings, times)
+        if self._routes is not None:
+            ways, at = self._lead(self._routes[low:high], times)
+        elif self._found is not None:
+            ways, at = self._found[0], self._found[1][low:high]
+            if at.min() < 0:
+                raise Unfit
         else:
-            ways = self._lead(self._routes[low:high], times)
+            ways, at = self._find(types, subjects, mappings, times)
         block = Block()
         block.low, block.high = low, high
         block.times = np.fromiter(times, np.int64, count)
         block.lines = lines
-        block.slots = map(_number_of, ways)
+        block.slots = ways.numbers[at]
         block.raw_ids, block.uniques, block.keys = self.columns_of(ids, block.times)
         texts, block.values = numbers(values)
-        if "" in texts and any(way.segment.needs_value for way in set(ways)):
+        if "" in texts and any(
+            ways.all[position].segment.needs_value for position in set(at.tolist())
+        ):
             raise Unfit
         block.tails = None
-        said = map(_said_of, ways)
         if any(properties):
             documents = _documents(properties)
             block.tails = [_BEFORE[len(each)] + each for each in documents]
-            said = _say(ways, documents, properties)
+            led = map(ways.all.__getitem__, at.tolist())
+            said = _say(led, documents, properties)
+        else:
+            said = map(ways.said.__getitem__, at.tolist())
         said = (
             "%s%d|%s||\n"
             * count
             % tuple(chain.from_iterable(zip(said, times, texts, strict=True)))
         )
         block.contents = digests(said.encode().split(b"\n")[:-1], 8)
-        self._sent.append((ways, block.times))
+        self._sent.append((ways, at, block.times))
         return block
 
     # -- where the rows go ---------------------------------------------------------
@@ -179,34 +174,42 @@ class Quick:
     def _find(self, types, subjects, mappings, times):
         """Ways of rows. They are kept in the router until a period ends.
 
+        :return: (Several, positions in it)
         :raise Unfit: a row has none, or it is unknown
         """
-        router, numbers = self.router, self._numbers_of(mappings)
-        low, high, kept = min(times), max(times), router.ways
+        numbers = self._numbers_of(mappings)
+        low, high = min(times), max(times)
         if not self._span[0] <= low <= high < self._span[1]:
             raise Unfit
-        if not router.low <= low <= high < router.high:
-            router.forget_ways()
-        ways = list(map(kept.get, zip(types, subjects, numbers, strict=True)))
-        if all(ways):
-            return ways
-        for index in [index for index, way in enumerate(ways) if way is None]:
-            key = types[index], subjects[index], numbers[index]
-            way = ways[index] = kept.get(key)
-            if way is not None:
-                continue
-            route = router.routes.get(key)
-            if route is None:
+        ways = self.router.ways_of(low, high)
+        at = ways.find(types, subjects, numbers)
+        unknown = np.flatnonzero(at < 0).tolist()
+        if unknown:
+            self._learn(
+                ways, {(types[i], subjects[i], numbers[i]) for i in unknown}, low, high
+            )
+            at = ways.find(types, subjects, numbers)
+            if at.min() < 0:
                 raise Unfit
-            moment = times[index]
-            if not route.low <= moment < route.high and route.move(moment):
+        return ways, at
+
+    def _learn(self, ways, keys, low, high):
+        """Make ways of routes that are known and numbered.
+
+        :raise Unfit: one is not, or a period turns between these times
+        """
+        routes, keys = [], list(keys)
+        for key in keys:
+            route = self.router.routes.get(key)
+            if route is None or not route.spans(low, high):
                 raise Unfit
-            way = ways[index] = self._way(route.segment)
-            if route.low <= low and high < route.high:
-                router.keep_way(key, way, route)
-        if len(kept) > WAYS_KEPT:
-            router.forget_ways()
-        return ways
+            routes.append(route)
+        ways.add(
+            keys,
+            [way_of(route.segment) for route in routes],
+            max(route.low for route in routes),
+            min(route.high for route in routes),
+        )
 
     def _numbers_of(self, mappings):
         """Numbers of dimension items.
@@ -227,54 +230,35 @@ class Quick:
     def _lead(self, routes, times):
         """Ways of rows by their routes.
 
+        :return: (Several, positions in it)
         :raise Unfit: a row has none
         """
-        low, high, ways = min(times), max(times), {}
+        low, high, ways, at = min(times), max(times), [], {}
         for route in set(routes):
-            if not route.low <= low < route.high and route.move(low):
+            if not route.spans(low, high):
                 break
-            if high >= route.high:
-                break
-            ways[route] = self._way(route.segment)
+            at[route] = len(ways)
+            ways.append(way_of(route.segment))
         else:
-            return list(map(ways.__getitem__, routes))
+            at = map(at.__getitem__, routes)
+            return Several(ways), np.fromiter(at, np.int64, len(routes))
         ways = []  # one by one, at the turn of a period
         for route, moment in zip(routes, times, strict=True):
             if not route.low <= moment < route.high and route.move(moment):
                 raise Unfit
-            ways.append(self._way(route.segment))
-        return ways
-
-    def _way(self, segment):
-        """Way of rows of a segment.
-
-        :raise Unfit: it has no number yet, or its rows must be looked at one by one
-        """
-        if segment.way is not None:
-            return segment.way
-        if segment.is_strict:
-            raise Unfit
-        slot = segment.slot or segment.slot_of(None)
-        if slot.number is None:
-            raise Unfit
-        route = segment.route
-        said = f"{route.head}{', '.join(route.members)}|"
-        segment.way = Way(slot.number, said, segment)
-        return segment.way
+            ways.append(way_of(route.segment))
+        return Several(ways), np.arange(len(ways))
 
     # -- rollups -----------------------------------------------------------------------
 
     def gather(self):
         """Rows by segment and local day; see :func:`.prepare.gather`."""
         by_segment = {}
-        ways = chain.from_iterable(ways for ways, _times in self._sent)
-        for index, way in enumerate(ways):
-            segment = way.segment
-            indexes = by_segment.get(segment)
-            if indexes is None:
-                by_segment[segment] = [index]
-            else:
-                indexes.append(index)
+        first = 0
+        for ways, at, _times in self._sent:
+            for segment, indexes in _by_segment(ways, at, first):
+                by_segment.setdefault(segment, []).extend(indexes)
+            first += len(at)
         gathered, times = [], self.times
         low, high = min(times), max(times)
         for segment, indexes in by_segment.items():
@@ -291,6 +275,41 @@ class Quick:
                 by_day.setdefault(days.day, []).append(index)
             gathered += [(segment, day, found) for day, found in by_day.items()]
         return gathered
+
+
+def _by_segment(ways, at, first):
+    """Rows of a block by their segments.
+
+    :param int first: index of the first one
+    :return: iterator of (segment, list of indexes)
+    """
+    order = np.argsort(at, kind="stable")
+    at, indexes = at[order], (order + first).tolist()
+    ends = [*(np.flatnonzero(at[1:] != at[:-1]) + 1).tolist(), len(indexes)]
+    low = 0
+    for high, position in zip(
+        ends, at[[end - 1 for end in ends]].tolist(), strict=True
+    ):
+        yield ways.all[position].segment, indexes[low:high]
+        low = high
+
+
+def way_of(segment):
+    """Way of rows of a segment.
+
+    :rtype: Way
+    :raise Unfit: it has no number yet, or its rows must be looked at one by one
+    """
+    if segment.way is not None:
+        return segment.way
+    if segment.is_strict:
+        raise Unfit
+    slot = segment.slot or segment.slot_of(None)
+    if slot.number is None:
+        raise Unfit
+    route = segment.route
+    segment.way = Way(slot.number, route.head + route.kind.said, segment)
+    return segment.way
 
 
 def cut(count):
@@ -313,8 +332,9 @@ def _say(ways, documents, mappings):
     said = []
     for way, document, properties in zip(ways, documents, mappings, strict=True):
         route = way.segment.route
-        if route.members:
-            text = said_by(members_of(properties or {}), route.members)
+        members = route.kind.members
+        if members:
+            text = said_by(members_of(properties or {}), members)
         else:
             text = said_in(document).decode()
         said.append(f"{route.head}{text}|")

@@ -21,8 +21,11 @@ from .jsonform import members_of
 from .keys import payload_hasher
 from .meters import EXACT as EXACT
 from .meters import MeterSpec
+from .ways import Ways
 
 EPOCH = datetime(2000, 1, 1)
+#: Reasons why no event of a route can pass; the first one there is is told.
+_ERRORS = ("missing_field", "invalid_value", "unknown_meter", "unknown_subject")
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 #: End of a span that has none.
@@ -152,7 +155,7 @@ class Segment:
     needs_value: an event without a value cannot be counted
     is_strict: events must be looked at one by one before they are accepted
     days: local days of the subscription; day, rows: where the last event went
-    slot: of events without a currency, None until there is one
+    slot: of events without a currency, None until there is one; slots: of the others
     way: what is sent of such events, see :mod:`.quick`
     """
 
@@ -182,16 +185,10 @@ class Segment:
         self.subscription_id = period.subscription_id
         self.currency = period.currency
         self.days = days
-        self.meters = route.meters
-        reading = [
-            (meter, left) for meter, _dimset, left in self.meters if meter.needs_value
-        ]
-        self.needs_value = any(
-            meter.value_source == "value" and not left for meter, left in reading
-        )
-        self.is_strict = any(
-            meter.value_source != "value" or left for meter, left in reading
-        ) or any(meter.unique_property for meter, _dimset, _left in self.meters)
+        kind = route.kind
+        self.meters = kind.meters
+        self.needs_value = kind.needs_value
+        self.is_strict = kind.is_strict
         self.day = self.rows = None
         self.slot = None
         self.slots = None
@@ -210,57 +207,115 @@ class Segment:
 
     def slot_of(self, currency):
         """The slot of events in this currency, or in none."""
+        if currency is None:
+            if self.slot is None:
+                self.slot = self.route.router.open_slot(self, None)
+            return self.slot
         if self.slots is None:
             self.slots = {}
         slot = self.slots.get(currency)
         if slot is None:
             slot = self.slots[currency] = self.route.router.open_slot(self, currency)
-            if currency is None:
-                self.slot = slot
         return slot
+
+
+class Kind:
+    """What routes of one type and one set of dimensions share.
+
+    error: reason code when no event of the kind can pass
+    text: the type in JSON; members: dimensions, see :func:`.jsonform.members_of`
+    dimset_id, meters: of the dimensions, and what counts the events, see
+        :class:`Segment`
+    needs_value, is_strict: see :class:`Segment`
+    """
+
+    __slots__ = (
+        "dimset_id",
+        "error",
+        "is_strict",
+        "members",
+        "meters",
+        "needs_value",
+        "said",
+        "text",
+    )
+
+    def __init__(self, etype, members, error):
+        self.text = json.dumps(etype)
+        self.members = members
+        self.said = ", ".join(members) + "|"
+        self.error = error
+        self.dimset_id = 0
+        self.count_by(())
+
+    def count_by(self, meters):
+        """Let these meters count: (meter, id of dimension set, filters left)."""
+        self.meters = meters
+        reading = [
+            (meter, left) for meter, _dimset, left in meters if meter.needs_value
+        ]
+        self.needs_value = any(
+            meter.value_source == "value" and not left for meter, left in reading
+        )
+        self.is_strict = any(
+            meter.value_source != "value" or left for meter, left in reading
+        ) or any(meter.unique_property for meter, _dimset, _left in meters)
 
 
 class Route:
     """Way of all events of one (type, subject, dimensions).
 
     error: reason code when no event can pass
+    kind: what it shares with the routes of other subjects
     places: where events of the subject may go, shared with its other routes
-    meters: what counts the events, see :class:`Segment`
-    head, members: what of the payload the events share: beginning of the hashed text,
-        and their dimensions (see :func:`.jsonform.members_of`)
-    hasher: payload hash of both, to be copied and completed by events without
-        properties
+    head: beginning of the hashed text of the payload; ``kind.members`` follow
     low, high: where the last event was led to; ``segment`` is right for times inside
     """
 
     __slots__ = (
-        "dimset_id",
         "error",
         "hasher",
         "head",
         "high",
         "key",
+        "kind",
         "low",
-        "members",
-        "meters",
         "places",
         "router",
         "segment",
         "segments",
     )
 
-    def __init__(self, router, key, head, members):
+    def __init__(self, router, key, kind, places):
         self.router = router
         self.key = key
+        self.kind = kind
+        self.places = places
         self.error = None
-        self.head = head
-        self.members = members
-        self.hasher = payload_hasher(f"{head}{', '.join(members)}|")
-        self.dimset_id = 0
-        self.meters = ()
-        self.places = None
+        if kind.error or places.error:
+            self.error = min(
+                filter(None, (kind.error, places.error)), key=_ERRORS.index
+            )
+        self.head = _digest(f"[{kind.text}, {places.text}]")
+        self.hasher = None
         self.segments = {}
-        self.forget()
+        self.low, self.high = 1, 0
+        self.segment = None
+
+    def spans(self, low, high):
+        """Lead to the segment of an instant.
+
+        :return: whether a later instant is in it, too
+        """
+        if not self.low <= low < self.high and self.move(low):
+            return False
+        return high < self.high
+
+    def begin(self):
+        """Payload hash of what events without properties share, to be completed."""
+        if self.hasher is None:
+            self.hasher = payload_hasher(self.head + self.kind.said)
+        return self.hasher.copy()
 
     def forget(self):
         """Be nowhere: the next event must be led."""
@@ -292,15 +347,26 @@ class Route:
 
 
 class Places:
-    """Periods of a subject: (start, end, period), without overlap."""
+    """Periods of a subject: (start, end, period), without overlap.
 
-    __slots__ = ("entries", "spans", "starts")
+    error: reason code when no event of the subject can pass; text: it in JSON
+    """
 
-    def __init__(self, spans, periods):
+    __slots__ = ("entries", "error", "spans", "starts", "text")
+
+    def __init__(self, subject, spans, periods):
         """
         :param list[SubjectSpan] spans: of one subject
         :param periods: subscription id -> list[PeriodSpan]
         """
+        self.text = json.dumps(subject)
+        self.error = None
+        if not subject:
+            self.error = "missing_field"
+        elif not storable(subject):
+            self.error = "invalid_value"
+        elif not spans:
+            self.error = "unknown_subject"
         self.spans = [(span.start, span.end) for span in spans]
         entries = []
         for start, end, subscription_id in _disjoint(spans):
@@ -341,8 +407,7 @@ class Router:
     source: what the caller must know of the source, filled by it; None before
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
-    ways: key of a route -> what is sent of its events, see :mod:`.quick`; right for
-        times from ``low`` to ``high``
+    ways: what is sent of the events of routes, by their keys, see :mod:`.quick`
     kind: of the rows: usage, or amendments of it
     """
 
@@ -373,21 +438,26 @@ class Router:
             self.forget_ways()
         self.latest, self.oldest, self.archived = latest, oldest, archived
 
-    def keep_way(self, key, way, route):
-        """Keep the way of events of a route, as it is led now."""
-        self.ways[key] = way
-        self.low = max(self.low, route.low)
-        self.high = min(self.high, route.high)
+    def ways_of(self, low, high):
+        """Known ways of events between two instants; others are forgotten."""
+        if not self.ways.is_right(low, high):
+            self.forget_ways()
+        return self.ways
 
     def forget_ways(self):
         """Know no ways."""
-        self.ways.clear()
-        self.low, self.high = -OPEN_END, OPEN_END
+        self.ways = Ways(-OPEN_END, OPEN_END)
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""
         routes = self.routes
         return [key for key in dict.fromkeys(keys) if key not in routes]
+
+    def forget_routes(self, keys):
+        """Forget routes that were made without a look at their subjects."""
+        for key in keys:
+            del self.routes[key]
+            self._places.pop(key[1], None)
 
     def dimensions(self, keys):
         """Dimension sets that routes of these keys name: full ones and projections."""
@@ -448,34 +518,38 @@ class Router:
         :param dimset_id: function canonical text -> id of a dimension set
         """
         etype, subject, number = key
-        dimensions, text, members = self._dimensions[number]
-        route = self.routes[key] = Route(
-            self, key, _digest(json.dumps([etype, subject])), members
-        )
-        if not etype or not subject:
-            route.error = "missing_field"
-        elif not storable(etype, subject, *dimensions, *dimensions.values()):
-            route.error = "invalid_value"
-        elif etype not in self._by_type:
-            route.error = "unknown_meter"
-        elif not self._spans.get(subject):
-            route.error = "unknown_subject"
-        if route.error:
-            return route
+        kind = self._kinds.get((etype, number))
+        if kind is None:
+            kind = self._kinds[etype, number] = self._make_kind(
+                etype, number, dimset_id
+            )
         places = self._places.get(subject)
         if places is None:
-            places = self._places[subject] = Places(self._spans[subject], self._periods)
-        route.places = places
-        route.dimset_id = dimset_id(text)
-        meters = self._meters.get((etype, number))
-        if meters is None:
-            meters = self._meters[etype, number] = [
-                (meter, dimset_id(canonical(meter.project(dimensions))), left)
-                for meter in self._by_type[etype]
-                if (left := meter.split_filters(dimensions)) is not None
-            ]
-        route.meters = meters
+            spans = self._spans.get(subject, ())
+            places = self._places[subject] = Places(subject, spans, self._periods)
+        route = self.routes[key] = Route(self, key, kind, places)
         return route
+
+    def _make_kind(self, etype, number, dimset_id):
+        dimensions, text, members = self._dimensions[number]
+        error = None
+        if not etype:
+            error = "missing_field"
+        elif not storable(etype, *dimensions, *dimensions.values()):
+            error = "invalid_value"
+        elif etype not in self._by_type:
+            error = "unknown_meter"
+        kind = Kind(etype, members, error)
+        if not error:
+            kind.dimset_id = dimset_id(text)
+            kind.count_by(
+                [
+                    (meter, dimset_id(canonical(meter.project(dimensions))), left)
+                    for meter in self._by_type[etype]
+                    if (left := meter.split_filters(dimensions)) is not None
+                ]
+            )
+        return kind
 
     def open_segment(self, route, index):
         """The segment of a route in one of its places."""
@@ -495,7 +569,7 @@ class Router:
                 self.source_id,
                 segment.subscription_id,
                 segment.period_id,
-                segment.route.dimset_id,
+                segment.route.kind.dimset_id,
                 self.kind,
                 currency,
                 etype,
@@ -511,7 +585,6 @@ class Router:
         for meter in self.catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
         self.routes = {}
-        self.ways = {}
         self.forget_ways()
         self.unnumbered = []
         self.dimension_numbers = {}
@@ -520,7 +593,7 @@ class Router:
         self._spans = {}
         self._periods = {}
         self._places = {}
-        self._meters = {}
+        self._kinds = {}
         self._until = None
 
     def _read_dimensions(self):

@@ -185,6 +185,11 @@ class TestUsageStoreWays(StoreCase):
             self._check(seed)
         self.assertRollupsEqualEvents()
 
+    def test_an_event_without_a_time_says_nothing_of_its_customer(self):
+        rows = [event(1)._replace(time=None), event(2)]
+        self.assertEqual(self._counts(self._send(rows[:1])), (0, 0, 1, 0))
+        self.assertEqual(self._counts(self._send(rows[1:])), (1, 0, 0, 0))
+
     def test_requests_do_not_fill_the_memory_with_routes(self):
         store = self.store._here()
         router = Router(store.catalogue, self.env.company.id, self.source.id)

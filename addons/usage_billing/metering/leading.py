@@ -1,0 +1,122 @@
+"""Where the rows of a chunk lead: their routes, numbered and ready to be used."""
+
+from contextlib import suppress
+
+import numpy as np
+
+from .prepare import columns_of_keys, route_keys
+from .quick import way_of
+from .routing import to_microseconds
+
+
+class Leader:
+    """Asks and completes what a router knows.
+
+    :param PostgresStore store: gives numbers
+    :param Router router: of the source
+    """
+
+    def __init__(self, store, router):
+        self.store = store
+        self.router = router
+
+    def routes(self, rows, newest):
+        """The route of each row; ``newest`` is the latest time, or None."""
+        router = self.router
+        keys = route_keys(rows, router.dimension_numbers)
+        self._load(newest)
+        with suppress(KeyError):
+            return list(map(router.routes.__getitem__, keys))
+        missing = router.missing(keys)
+        self._build(missing, newest)
+        routes = list(map(router.routes.__getitem__, keys))
+        if newest is None:
+            router.forget_routes(missing)
+        return routes
+
+    def _load(self, newest):
+        """Drop routes, when periods beyond the known ones are needed."""
+        if newest is not None:
+            self.router.load((), min(to_microseconds(newest), self.router.latest))
+
+    def _build(self, keys, newest):
+        """Make routes that are missing."""
+        router = self.router
+        if newest is not None:
+            router.load(keys, min(to_microseconds(newest), router.latest))
+        wanted = router.dimensions(keys)
+        router.dimsets.update(
+            self.store.dimset_ids(
+                {text: wanted[text] for text in wanted.keys() - router.dimsets.keys()}
+            )
+        )
+        for key in keys:
+            router.build(key, router.dimsets.__getitem__)
+
+    def open(self, rows, routes, oldest, newest):
+        """Number what rows without a currency need of their routes.
+
+        :param list routes: parallel to the rows
+        :return: whether every route leads to one segment from the oldest row to the
+            newest
+        """
+        low, high, torn = to_microseconds(oldest), to_microseconds(newest), set()
+        for route in set(routes):
+            if not route.spans(low, high):
+                torn.add(route)
+            elif route.segment.slot is None:
+                route.segment.slot_of(None)
+        for row, route in zip(rows, routes, strict=True) if torn else ():
+            if route in torn and not route.move(to_microseconds(row[3])):
+                route.segment.slot_of(None)
+        self.number()
+        return not torn
+
+    def number(self):
+        """Give numbers to the slots that have none."""
+        slots, self.router.unnumbered = self.router.unnumbered, []
+        if slots:
+            numbers = self.store.route_ids([slot.key for slot in slots])
+            for slot in slots:
+                slot.number = numbers[slot.key]
+
+    def pave(self, rows, oldest, newest):
+        """Make the ways of rows that have none yet, all at once.
+
+        :return: (Ways, positions in it), see :class:`.quick.Quick`; None when the first
+            row has none, or when a period turns between them: they must be led one by
+            one
+        """
+        router = self.router
+        self._load(newest)
+        low, high = to_microseconds(oldest), to_microseconds(newest)
+        ways = router.ways_of(low, high)
+        types, subjects, numbers = columns = columns_of_keys(
+            rows, router.dimension_numbers
+        )
+        found = ways.find(*columns)
+        unknown = np.flatnonzero(found < 0).tolist()
+        if not unknown:
+            return ways, found
+        keys = {(types[i], subjects[i], numbers[i]) for i in unknown}
+        self._build([key for key in keys if key not in router.routes], newest)
+        led = []
+        for key in keys:
+            route = router.routes[key]
+            if not route.spans(low, high):
+                if not route.move(low):
+                    return None
+            elif not route.kind.is_strict:
+                route.segment.slot_of(None)
+                led.append((key, route))
+        self.number()
+        if led:
+            keys, routes = zip(*led, strict=True)
+            ways.add(
+                keys,
+                [way_of(route.segment) for route in routes],
+                max(route.low for route in routes),
+                min(route.high for route in routes),
+            )
+            found = ways.find(*columns)
+        return (ways, found) if found[0] >= 0 else None

@@ -1,0 +1,133 @@
+"""Ways of a source's events, found for whole columns of events at once. Pure.
+
+A source of many customers has more ways than a processor keeps at hand: to look up each
+event's by what it says takes longer than all else that is done for it. So only its
+subject is looked up. The rest is numbers, of which a whole column is found in one go.
+"""
+
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+
+#: Bits of a code for the numbers of a type and of dimension items.
+_TYPE_BITS, _DIMENSION_BITS = 14, 26
+_SUBJECT_BITS = 63 - _TYPE_BITS - _DIMENSION_BITS
+#: Spreads codes evenly (2**64 by the golden ratio), over so many places a way.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_ROOM = 4
+#: Ways that are kept of one source.
+WAYS_KEPT = 100_000
+
+
+class Way(NamedTuple):
+    """What rows of one segment share.
+
+    number: of their route in the store
+    said: what their hashed texts begin with when they have no properties
+    """
+
+    number: int
+    said: str
+    segment: object
+
+
+class Several:
+    """Some ways.
+
+    all: list of Way; said: of each; numbers: of each, an array
+    """
+
+    def __init__(self, ways=()):
+        self.all = list(ways)
+        self.said = [way.said for way in ways]
+        self.numbers = np.array([way.number for way in ways], np.int32)
+
+
+class Ways(Several):
+    """Ways by (type, subject, number of the dimension items).
+
+    low, high: the ways are right for times from the one up to the other, in
+        microseconds
+
+    A code is made of three numbers. Where the way of a code likely stands is looked up
+    first; several codes may have one place there, and the others are searched for.
+    """
+
+    def __init__(self, low, high):
+        super().__init__()
+        self.low, self.high = low, high
+        self._subjects, self._types = {}, {}
+        self._codes = np.empty(0, np.int64)
+
+    def __len__(self):
+        return len(self.all)
+
+    def is_right(self, low, high):
+        """Whether the ways are right for all times from one to another."""
+        return self.low <= low <= high < self.high and len(self.all) <= WAYS_KEPT
+
+    def find(self, types, subjects, numbers):
+        """Positions in ``all`` of rows' ways, -1 for those unknown.
+
+        :param types, subjects: sequences
+        :param numbers: iterable of numbers of dimension items
+        :return: array
+        """
+        count = len(types)
+        numbers = np.fromiter(numbers, np.int64, count)
+        if not self.all or numbers.max() >> _DIMENSION_BITS:
+            return np.full(count, -1)
+        codes = np.fromiter(
+            map(self._subjects.get, subjects, repeat(-1)), np.int64, count
+        )
+        codes <<= _TYPE_BITS
+        codes |= np.fromiter(map(self._types.get, types, repeat(-1)), np.int64, count)
+        codes <<= _DIMENSION_BITS
+        codes |= numbers
+        found = self._likely[codes.view(np.uint64) * _SPREAD >> self._shift]
+        unlike = np.flatnonzero(self._codes[found] != codes)
+        if len(unlike):
+            found[unlike] = self._search(codes[unlike])
+        return found
+
+    def _search(self, codes):
+        """The same by codes."""
+        places = np.searchsorted(self._sorted, codes)
+        places[places == len(self._sorted)] = 0
+        return np.where(self._sorted[places] == codes, self._order[places], -1)
+
+    def add(self, keys, ways, low, high):
+        """Add ways that are unknown.
+
+        :param list keys: without repetition
+        :param list ways: parallel to the keys
+        :param low, high: the new ways are right for these times
+        """
+        self.low, self.high = max(self.low, low), min(self.high, high)
+        types, subjects, codes = self._types, self._subjects, []
+        first = len(self.all)
+        for (etype, subject, number), way in zip(keys, ways, strict=True):
+            type_number = types.setdefault(etype, len(types))
+            subject_number = subjects.setdefault(subject, len(subjects))
+            if (
+                number >> _DIMENSION_BITS
+                or type_number >> _TYPE_BITS
+                or subject_number >> _SUBJECT_BITS
+            ):
+                continue  # there are others to find it
+            code = subject_number << _TYPE_BITS | type_number
+            codes.append(code << _DIMENSION_BITS | number)
+            self.all.append(way)
+        new = self.all[first:]
+        self.said += [way.said for way in new]
+        numbers = np.array([way.number for way in new], np.int32)
+        self.numbers = np.concatenate((self.numbers, numbers))
+        self._codes = np.concatenate((self._codes, np.array(codes, np.int64)))
+        self._order = np.argsort(self._codes)
+        self._sorted = self._codes[self._order]
+        bits = (_ROOM * len(self.all)).bit_length()
+        self._shift = np.uint64(64 - bits)
+        self._likely = np.zeros(1 << bits, np.int64)
+        places = self._codes.view(np.uint64) * _SPREAD >> self._shift
+        self._likely[places] = np.arange(len(self.all))
