@@ -220,6 +220,8 @@ def test_the_store_works_on_it(server, driver):
             "--addon", "usage_billing",
             "--path", f"{folder}/test_usage_store_clickhouse.py",
             "--path", f"{folder}/test_usage_shipment.py",
+            "--path", f"{folder}/test_usage_store_agree.py",
+            "--path", f"{folder}/test_usage_store_pruned.py",
         ],
         cwd=paths.ROOT,
         env={**os.environ, "RELEVE_CLICKHOUSE_URL": address},

@@ -18,6 +18,7 @@ from . import test_usage_quarantine
 from . import test_usage_inbox
 from . import test_usage_inbox_tour
 from . import test_usage_shipment
+from . import test_usage_store_agree
 from . import test_usage_store_clickhouse
 from . import test_usage_report
 from . import test_usage_subject_move

@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import time
 from contextlib import nullcontext
 
 from odoo.tests import tagged
@@ -100,6 +101,19 @@ class ClickhouseCase:
             waiting._ship(driver_of(self.env), commit=lambda: None), len(waiting)
         )
         self.assertFalse(waiting.filtered("error"))
+
+    def _mutate(self, statement):
+        """Change rows in ClickHouse itself, and wait until that is done."""
+        driver_of(self.env).execute(statement)
+        self._wait_for_mutations()
+
+    def _wait_for_mutations(self):
+        """Servers change rows when they like to."""
+        end = time.monotonic() + 30
+        while time.monotonic() < end and driver_of(self.env).query(
+            "SELECT 1 FROM system.mutations WHERE is_done = 0 LIMIT 1"
+        ):
+            time.sleep(0.05)
 
     def test_the_engine_is_clickhouse(self):
         self.assertIsInstance(self.store._postgres(), ClickhouseStore)

@@ -74,20 +74,14 @@ class TestUsageStorePruned(
         self.assertFalse(self._shipment().is_pruned)
 
     def test_a_month_that_clickhouse_lost_stays(self):
-        driver = driver_of(self.env)
-        driver.execute(
-            "ALTER TABLE usage_event DELETE WHERE event_id = 'e2'"
-            " SETTINGS mutations_sync = 1"
-        )
+        self._mutate("ALTER TABLE usage_event DELETE WHERE event_id = 'e2'")
         with self.assertRaisesRegex(UserError, "does not hold all"):
             self.months._archive(MONTH)
         self.assertEqual(len(self._content()), 3)
 
     def test_a_month_that_changed_in_clickhouse_stays(self):
-        driver = driver_of(self.env)
-        driver.execute(
+        self._mutate(
             "ALTER TABLE usage_event UPDATE value = value + 1 WHERE event_id = 'e2'"
-            " SETTINGS mutations_sync = 1"
         )
         with self.assertRaisesRegex(UserError, "does not hold all"):
             self.months._archive(MONTH)
@@ -126,6 +120,7 @@ class TestUsageStorePruned(
         self.assertEqual(driver.query(known), [(4, Decimal(15))])
         self.env.company.usage_property_months = 12
         self.months._forget_properties()
+        self._wait_for_mutations()
         self.assertEqual(driver.query(known), [(0, Decimal(15))])
         self.assertFalse(self._shipment().checksum)
         self._bill()  # what came late
@@ -149,5 +144,6 @@ class TestUsageStorePruned(
         self._ship_all()
         self.env.company.usage_property_months = 1
         self.months._forget_properties()
+        self._wait_for_mutations()
         known = "SELECT countIf(has(prop_values, 'somebody')) FROM usage_event"
         self.assertEqual(driver_of(self.env).query(known), [(1,)])

@@ -149,11 +149,12 @@ class Sets:
         return expression, {index: kept for index, kept in found.values()}
 
 
-def figures(names, wide, meter, axis):
+def figures(names, wide, meter, axis, modern=True):
     """Expressions over facts (v, item, time ...) and how to read each of them.
 
     :param names: of sum, min, max, moment, latest, percentile, unique
     :param str axis: where an event stands on the meter's axis of time
+    :param bool modern: the server is of 21.8 or later
     :return: list of (expressions, function of their values)
     """
     scale = WIDE_DECIMALS if wide else NARROW_DECIMALS
@@ -179,7 +180,10 @@ def figures(names, wide, meter, axis):
         part = int("".join(map(str, digits))) * 10 ** max(exponent, 0)
         of = 100 * 10 ** max(-exponent, 0)
         rank = f"intDiv({part} * count() + {of - 1}, {of})"
-        known["percentile"] = ([f"arraySort(groupArray(v))[{rank}]"], _same)
+        values = "groupArray(v)"
+        if not modern:  # such servers die of merging arrays of decimals
+            values = f"arrayMap(t -> toDecimal128(t, {scale}), groupArray(toString(v)))"
+        known["percentile"] = ([f"arraySort({values})[{rank}]"], _same)
     return [known[name] for name in names]
 
 

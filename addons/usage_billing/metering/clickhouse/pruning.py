@@ -94,7 +94,8 @@ def forget_properties(cursor, driver, company_id, before):
     )
     wait = " SETTINGS mutations_sync = 1" if driver.modern else ""
     driver.execute(
-        "ALTER TABLE usage_event UPDATE prop_keys = [], prop_values = []"
+        "ALTER TABLE usage_event UPDATE prop_keys = emptyArrayString(),"
+        " prop_values = emptyArrayString()"
         f" WHERE {where}{wait}"
     )
     return sum(count for _shipment, count in found)

@@ -55,7 +55,8 @@ class Query:
         """
         read = self._read(set(group) if fallback else ())
         wide = self.sets.is_wide(self.snapshot.wide)
-        wanted = expressions.figures(names, wide, self.meter, _axis(self.meter, tz))
+        axis = _axis(self.meter, tz)
+        wanted = expressions.figures(names, wide, self.meter, axis, self.driver.modern)
         number, windows = self._numbers()
         index, kept = self.sets.groups(group)
         apart = {
