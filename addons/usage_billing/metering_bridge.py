@@ -276,17 +276,21 @@ class Store(ArchivedEvents):
             self.env["usage.event"].invalidate_model()
         return moved
 
-    def rebuild_meters(self, meters):
+    def rebuild_meters(self, meters, periods=None):
         """Count again what is stored, for meters that are new or changed.
 
         Billed periods too: reports and what-if ask for them, and no invoice rests on
         these meters. Periods whose events are in the archive stay as they are.
+
+        :param usage.period periods: only these; default all with events of the types
         """
         self.env.flush_all()
-        postgres = self._postgres()
-        period_ids = postgres.periods_of_types(
-            self.company.id, set(meters.mapped("event_type")), meters.ids
-        )
+        if periods is None:
+            period_ids = self._postgres().periods_of_types(
+                self.company.id, set(meters.mapped("event_type")), meters.ids
+            )
+        else:
+            period_ids = periods.ids
         archived = archive.periods(self._finding_cursor(), period_ids)
         periods = self.env["usage.period"].browse(set(period_ids) - archived.keys())
         # sudo: what is remembered of a billed period is no matter of rights

@@ -63,6 +63,7 @@ from . import usage_correction
 from . import usage_correction_orders
 from . import usage_correction_backfill
 from . import usage_correction_request
+from . import usage_meter_filter
 from . import usage_meter
 from . import usage_meter_trial
 from . import usage_meter_words

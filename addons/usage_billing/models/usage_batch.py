@@ -131,6 +131,10 @@ class UsageBatch(models.Model):
         "Every row read is accepted, a duplicate, quarantined or ignored.",
     )
     _scope_index = models.Index("(source_id, scope) WHERE scope IS NOT NULL")
+    # who makes a meter asks for the newest, see recounting; all but free to write
+    _write_date_index = models.Index(
+        "USING brin (write_date) WITH (pages_per_range = 32, autosummarize = on)"
+    )
 
     # ------------------------------------------------------------------
     # compute

@@ -4,6 +4,7 @@ from odoo.exceptions import UserError, ValidationError
 from .. import messages, recounting
 from ..fields_exact import Exact
 from ..metering.meters import MeterSpec
+from .usage_meter_filter import BY_METER
 
 #: What decides a quantity: a change makes the rollups anew.
 DEFINITION = {
@@ -278,17 +279,29 @@ class UsageMeter(models.Model):
     # ------------------------------------------------------------------
     @api.model_create_multi
     def create(self, vals_list):
-        meters = super().create(vals_list)
+        meters = super(UsageMeter, self._with_filters()).create(vals_list)
+        meters = meters.with_env(self.env)
         meters._rebuild_rollups()
         return meters
 
     def write(self, vals):
-        """Refuse to redefine a meter that invoices rest on, else count again."""
+        """Refuse to redefine a meter that invoices rest on, else count again.
+
+        Nothing is counted for an archived meter, so one that comes back is counted
+        again, and one that prices rest on stays.
+        """
         self.filtered(
             lambda meter: meter._is_redefined_by(vals, DEFINITION)
         )._check_not_billed()
-        recounted = self.filtered(lambda meter: meter._is_redefined_by(vals, COUNTED))
-        result = super().write(vals)
+        if not vals.get("active", True):
+            self.filtered("active")._check_not_priced()
+        recounted = self.filtered(
+            lambda meter: (
+                meter._is_redefined_by(vals, COUNTED)
+                or (vals.get("active") and not meter.active)
+            )
+        )
+        result = super(UsageMeter, self._with_filters()).write(vals)
         recounted._rebuild_rollups()
         return result
 
@@ -403,6 +416,36 @@ class UsageMeter(models.Model):
                 )
             )
 
+    def _check_not_priced(self):
+        """Refuse to archive meters that a plan bills: nothing would be counted."""
+        charges = self.env["usage.charge"].sudo()  # of all plans, seen or not
+        for name in ("meter_id", "tier_meter_id", "tier_ids.limit_ids.meter_id"):
+            found = charges.search(
+                [
+                    (name, "in", self.ids),
+                    ("version_id.state", "in", ("approved", "scheduled", "active")),
+                ]
+            )
+            for charge in found:
+                plan = charge.version_id.plan_id
+                if not plan.active and not plan.subscription_ids.filtered_domain(
+                    [("state", "=", "active")]
+                ):
+                    continue
+                raise UserError(
+                    self.env._(
+                        "%(version)s bills by meter %(meter)s: archived, it would "
+                        "count nothing. Put a version without this meter in force, or "
+                        "archive the plan, first.",
+                        version=charge.version_id.display_name,
+                        meter=(charge.mapped(name) & self)[:1].name,
+                    )
+                )
+
+    def _with_filters(self):
+        """The same records, telling their filters that they count by themselves."""
+        return self.with_context(usage_meter_counts=BY_METER)
+
     def _rebuild_rollups(self):
         """Count the stored events anew, those of billed periods too."""
         if not self:
@@ -410,37 +453,10 @@ class UsageMeter(models.Model):
         self.flush_recordset()
         for company, meters in self.grouped("company_id").items():
             store = self.env["usage.batch"].with_company(company)._store()
-            store.rebuild_meters(meters)
-            recounting.after_commit(meters)
+            with recounting.again_after_commit(meters):
+                store.rebuild_meters(meters)
 
 
 def _names(text):
     """Names of a text with commas, each once, in order."""
     return tuple(sorted({name.strip() for name in (text or "").split(",")} - {""}))
-
-
-class UsageMeterFilter(models.Model):
-    """One condition of a meter: a dimension, else a property, has this value."""
-
-    _name = "usage.meter.filter"
-    _description = "Usage Meter Filter"
-    _order = "key, value, id"
-
-    meter_id = fields.Many2one(
-        "usage.meter", required=True, index=True, ondelete="cascade"
-    )
-    company_id = fields.Many2one(
-        related="meter_id.company_id",
-        store=True,
-        precompute=True,
-        index=True,
-        required=True,
-    )
-    key = fields.Char(
-        string="Dimension or Property", required=True, help="As the source names it."
-    )
-    value = fields.Char(required=True)
-
-    _key_unique = models.Constraint(
-        "UNIQUE(meter_id, key)", "A meter has one condition on each property."
-    )

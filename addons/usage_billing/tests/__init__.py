@@ -13,6 +13,7 @@ from . import test_usage_late
 from . import test_usage_override_lines
 from . import test_usage_explain
 from . import test_usage_store
+from . import test_usage_meter_change
 from . import test_usage_quantities
 from . import test_usage_quarantine
 from . import test_usage_inbox

@@ -11,7 +11,9 @@ from odoo import SUPERUSER_ID, api, sql_db
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
 
+from .. import recounting
 from ..metering import EventRow
+from ..metering_bridge import Store
 
 ROWS = [
     EventRow(
@@ -233,6 +235,33 @@ class TestTwoConnections(TwoConnectionsCase):
             )
         self.meter_id = meter.id
         self.assertEqual(self._total(), (200, TOTAL))
+
+    def test_a_meter_that_waits_for_an_import_counts_what_it_brought(self):
+        """The import is over when the meter is looked at again, its start long ago."""
+        self.patch(recounting, "_NOW", recounting._NOW.replace("'1 hour'", "'0'"))
+        counted = []
+        rebuild = Store.rebuild_meters
+
+        def note(store, meters, periods=None):
+            counted.append(periods and [str(day.local_start) for day in periods])
+            rebuild(store, meters, periods)
+
+        self.patch(Store, "rebuild_meters", note)
+
+        def make(env):
+            return (
+                env["usage.meter"]
+                .create({"name": "More", "code": "race-more", "event_type": "race.cpu"})
+                .id
+            )
+
+        with self._transaction() as env:
+            self._append(env, ROWS[:100])
+        (self.meter_id,) = self._meet(
+            lambda env: self._append(env, ROWS[100:]), [make], "REPEATABLE READ"
+        )
+        self.assertEqual(self._total(), (200, TOTAL))
+        self.assertEqual(counted, [None, ["2026-09-01"]])
 
     @mute_logger("odoo.sql_db")
     def test_repeatable_read_fails_so_that_odoo_tries_again(self):
