@@ -92,6 +92,7 @@ def periods(cursor, period_ids):
 
     :return: {period id: oldest such month}
     """
+    schema.be_current(cursor)
     cursor.execute(
         "SELECT period_id, min(month) FROM usage_store_month_period"
         " WHERE period_id = ANY(%s) GROUP BY period_id",
@@ -276,6 +277,7 @@ def archived(cursor, wanted, lock=False):
     :param bool lock: let nobody else bring them back meanwhile
     :return: {month: (folder, SHA-256, number of events)}
     """
+    schema.be_current(cursor)
     cursor.execute(
         "SELECT month, path, sha256, event_count FROM usage_store_month"
         f" WHERE month = ANY(%s) ORDER BY month{' FOR UPDATE' if lock else ''}",

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from .errors import StoreError
 from .routing import PeriodSpan, canonical, from_microseconds
+from .schema import be_current
 
 #: Events of a delivery that a newer version replaced do not count.
 LIVE = "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"
@@ -69,6 +70,7 @@ class Reach:
 
         Corrections are rare: where there are none they cost one look in an index.
         """
+        be_current(cursor)
         superseded = LIVE if as_of is None else LIVE_AS_OF
         where = superseded
         if as_of is not None:
@@ -229,6 +231,7 @@ def refuse_archived_periods(cursor, period_ids, types):
 
     :raise StoreError: "events_archived", with a month
     """
+    be_current(cursor)
     cursor.execute(
         "SELECT min(m.month) FROM usage_store_month_period m"
         " WHERE m.period_id = ANY(%s) AND EXISTS (SELECT FROM usage_store_route r"

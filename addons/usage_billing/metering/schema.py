@@ -294,6 +294,37 @@ def month_of_key(key):
     return month_of(moment)
 
 
+#: Tables of months that this transaction knows and that are gone: names are looked up
+#: as they are now, rows as the transaction sees them.
+_GONE = """
+    SELECT EXISTS (
+        SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = 'usage_store_fact'::regclass
+           AND to_regclass(c.relname::text) IS DISTINCT FROM c.oid)
+"""
+_BEGIN_AGAIN = """
+    DO $$ BEGIN
+        RAISE EXCEPTION 'events of a month were archived meanwhile'
+              USING ERRCODE = 'serialization_failure';
+    END $$
+"""
+
+
+def be_current(cursor):
+    """Keep months from leaving, and end a transaction that missed one that left.
+
+    Its snapshot says that the month is here, its table is not: events would be said
+    not to have come, figures would be too small without a word.
+
+    :raise psycopg2.errors.SerializationFailure: a month left since this transaction
+        began: try again
+    """
+    cursor.execute("LOCK TABLE ONLY usage_store_fact IN ACCESS SHARE MODE")
+    cursor.execute(_GONE)
+    if cursor.fetchone()[0]:
+        cursor.execute(_BEGIN_AGAIN)
+
+
 def archived_until(cursor):
     """End of the months that left the store (microseconds since 2000-01-01)."""
     cursor.execute("SELECT max(month) FROM usage_store_month")

@@ -6,7 +6,7 @@ cannot be read, are told about and left.
 
 from dataclasses import dataclass, replace
 
-from . import archive, parts
+from . import archive, parts, schema
 from .errors import StoreError
 from .values import CorrectionOutcome
 
@@ -76,6 +76,8 @@ class Targets:
         else:
             names = {number: event_id for number, (event_id, _t) in enumerate(events)}
             found = self._by_event_id(events)
+        if found.keys() != names.keys():
+            schema.be_current(self.cursor)
         for number, name in names.items():
             if number in found:
                 continue

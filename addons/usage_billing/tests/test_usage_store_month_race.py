@@ -6,8 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from threading import Thread
 
+from psycopg2.errors import SerializationFailure
+
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from ..metering import archive, schema
 
@@ -163,3 +166,38 @@ class TestMonthRace(two.TwoConnectionsCase):
             [("race-3", "already"), ("race-2", "voided")],
         )
         self.assertEqual(self._sum(), (6, Decimal(5)))
+
+    @mute_logger("odoo.sql_db")
+    def test_who_began_before_a_month_left_begins_again(self):
+        """A form that was opened before: nothing is "unknown", nothing too small."""
+        with self._transaction() as env:
+            ids = env["usage.event"].search([("subject", "=", "race-2")]).ids
+            env["usage.meter"].browse(self.meter_id).write(
+                {"aggregation": "percentile", "percentile": "50"}
+            )
+
+        def aggregate(env):
+            store = env["usage.batch"]._store()
+            periods = env["usage.period"].browse(self.period_ids)
+            return store.aggregate(periods, env["usage.meter"].browse(self.meter_id))
+
+        def void_rows(env):
+            batch = env["usage.batch"].create(
+                {"name": "Race", "source_id": self.sources["strict"]}
+            )
+            return env["usage.batch"]._store().void(batch, ids, "Race")
+
+        def find(env):
+            source = env["usage.source"].browse(self.sources["strict"])
+            return env["usage.batch"]._store().find_archived(source, "race-3")
+
+        for ask in (lambda env: self._void(env, 3), void_rows, aggregate, find):
+            with self.assertRaises(SerializationFailure), self._transaction() as env:
+                env.cr.execute("SELECT 1 FROM usage_store_rollup LIMIT 1")
+                self._move("_archive")
+                ask(env)
+            self._move("_restore")
+        self._move("_archive")
+        with self._transaction() as env:
+            (outcome,) = self._void(env, 3).outcomes
+        self.assertEqual((outcome.event_id, outcome.status), ("race-3", "voided"))
