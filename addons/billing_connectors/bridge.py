@@ -56,7 +56,7 @@ def with_settings(spec, delimiter, decimal, encoding):
     return replace(spec, options={**spec.options, **found})
 
 
-def event_rows(env, chunk, header):
+def event_rows(chunk, header):
     """Rows of a chunk as the store takes them: events, then rows to hold.
 
     :param feeds.values.Chunk chunk: rows of the file
@@ -67,7 +67,7 @@ def event_rows(env, chunk, header):
         RejectedRow(
             row_number=error.row_number,
             reason=const.REASONS[error.code],
-            detail=_detail(env, error),
+            detail=_detail(error),
             raw=raw_text(error, header),
         )
         for error in chunk.errors
@@ -75,16 +75,16 @@ def event_rows(env, chunk, header):
     return chain(map(_event_row, chunk.rows), held)
 
 
-def _detail(env, error):
+def _detail(error):
     """What is wrong with a row: a bare name where rows are put together by it.
 
-    The inbox says the rest in the language of its reader.
+    In English: the inbox says it in the language of its reader.
     """
     if error.code == "missing_field":
         return error.column
     if error.code == "unknown_unit":
         return str(error.value)
-    return messages.row_sentence(env, error)
+    return messages.row_note(error)
 
 
 #: a ParsedUsage has the fields of an EventRow, in its order (a test compares them)

@@ -82,7 +82,16 @@ def sentence(env, error):
     return text % error.facts
 
 
+def row_note(error):
+    """What is wrong with a row, in English as rows are kept."""
+    return ROW_ERRORS[error.code]._source % _facts(error)
+
+
 def row_sentence(env, error):
     """What is wrong with a row, in the user's language."""
     text = env._(ROW_ERRORS[error.code])
-    return text % {"column": error.column, "value": error.value}
+    return text % _facts(error)
+
+
+def _facts(error):
+    return {"column": error.column, "value": error.value}

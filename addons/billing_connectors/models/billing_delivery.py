@@ -392,7 +392,7 @@ class BillingDelivery(models.Model):
         """Read, map and store up to ``limit`` rows after the last line."""
         read = 0
         for chunk in feed.chunks(after_line=self.last_line, limit=limit):
-            rows = bridge.event_rows(self.env, chunk, feed.header)
+            rows = bridge.event_rows(chunk, feed.header)
             result = self.batch_id._append(rows)
             self._count(chunk, result)
             read += chunk.read
@@ -567,7 +567,7 @@ class BillingDelivery(models.Model):
                 )
             )
             for chunk in feed.chunks(limit=limit):
-                rows = bridge.event_rows(self.env, chunk, feed.header)
+                rows = bridge.event_rows(chunk, feed.header)
                 result = batch._append(rows)
                 totals["rows"] += chunk.read
                 totals["accepted"] += result.accepted

@@ -55,6 +55,23 @@ class TestBillingDelivery(ConnectorCase):
         missing = held.filtered(lambda row: row.reason_code == "missing_field")
         self.assertEqual(missing.detail, "quantity")
 
+    def test_rows_of_a_file_tell_what_is_wrong_in_the_language_of_the_reader(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env = self.env(context={**self.env.context, "lang": "fr_FR"})
+        text = "b1,alpha,2026-09-01T10:00:00Z,cpu,n/a,eu\n"
+        delivery = self._import(text + "b2,alpha,hier,cpu,1,eu\n")
+        held = delivery.batch_id.quarantine_ids.sorted("row_number")
+        # kept in English, whoever imported the file
+        self.assertEqual(held[0].detail, "“n/a” in column quantity is not a number")
+        said = held.with_context(lang="fr_FR").mapped("detail_text")
+        self.assertEqual(
+            [text.replace("\xa0", " ") for text in said],
+            [
+                "« n/a » dans la colonne quantity n'est pas un nombre",
+                "« hier » dans la colonne time n'est pas une heure",
+            ],
+        )
+
     def test_a_file_is_kept_without_being_read_into_memory(self):
         content = (HEADER + self._rows(range(50))).encode()
         with TemporaryDirectory() as folder:

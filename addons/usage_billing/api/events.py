@@ -46,14 +46,15 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ACCEPTED = (JSON, STRUCTURED, BATCH, *NDJSON)
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
-#: Words of Python's own messages that say nothing to who sends events.
-_PYTHON = re.compile("isoformat|timedelta")
+#: Words of Python's own messages about parts of a time that there are not.
+_NO_SUCH = re.compile("must be in|out of range")
 _OWN = frozenset(
     "id type subject time value unit amount currency dimensions properties".split()
 )
 _DATA = frozenset("value amount currency dimensions properties".split())
 _EMPTY = {}
 _NO_TIME = _lt("not a date and time as in RFC 3339")
+_NO_SUCH_TIME = _lt("there is no such day or hour")
 _from_iso = datetime.fromisoformat
 #: Whether the first digit of a number stands where numbers of the store begin.
 _is_modest = frozenset(range(-MAX_DIGITS, MAX_DIGITS)).__contains__
@@ -519,9 +520,10 @@ def read_time(text, name):
             return moment.astimezone(UTC).replace(tzinfo=None)
         raise ValueError(_NO_TIME)
     except (ValueError, OverflowError, IndexError) as error:
-        said = _NO_TIME
-        if not isinstance(error, IndexError) and not _PYTHON.search(str(error)):
-            said = error.args[0]
+        said = error.args[0]
+        if not isinstance(said, _lt):
+            is_time = not isinstance(error, IndexError) and _NO_SUCH.search(said)
+            said = _NO_SUCH_TIME if is_time else _NO_TIME
         raise Unreadable(
             "invalid_time",
             name,

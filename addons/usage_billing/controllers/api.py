@@ -29,13 +29,13 @@ import werkzeug.exceptions
 from odoo import SUPERUSER_ID, api, http
 from odoo.exceptions import AccessError, MissingError, UserError
 from odoo.http import Response, request
-from odoo.tools.translate import LazyGettext, get_translation
 
-from ..api import body, operations, problem, words
+from ..api import body, operations, problem
 from ..api import query as queries
 from ..api.problem import ApiProblem
 from ..api.words import Sentence as _lt
 from ..models.usage_ingest import COLLISIONS
+from ..row_words import in_language
 
 _logger = logging.getLogger(__name__)
 
@@ -252,7 +252,7 @@ def respond_problem(error):
     """Response of a problem (RFC 9457), in the language that the caller reads."""
     lang = _language_of_problems()
     return Response(
-        _encode(error.body(partial(say_in, lang))),
+        _encode(error.body(partial(in_language, lang))),
         status=error.status,
         headers={
             "Cache-Control": "no-store",
@@ -262,16 +262,6 @@ def respond_problem(error):
         },
         content_type=problem.MEDIA_TYPE,
     )
-
-
-def say_in(lang, text):
-    """A sentence in a language: lazy, of the core, or a text as it is.
-
-    :param str lang: such as "fr_FR"
-    """
-    if isinstance(text, LazyGettext):
-        return text._translate(lang)
-    return words.say(text, partial(get_translation, MODULE, lang))
 
 
 def _language_of_problems():
@@ -302,4 +292,4 @@ def _problem_of(error):
     )
 
 
-__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem", "say_in"]
+__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem"]

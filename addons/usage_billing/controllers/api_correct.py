@@ -259,10 +259,11 @@ def _write_outcome(call, status, code="", detail="", **_others):
         return {"status": status, "detail": text}
     reasons = reasons_in(call.lang)
     sentence = (reasons.get(code) or reasons[""])[0]
+    said = call.env["usage.quarantine"]._say_detail(code, detail, call.lang)
     return {
         "status": status,
         "code": code,
-        "detail": f"{text} {sentence} {detail}".rstrip(),
+        "detail": f"{text} {sentence} {said}".rstrip(),
     }
 
 

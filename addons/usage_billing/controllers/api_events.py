@@ -8,7 +8,8 @@ from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
 from ..api.query import read_choice
 from ..models.usage_ingest import COLLISIONS
-from .api import api_route, say_in
+from ..row_words import in_language
+from .api import api_route
 from .api_reasons import reasons_in
 from .api_schemas import CLOUD_EVENT, EVENT, EVENTS
 
@@ -118,7 +119,7 @@ class EventApi(http.Controller):
         except COLLISIONS as error:
             raise problem.unavailable() from error
         if reading.is_single:
-            return self._answer_single(reading, result, reasons_in(call.lang))
+            return self._answer_single(call, reading, result)
         reasons = reasons_in(call.lang)
         found = {outcome.row_number: outcome for outcome in result.outcomes}
         if wanted == "all":
@@ -134,15 +135,22 @@ class EventApi(http.Controller):
                     found.get(number),
                     reasons,
                     reading.fields.get(number),
-                    say_in(call.lang, reading.sentences.get(number, "")),
+                    number in found
+                    and _say(call, found[number], reading.sentences.get(number)),
                 )
                 for number in shown
             ],
         )
 
-    def _answer_single(self, reading, result, reasons):
+    def _answer_single(self, call, reading, result):
         outcome = result.outcomes[0] if result.outcomes else None
-        described = outcomes.describe(0, reading.rows[0], outcome, reasons)
+        described = outcomes.describe(
+            0,
+            reading.rows[0],
+            outcome,
+            reasons_in(call.lang),
+            said=outcome and _say(call, outcome),
+        )
         if result.conflict:
             raise ApiProblem(
                 409,
@@ -157,6 +165,15 @@ class EventApi(http.Controller):
                 members={"batch": result.batch_id, "id": described["id"]},
             )
         return 202, _receipt(result, [described])
+
+
+def _say(call, outcome, sentence=None):
+    """What is wrong with an event, as its reader or else the store said."""
+    if sentence:
+        return in_language(call.lang, sentence)
+    return call.env["usage.quarantine"]._say_detail(
+        outcome.code, outcome.detail, call.lang
+    )
 
 
 def _receipt(result, results):

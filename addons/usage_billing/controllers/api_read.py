@@ -530,7 +530,7 @@ def _find(call, sources, event_id):
         ],
         limit=MAX_LIMIT,
     )
-    written += [_write_held(row) for row in held]
+    written += [_write_held(row, call.lang) for row in held]
     return written + [
         _write_archived(event_id, source, time)
         for source, time, event in archived
@@ -590,7 +590,7 @@ def _status(event, is_away=False):
     return {"v": "voided", "a": "amended"}.get(event.corrected, "replaced")
 
 
-def _write_held(row):
+def _write_held(row, lang):
     return {
         "id": row.event_id or "",
         "source": row.source_id.code,
@@ -599,7 +599,7 @@ def _write_held(row):
         "time": write_time(row.event_time),
         "status": "quarantined" if row.state == "open" else "ignored",
         "code": row.reason_code,
-        "detail": row.detail or None,
+        "detail": row._say_detail(row.reason_code, row.detail, lang) or None,
         "batch": row.batch_id.id,
         "received_at": write_time(row.batch_id.received_at),
     }

@@ -7,7 +7,7 @@ looked up once, in the route and its segment, and nothing is done twice.
 import gc
 import re
 from contextlib import contextmanager, suppress
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from operator import itemgetter
 
 from . import copybin
@@ -316,7 +316,11 @@ def _check_meters(segment, row):
             text = _property(meter.value_property, row)
             if text is None:
                 raise Held("missing_field", meter.value_property)
-            copybin.number(Decimal(text))
+            try:
+                copybin.number(Decimal(text))
+            except InvalidOperation:
+                said = f"{meter.value_property}: {text[:60]} is not a decimal number"
+                raise Held("invalid_value", said) from None
         elif row[4] is None:
             raise Held("missing_field", "value")
 

@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from .. import rater
 from ..fields_exact import Exact
+from .usage_quarantine_cause import what_of
 
 ZERO = Decimal(0)
 #: Problems kept as text; more are counted only.
@@ -287,6 +288,7 @@ class UsageCorrection(models.Model):
                 "status": "known" if outcome.status == "duplicate" else "refused",
                 "code": outcome.code,
                 "detail": outcome.detail,
+                "about": _about(outcome.code, rows[outcome.row_number - 1]),
             }
             for outcome in result.outcomes
         ]
@@ -423,37 +425,10 @@ class UsageCorrection(models.Model):
             }
         )
 
-    def _say_problem(self, outcome):
-        """A sentence for an event that was left out."""
-        reasons = dict(
-            self.env["usage.quarantine"]
-            ._fields["reason_code"]
-            ._description_selection(self.env)
-        )
-        facts = {
-            "event": outcome["event_id"],
-            "reason": reasons.get(outcome["code"], outcome["code"]),
-            "detail": outcome["detail"],
-        }
-        sentences = {
-            "already": self.env._("%(event)s: it was corrected already.", **facts),
-            "unknown": self.env._("%(event)s: the source never sent it.", **facts),
-            "replaced": self.env._(
-                "%(event)s: its delivery was replaced by a newer version.", **facts
-            ),
-            "known": self.env._(
-                "%(event)s: the id was used before, for an event that is voided or of "
-                "another time.",
-                **facts,
-            ),
-            "outside": self.env._(
-                "%(event)s: its time is outside the span that is filled.", **facts
-            ),
-            "unreadable": self.env._("%(event)s: %(detail)s", **facts),
-        }
-        return sentences.get(outcome["status"]) or self.env._(
-            "%(event)s: %(reason)s %(detail)s", **facts
-        )
+
+def _about(code, row):
+    """The name that keeps an event from counting, "" where its reason says it all."""
+    return what_of(code, row.subject, row.type, "")
 
 
 class UsageCorrectionLine(models.Model):

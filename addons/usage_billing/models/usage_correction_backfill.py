@@ -8,6 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..metering import RejectedRow
+from .usage_quarantine_cause import BY_DETAIL
 
 #: Events the reader takes at once.
 _PAGE = 10_000
@@ -199,6 +200,44 @@ class UsageCorrection(models.Model):
                 for row in self._read_rows(self.source_id, page, "application/x-ndjson")
             ]
         return rows
+
+    def _say_problem(self, outcome):
+        """A sentence for an event that was left out."""
+        reasons = dict(
+            self.env["usage.quarantine"]
+            ._fields["reason_code"]
+            ._description_selection(self.env)
+        )
+        said = self.env["usage.quarantine"]._say_detail(
+            outcome["code"], outcome["detail"]
+        )
+        facts = {
+            "event": outcome["event_id"],
+            "reason": reasons.get(outcome["code"], outcome["code"]),
+            "detail": said or outcome.get("about", ""),
+        }
+        sentences = {
+            "already": self.env._("%(event)s: it was corrected already.", **facts),
+            "unknown": self.env._("%(event)s: the source never sent it.", **facts),
+            "replaced": self.env._(
+                "%(event)s: its delivery was replaced by a newer version.", **facts
+            ),
+            "known": self.env._(
+                "%(event)s: the id was used before, for an event that is voided or of "
+                "another time.",
+                **facts,
+            ),
+            "outside": self.env._(
+                "%(event)s: its time is outside the span that is filled.", **facts
+            ),
+        }
+        if outcome["status"] == "unreadable" and outcome["code"] not in BY_DETAIL:
+            return self.env._("%(event)s: %(detail)s", **facts)
+        if outcome["status"] in sentences:
+            return sentences[outcome["status"]]
+        if facts["detail"]:
+            return self.env._("%(event)s: %(reason)s (%(detail)s).", **facts)
+        return self.env._("%(event)s: %(reason)s.", **facts)
 
 
 def _own_form(record):

@@ -9,6 +9,7 @@ from ..api.problem import ApiProblem
 from ..fields_exact import Exact
 from ..metering import EventRow, RejectedRow
 from ..metering.jsonform import event_from_json, event_to_json
+from ..row_words import in_language
 
 
 class UsageCorrection(models.Model):
@@ -175,11 +176,19 @@ class UsageCorrection(models.Model):
         rows = self._read_rows(found, json.dumps(events).encode())
         bad = [row for row in rows if isinstance(row, RejectedRow)]
         if bad:
+            problem = self._say_problem(
+                {
+                    "event_id": bad[0].event_id or str(bad[0].row_number),
+                    "status": "unreadable",
+                    "code": bad[0].reason,
+                    "detail": bad[0].detail,
+                }
+            )
             raise UserError(
                 self.env._(
                     "Event %(number)s of the list cannot be read: %(detail)s",
                     number=bad[0].row_number,
-                    detail=bad[0].detail,
+                    detail=problem,
                 )
             )
         return self._answer(
@@ -233,7 +242,8 @@ class UsageCorrection(models.Model):
         try:
             reading = reader.read(data, content_type)
         except ApiProblem as problem:
-            raise UserError(str(problem.detail)) from problem
+            said = in_language(self.env.lang or "en_US", problem.detail)
+            raise UserError(said) from problem
         return self.env["usage.alias"]._in_source_units(
             source.company_id.id, source.id, reading.rows
         )

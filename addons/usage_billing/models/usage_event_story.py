@@ -3,7 +3,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from odoo import api, fields, models
-from odoo.tools import SQL, format_datetime
+from odoo.tools import SQL, format_date, format_datetime
 
 from .. import messages
 
@@ -156,7 +156,7 @@ class UsageEventStory(models.AbstractModel):
         """The wait: why, and what ended it."""
         reasons = dict(row._fields["reason_code"]._description_selection(self.env))
         reason = reasons.get(row.reason_code, "")
-        lines = [f"{reason}. {row.detail or ''}".strip()]
+        lines = [f"{reason}.", *filter(None, [row.detail_text])]
         links = []
         if row.cause_id and row.state != "replayed":
             inbox = self.env["usage.quarantine.inbox"].browse(row.cause_id.id)
@@ -419,7 +419,7 @@ class UsageEventStory(models.AbstractModel):
             [
                 self.env._(
                     "The period ends on %(date)s; the billing run after that rates it.",
-                    date=fields.Date.to_string(period.last_day),
+                    date=format_date(self.env, period.last_day),
                 )
                 if period.end_at > fields.Datetime.now()
                 else self.env._("The period is over: the next billing run rates it.")

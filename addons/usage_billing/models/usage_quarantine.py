@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import ormcache
 
+from .. import row_words
 from ..api.events import EventReader
 from ..fields_exact import Exact
 from ..metering.jsonform import event_from_json
@@ -76,7 +78,12 @@ class UsageQuarantine(models.Model):
     reason_code = fields.Selection(
         REASONS, string="Reason", required=True, readonly=True, index=True
     )
-    detail = fields.Char(readonly=True)
+    detail = fields.Char(readonly=True, help="What is wrong, as it was noted.")
+    detail_text = fields.Char(
+        string="What Is Wrong",
+        compute="_compute_detail_text",
+        help="In the language of the reader.",
+    )
     cause_id = fields.Many2one(
         "usage.quarantine.cause",
         readonly=True,
@@ -131,6 +138,12 @@ class UsageQuarantine(models.Model):
                 reason=reasons.get(row.reason_code, ""),
                 event=row.event_id or row.row_number,
             )
+
+    @api.depends_context("lang")
+    @api.depends("reason_code", "detail")
+    def _compute_detail_text(self):
+        for row in self:
+            row.detail_text = self._say_detail(row.reason_code, row.detail)
 
     @api.depends_context("lang", "tz")
     @api.depends("state", "reason_code", "detail", "decision_id")
@@ -220,6 +233,30 @@ class UsageQuarantine(models.Model):
             self.company_id.id, self.source_id.id, [row]
         )
         return row if type(row) is EventRow else None
+
+    @api.model
+    def _say_detail(self, code, detail, lang=None):
+        """What is wrong with a row, in the language of the reader.
+
+        :param str code: reason; :param str detail: as it was noted
+        :param str lang: another language than the environment's, such as "fr_FR"
+        """
+        return self._get_row_words().say(code, detail, lang or self.env.lang or "en_US")
+
+    @api.model
+    @ormcache()
+    def _get_row_words(self):
+        return row_words.RowWords(self._get_row_sentences())
+
+    @api.model
+    def _get_row_sentences(self):
+        """All sentences that rows are held with.
+
+        Add-ons that hold rows with sentences of their own add them.
+
+        :rtype: list[LazyGettext]
+        """
+        return list(row_words.SENTENCES)
 
     def _set_ignored(self, reason):
         """Leave open rows out for good.

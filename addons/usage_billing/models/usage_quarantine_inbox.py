@@ -167,6 +167,7 @@ class UsageQuarantineInbox(models.Model):
 
     def _get_headline(self):
         what = self.what or self.source_id.name or ""
+        said = self.env["usage.quarantine"]._say_detail(self.reason_code, what)
         sentences = {
             "unknown_subject": self.env._("Who is “%(what)s”?", what=what),
             "unknown_meter": self.env._("No meter counts “%(what)s”", what=what),
@@ -177,10 +178,10 @@ class UsageQuarantineInbox(models.Model):
             "no_period": self.env._("“%(what)s” has no period at that time", what=what),
             "future": self.env._("Dates in the future from %(what)s", what=what),
             "conflict": self.env._("Same id, other content from %(what)s", what=what),
-            "currency": self.env._("Other currency: %(what)s", what=what),
+            "currency": self.env._("Other currency: %(what)s", what=said),
             "invalid_value": self.env._("Unusable values from %(what)s", what=what),
             "invalid_time": self.env._("Unreadable times from %(what)s", what=what),
-            "missing_field": self.env._("Missing: %(what)s", what=what),
+            "missing_field": self.env._("Missing: %(what)s", what=said),
             "unknown_unit": self.env._("Unknown unit: %(what)s", what=what),
             "unreadable": self.env._("Unreadable rows from %(what)s", what=what),
             "late": self.env._("Older than allowed, from %(what)s", what=what),

@@ -6,6 +6,7 @@ from . import test_usage_access
 from . import test_usage_corrections
 from . import test_usage_aggregation
 from . import test_portal
+from . import test_row_words
 from . import test_usage_sample
 from . import test_usage_prices
 from . import test_usage_windows

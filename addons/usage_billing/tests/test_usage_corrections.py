@@ -467,6 +467,14 @@ class TestUsageCorrectionOrders(UsageCase):
             ),
             (1, 1, 1, 3),
         )
+        self.assertEqual(
+            sorted(correction.problems.splitlines()),
+            [
+                "new-2: its time is outside the span that is filled.",
+                "new-3: Unknown subject (nobody).",
+                "new-4: value: many is not a decimal number",
+            ],
+        )
         self.assertEqual(correction.line_ids.quantity_after, Decimal(146))
         self.assertEqual(correction.line_ids.amount_difference, Decimal("-0.50"))
         self.assertEqual(self._quantity(), Decimal(147))
@@ -482,6 +490,33 @@ class TestUsageCorrectionOrders(UsageCase):
         self.assertFalse(again.line_ids)
         again.mode = "add"
         self.assertEqual(again.state, "draft")
+
+    def test_what_is_left_out_is_told_in_the_language_of_who_asks(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        correction = self.Correction.with_context(lang="fr_FR").create(
+            {
+                "reason": "Sonde en panne",
+                "source_id": self.events.source_id.id,
+                "start_at": "2026-09-01",
+                "end_at": "2026-10-01",
+                "data": base64.b64encode(b"id,value\nnew-4,beaucoup"),
+                "file_name": "septembre.csv",
+            }
+        )
+        correction.action_check()
+        self.assertEqual(
+            correction.problems.replace("\xa0", " "), "new-4 : Champ manquant (type)."
+        )
+        correction.write({"file_name": "x.json", "data": base64.b64encode(b"[")})
+        correction.action_check()
+        self.assertEqual(
+            correction.problems.replace("\xa0", " "),
+            "1 : ligne 1, colonne 2 : la fin manque",
+        )
+        with self.assertRaisesRegex(UserError, "L'événement 1 .* Champ manquant .type"):
+            self.Correction.with_context(lang="fr_FR").amend_events(
+                self.events.source_id.code, [{"id": "x"}], "Pourquoi"
+            )
 
     def test_correcting_is_for_billing_managers(self):
         user = self.users["user"]
