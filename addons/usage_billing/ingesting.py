@@ -2,9 +2,11 @@
 
 A request brings one event or some thousands, many times a second. Reading its source
 and writing its batch through records would cost more than storing the events, so this
-says the same in two statements. Requests of one source that wait at the same time are
-stored in one transaction (``together``). What decides about events is the store's, as
-in ``metering_bridge``; a company whose events are in another engine takes that way.
+says the same in two statements; all of it goes in one where a few events come alone and
+nothing about them is out of the ordinary (``metering.few``). Requests of one source
+that wait at the same time are stored in one transaction (``together``). What decides
+about events is the store's, as in ``metering_bridge``; a company whose events are in
+another engine takes that way.
 """
 
 import time
@@ -13,11 +15,15 @@ from typing import NamedTuple
 
 from odoo import fields
 
+from .metering import few
+from .metering.append import MANY
 from .metering.connection import exact_cursor
+from .metering.leading import Leader
+from .metering.pool import Lease
 from .metering.postgres import PostgresStore
 from .metering.store import BatchSpec
-from .metering.values import RejectedRow
-from .metering_bridge import OdooCatalogue, Store, time_rules
+from .metering.values import AppendResult, RejectedRow
+from .metering_bridge import OdooCatalogue, Store, leases_of, time_rules
 
 _SOURCE = """
     SELECT s.code, s.identity_mode, s.id_format, s.id_tolerance_min,
@@ -75,13 +81,20 @@ def ingest(env, source_id, requests):
         whose events are in another engine: nothing was done
     """
     started = time.monotonic()
+    company_id = env["usage.source"]._get_company_id(source_id)
+    # What is asked of a source here are its id and its company's, nothing to read.
+    record = SimpleNamespace(id=source_id, company_id=SimpleNamespace(id=company_id))
+    now = fields.Datetime.now()
+    is_few = len(requests) == 1 and len(requests[0][0]) < MANY
+    if is_few:
+        done = _ingest_few(env, record, now, requests, started)
+        if done:
+            return [done]
     env.cr.execute(_NUMBERS, [len(requests)])
     ids = [number for (number,) in env.cr.fetchall()]
     cursor = exact_cursor(env.cr, is_open=True)
-    company_id = env["usage.source"]._get_company_id(source_id)
     company = env["res.company"].browse(company_id)
     door = Store(env, company)
-    now = fields.Datetime.now()
     entries, written = {}, set()
 
     def describe(batch_id, state, result, seconds=0.0):
@@ -112,8 +125,6 @@ def ingest(env, source_id, requests):
         hold=hold,
         partition_cursor=door._partition_cursor,
     )
-    # What is asked of a source here are its id and its company's, nothing to read.
-    record = SimpleNamespace(id=source_id, company_id=SimpleNamespace(id=company_id))
     with door._router(store, record) as router:
         if router.source is None:
             cursor.execute(_SOURCE, [source_id])
@@ -124,14 +135,18 @@ def ingest(env, source_id, requests):
         for batch_id, (_rows, name) in zip(ids, requests, strict=True):
             entries[batch_id] = {
                 "id": batch_id,
-                "name": name or f"{source.code} {now:%Y-%m-%d %H:%M:%S}",
+                "name": name or _title(source, now),
                 "source": source_id,
                 "company": company_id,
                 "at": now,
             }
-        results = store.append_all(
-            _batches(env, record, source, now, ids, requests), router
-        )
+        batches = _batches(env, record, source, now, ids, requests)
+        if is_few:
+            leader = Leader(store, router)
+            done = _store_few(env.cr, router, batches, requests, started, leader)
+            if done and done.number:
+                return [(done.number, done.result)]
+        results = store.append_all(batches, router)
     seconds = time.monotonic() - started
     rows = [
         describe(batch_id, "done", result, seconds)
@@ -141,6 +156,79 @@ def ingest(env, source_id, requests):
         _INSERT.encode() + b", ".join(rows) + (_AGAIN.encode() if written else b"")
     )
     return list(zip(ids, results, strict=True))
+
+
+def _ingest_few(env, record, now, requests, started):
+    """Store the few events of one request by what is known from earlier ones.
+
+    :return: (id of the batch, metering.AppendResult), None when nothing was stored
+    """
+    cr, used = env.cr, leases_of(env.cr)
+    key = (cr.dbname, record.id)
+    lease = used.take(key)
+    router, source = lease.router, lease.router and lease.router.source
+    done = None
+    if source is not None and source.is_here and lease.is_filled():
+        batches = _batches(env, record, source, now, [None], requests)
+        done = _store_few(cr, router, batches, requests, started, lease)
+    if done is None or not (done.is_changed or done.number):
+        used[key] = lease  # the other way takes it from there
+    elif done.number:
+        lease.snapshot = done.snapshot
+        used.keep(key, lease, cr)
+        return done.number, done.result
+    return None
+
+
+class _Few(NamedTuple):
+    """What ``usage_store_few`` returns; and what became of the rows if they are stored.
+
+    snapshot: under which it was looked whether anything changed; is_changed: what it
+        was called with does not hold any more, nothing is stored
+    number: of the batch, None when nothing is stored
+    """
+
+    snapshot: str
+    is_changed: bool
+    number: int | None
+    result: AppendResult
+
+
+def _store_few(cr, router, batches, requests, started, way):
+    """Store the few events of one request in one statement, see ``metering.few``.
+
+    :param batches: from :func:`_batches`, one; without a number it gets one
+    :param way: Lease to look whether the router holds, or Leader to complete it
+    :return: _Few, None when nothing was stored
+    """
+    [(batch, rows)], [(_rows, name)] = batches, requests
+    is_kept = isinstance(way, Lease)
+    call = few.call(router, batch, rows, None if is_kept else way)
+    if call is None:
+        return None
+    cr.execute(
+        f"SELECT * FROM usage_store_few(%s, %s, %s, %s, %s, %s, %s, %s, {call.sql})",
+        (
+            way.database if is_kept else None,
+            way.snapshot if is_kept else None,
+            batch.id,
+            batch.source_id,
+            batch.company_id,
+            name or _title(router.source, batch.received_at),
+            batch.received_at,
+            time.monotonic() - started,
+            *call.parameters,
+        ),
+    )
+    done = _Few(*cr.fetchone(), AppendResult(rows=len(rows), accepted=len(rows)))
+    if done.number is None and not done.is_changed:
+        router.resends = True  # look before writing
+    return done
+
+
+def _title(source, now):
+    """Name of a batch that was given none."""
+    return f"{source.code} {now:%Y-%m-%d %H:%M:%S}"
 
 
 def _batches(env, record, source, now, ids, requests):

@@ -70,6 +70,17 @@ class _Leases(dict):
     def __deepcopy__(self, memo):
         return _Leases()
 
+    def take(self, key):
+        """The lease of this transaction, one of the pool, or a new one."""
+        return self.pop(key, None) or ROUTERS.take(key)
+
+    def keep(self, key, lease, cr):
+        """Keep a lease that was taken, for this transaction and then for others."""
+        if self.is_settled:
+            if not self:
+                cr.postcommit.add(partial(_keep_routers, self))
+            self[key] = lease
+
 
 class Store(ArchivedEvents):
     """The event store of one company, in terms of records.
@@ -215,9 +226,8 @@ class Store(ArchivedEvents):
         savepoint, and nothing would tell.
         """
         cr = self.env.cr
-        used = cr.postcommit.data.setdefault("usage_routers", _Leases())
-        key = (cr.dbname, source.id)
-        lease = refresh(store.cursor, used.pop(key, None) or ROUTERS.take(key))
+        used, key = leases_of(cr), (cr.dbname, source.id)
+        lease = refresh(store.cursor, used.take(key))
         store.is_read_committed = lease.is_read_committed
         if lease.router is None:
             lease.router = Router(store.catalogue, source.company_id.id, source.id)
@@ -228,10 +238,7 @@ class Store(ArchivedEvents):
             lease.router.catalogue = None
             if not lease.is_settled or store.has_added or store.catalogue.has_added:
                 used.is_settled = False
-        if used.is_settled:
-            if not used:
-                cr.postcommit.add(partial(_keep_routers, used))
-            used[key] = lease
+        used.keep(key, lease, cr)
 
     def rebuild(self, periods, meters=None):
         """Make the rollups of these periods again from the events.
@@ -682,10 +689,18 @@ def time_rules(rules, received_at):
     return {"latest": latest, "oldest": oldest, "ignored": ignored}
 
 
+def leases_of(cr):
+    """Routers in use by a transaction.
+
+    :rtype: _Leases
+    """
+    return cr.postcommit.data.setdefault("usage_routers", _Leases())
+
+
 def _keep_routers(used):
-    """After the commit: give routers back to the pool."""
-    for key, lease in used.items():
-        ROUTERS.give_back(key, lease)
+    """After the commit: give routers back to the pool, each once."""
+    while used:
+        ROUTERS.give_back(*used.popitem())
 
 
 def _read_spans(env, column, ids):

@@ -11,6 +11,18 @@ COLUMNS = (
     " value_min, value_max, first_time, last_time, watermark"
 )
 
+#: What becomes of a row of sums that is there already.
+_MERGE = (
+    "ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
+    " event_count = r.event_count + excluded.event_count,"
+    " value_sum = r.value_sum + excluded.value_sum,"
+    " value_min = least(r.value_min, excluded.value_min),"
+    " value_max = greatest(r.value_max, excluded.value_max),"
+    " first_time = least(r.first_time, excluded.first_time),"
+    " last_time = greatest(r.last_time, excluded.last_time),"
+    " watermark = greatest(r.watermark, excluded.watermark)"
+)
+
 
 def adding(days):
     """SQL that adds sums of days to the rollups: to those of the days, and to those of
@@ -29,14 +41,7 @@ def adding(days):
         f" min(first_time), max(last_time), max(watermark) FROM {days}"
         " GROUP BY subscription_id, period_id, meter_id, dimset_id"
         " ORDER BY period_id, meter_id, dimset_id, bucket"
-        " ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
-        " event_count = r.event_count + excluded.event_count,"
-        " value_sum = r.value_sum + excluded.value_sum,"
-        " value_min = least(r.value_min, excluded.value_min),"
-        " value_max = greatest(r.value_max, excluded.value_max),"
-        " first_time = least(r.first_time, excluded.first_time),"
-        " last_time = greatest(r.last_time, excluded.last_time),"
-        " watermark = greatest(r.watermark, excluded.watermark)"
+        f" {_MERGE}"
     )
 
 
@@ -68,34 +73,106 @@ BEGIN
 END $$;
 """
 
-#: What a process kept since a snapshot still holds: nothing noted since then. Neither a
-#: rebuild of rollups nor the cut of a period may pass between this look and the append
-#: that follows; so the lock comes first.
-_STATE = """
+#: Neither a rebuild of rollups nor the cut of a period may pass between a look at what
+#: changed and the append that follows; so the lock comes first.
+_LOCK = "LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE"
+#: Whether something was noted since a snapshot.
+_IS_CHANGED = """EXISTS (
+        SELECT FROM usage_store_change c
+         WHERE c.xid >= pg_snapshot_xmin(seen)
+           AND NOT pg_visible_in_snapshot(c.xid, seen))"""
+#: What a process kept since a snapshot still holds: nothing noted since then.
+_STATE = f"""
 CREATE OR REPLACE FUNCTION usage_store_state(
     seen pg_snapshot, OUT database oid, OUT snapshot text, OUT is_read_committed bool,
     OUT is_changed bool
 ) LANGUAGE plpgsql AS $$
 BEGIN
-    LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE;
+    {_LOCK};
     SELECT d.oid, pg_current_snapshot()::text,
            current_setting('transaction_isolation') = 'read committed',
-           EXISTS (SELECT FROM usage_store_change c
-                   WHERE c.xid >= pg_snapshot_xmin(seen)
-                     AND NOT pg_visible_in_snapshot(c.xid, seen))
+           {_IS_CHANGED}
       INTO database, snapshot, is_read_committed, is_changed
       FROM pg_database d WHERE d.datname = current_database();
 END $$;
 """
 STATE = "SELECT * FROM usage_store_state(%s::pg_snapshot)"
 
+#: A few rows of one request, with their sums and their batch, see :mod:`.few`. Either
+#: all of them are stored, and ``number`` is the batch; or nothing is, because what the
+#: process knows of this database since a snapshot does not hold any more
+#: (``is_changed``), or a row is not new. Without a snapshot nobody looks what changed.
+#:
+#: One row after the other: for a few, that costs less than to unfold arrays into a
+#: query. ``sums_...`` are rows of rollups, those of whole periods too, in the order of
+#: their keys; the batch is what ``ingesting`` writes otherwise.
+_FEW = f"""
+CREATE OR REPLACE FUNCTION usage_store_few(
+    known oid, seen pg_snapshot, batch int, source int, company int, title text,
+    arrived timestamp, seconds float8,
+    identities uuid[], keys uuid[], moments timestamp[], contents bigint[],
+    ordinals int[], routes int[], lines int[], event_ids text[], quantities numeric[],
+    amounts numeric[], documents text[],
+    subscriptions int[], periods int[], meters int[], dimsets int[], days date[],
+    counts bigint[], sums numeric[], lows numeric[], highs numeric[],
+    firsts timestamp[], lasts timestamp[],
+    OUT snapshot text, OUT is_changed bool, OUT number int
+) LANGUAGE plpgsql AS $$
+DECLARE
+    total CONSTANT int := array_length(keys, 1);
+BEGIN
+    {_LOCK};
+    SELECT pg_current_snapshot()::text, d.oid <> known OR {_IS_CHANGED}
+      INTO snapshot, is_changed
+      FROM pg_database d WHERE d.datname = current_database();
+    IF is_changed THEN
+        RETURN;
+    END IF;
+    batch := coalesce(batch, nextval('usage_batch_id_seq'));
+    BEGIN
+        FOR i IN 1..total LOOP
+            IF identities IS NOT NULL THEN
+                INSERT INTO usage_store_identity (identity, payload_hash, time)
+                VALUES (identities[i], contents[i], moments[i]);
+            END IF;
+            INSERT INTO usage_store_fact (
+                id, time, payload_hash, key, route_id, row_number, event_id, value,
+                amount, properties)
+            VALUES (
+                (batch::bigint << 31) + ordinals[i], moments[i], contents[i], keys[i],
+                routes[i], lines[i], event_ids[i], quantities[i], amounts[i],
+                documents[i]::jsonb);
+        END LOOP;
+    EXCEPTION WHEN unique_violation OR check_violation THEN
+        RETURN;
+    END;
+    FOR i IN 1..coalesce(array_length(days, 1), 0) LOOP
+        INSERT INTO usage_store_rollup AS r ({COLUMNS})
+        VALUES (
+            subscriptions[i], periods[i], meters[i], dimsets[i], days[i], counts[i],
+            sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived)
+        {_MERGE};
+    END LOOP;
+    seconds := seconds
+        + extract(epoch FROM clock_timestamp() - statement_timestamp());
+    INSERT INTO usage_batch (
+        id, name, source_id, company_id, state, is_replay, received_at, duration_s,
+        rows_read, accepted_count, duplicate_count, quarantined_count, ignored_count,
+        create_date, write_date)
+    VALUES (
+        batch, title, source, company, 'done', false, arrived, seconds,
+        total, total, 0, 0, 0, now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC');
+    number := batch;
+END $$;
+"""
+
 
 def create(cursor):
     """Create the functions, or replace them by those of today."""
-    cursor.execute(_ADD + _STATE)
+    cursor.execute(_ADD + _STATE + _FEW)
 
 
 def drop(cursor):
     """Drop the functions (uninstall of the add-on)."""
-    for name in ("add", "state"):
+    for name in ("add", "state", "few"):
         cursor.execute(f"DROP FUNCTION IF EXISTS usage_store_{name}")

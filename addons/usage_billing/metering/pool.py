@@ -48,6 +48,10 @@ class Lease:
     is_read_committed: bool = False
     is_settled: bool = True
 
+    def is_filled(self):
+        """Whether there is a router that need not be filled anew for its age."""
+        return self.router is not None and time.monotonic() - self.since <= SECONDS_KEPT
+
 
 class RouterPool:
     """Routers that nobody uses at the moment, by any key."""

@@ -110,6 +110,26 @@ class Additions:
             if have is not new:
                 _add(have, new)
 
+    def with_periods(self):
+        """Rows of the table that this adds to, in the order of their keys; in the
+        context EXACT.
+
+        :return: list of [subscription, period, meter, dimension set, local day or None
+            for the whole period, count, sum, minimum, maximum, first, last]
+        """
+        rows, whole = [], None
+        for *key, day in sorted(self.sums):
+            subscription_id, *figures = self.sums[*key, day]
+            if whole is None or whole[1:4] != key:
+                whole = [subscription_id, *key, None, *figures]
+                rows.append(whole)
+                have = [subscription_id, *figures]
+            else:
+                _add(have, [subscription_id, *figures])
+                whole[5:] = have[1:]
+            rows.append([subscription_id, *key, day, *figures])
+        return rows
+
     # no model, so no write() above: pylint: disable-next=method-required-super
     def write(self, cursor, received_at):
         """Add everything to the table, in key order, and forget it.

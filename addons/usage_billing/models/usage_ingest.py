@@ -9,7 +9,8 @@ from odoo import api, fields, models, tools
 
 from ..api.events import EventReader
 from ..ingesting import ingest
-from ..metering import EventRow, RejectedRow, UnitRow, connection
+from ..metering import EventRow, RejectedRow, UnitRow
+from ..metering.sessions import kept_connection
 from ..together import Together
 
 _logger = logging.getLogger(__name__)
@@ -145,13 +146,13 @@ class UsageSource(models.Model):
 
     def _ingest_nothing(self):
         """A request without events goes all the way and stores nothing: a trial."""
-        with connection(self.env(su=True)) as env:
+        with kept_connection(self.env(su=True)) as env:
             env.cr.execute("SELECT FROM usage_source WHERE id = %s", [self.id])
         return IngestResult(None, 0, 0, 0, 0, ())
 
     def _ingest_once(self, requests):
         """One try of :meth:`_ingest_all`, in one transaction."""
-        with connection(self.env(su=True)) as env:
+        with kept_connection(self.env(su=True)) as env:
             done = ingest(env, self.id, requests) or [
                 self._ingest_by_record(env, rows, name) for rows, name in requests
             ]

@@ -30,8 +30,9 @@ def text(draw):
     return "".join(draw.choices(TEXTS, k=draw.randrange(4)))
 
 
-@tagged("post_install", "-at_install")
-class TestUsageStoreWays(StoreCase):
+class WaysCase(StoreCase):
+    """Meters of all kinds, two customers, and rows of all kinds for them."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -115,6 +116,9 @@ class TestUsageStoreWays(StoreCase):
             for each in held
         )
 
+
+@tagged("post_install", "-at_install")
+class TestUsageStoreWays(WaysCase):
     def _deliver(self, draw, rows, source, way):
         """Send rows as a delivery that is stored in chunks, or as requests.
 
