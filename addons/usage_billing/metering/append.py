@@ -14,13 +14,14 @@ How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
 from bisect import bisect_left
 from contextlib import contextmanager
 from decimal import localcontext
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from operator import itemgetter
 
 import psycopg2.errors
 
-from . import copybin, schema
+from . import copybin, resent, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
 from .held import held_as_received, held_event, status_of
@@ -138,7 +139,10 @@ class Append:
 
     def _take(self, taken):
         self.result.rows += len(taken)
-        ahead = self._go_ahead(taken) if len(taken) >= MANY else None
+        ahead = None
+        if len(taken) >= MANY and self.columns_of is not None:
+            resent.look_at(self, taken)
+            ahead = self._go_ahead(taken)
         rows = taken = taken[ahead or 0 :]
         held = [held_as_received(row) for row in taken if row.__class__ is RejectedRow]
         if held:
@@ -151,8 +155,8 @@ class Append:
         if rows:
             routes = self.leader.routes(rows, newest)
             if not held and ahead is not None:
-                count = self.go_quickly(rows, newest, self._ordinals(rows), routes) or 0
-                self._count_stored(count)
+                make, table = self._lead(rows, newest, routes)
+                count = (make and self._send_new(make, table)) or 0
                 rows, routes = rows[count:], routes[count:]
         if rows:
             prepared = prepare(rows, routes, self.key_of)
@@ -165,40 +169,32 @@ class Append:
             if self.batch.rollups:
                 self._add_up(rows, prepared, gather(prepared, same))
         if held:
-            self._hold(held)
-
-    def _ordinals(self, rows):
-        return range(self.ordinal + 1, self.ordinal + 1 + len(rows))
-
-    def _count_stored(self, count):
-        self.ordinal += count
-        self.result.accepted += count
-
-    def _may_hurry(self):
-        """Whether rows may be written without a look at what is stored."""
-        return not self.router.resends and self.columns_of is not None
+            self.hold(held)
 
     def _go_ahead(self, rows):
         """Store rows as far as they are ordinary, of one month and known ways.
 
         :param rows: as received
-        :return: how many are stored from the first one on, None when a row is not new
+        :return: how many are dealt with from the first one on, None when a row is not
+            fit after all
         """
         first, router = rows[0], self.router
         if first.__class__ is RejectedRow or first[3] is None:
             return 0
         month = schema.month_of(first[3])
-        if not self._may_hurry() or month not in router.months:
+        if month not in router.months:
             return 0
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
-        quick = Quick(rows, router, self.columns_of, span=span)
-        count = self._send(quick, schema.leaf(month), self._ordinals(rows))
-        self._count_stored(count or 0)
-        return count
+        make = partial(Quick, rows, router, self.columns_of, span=span)
+        return self._send_new(make, schema.leaf(month))
 
     def _go_on(self, rows, newest):
-        """The same when all ways that rows of one month lack are made first."""
-        oldest = self._may_hurry() and newest and oldest_of(rows)
+        """Store rows of one month as far as they are ordinary, when all ways that they
+        lack are made first.
+
+        :return: see :meth:`_go_ahead`
+        """
+        oldest = newest and oldest_of(rows)
         if not oldest or schema.month_of(oldest) != schema.month_of(newest):
             return 0
         found = self.leader.pave(rows, oldest, newest)
@@ -206,10 +202,8 @@ class Append:
             return 0
         month = schema.month_of(newest)
         self._make_months({month})
-        quick = Quick(rows, self.router, self.columns_of, found=found)
-        count = self._send(quick, schema.leaf(month), self._ordinals(rows))
-        self._count_stored(count or 0)
-        return count
+        make = partial(Quick, rows, self.router, self.columns_of, found=found)
+        return self._send_new(make, schema.leaf(month))
 
     def go_quickly(self, rows, newest, ordinals, routes):
         """Store rows that are all new and fit, or none of them.
@@ -219,21 +213,67 @@ class Append:
         :param list routes: parallel to the rows
         :return: how many are stored and added up, None when a row is not new or fit
         """
-        if not self._may_hurry() or newest is None:
+        if self.router.resends or self.columns_of is None:
             return None
-        oldest = oldest_of(rows)
-        if oldest is None:
-            return None
+        make, table = self._lead(rows, newest, routes)
+        return self.send(make(), table, ordinals) if make else None
+
+    def _lead(self, rows, newest, routes):
+        """Make ready to send rows to where their routes lead.
+
+        :param newest: latest time of the rows
+        :param list routes: parallel to the rows
+        :return: (function that makes a Quick, name of a table), None for both when a
+            row has no time
+        """
+        oldest = newest and oldest_of(rows)
+        if not oldest:
+            return None, None
         months = {schema.month_of(oldest), schema.month_of(newest)}
         is_sure = self.leader.open(rows, routes, oldest, newest)
         if not is_sure and schema.missing_leaves(self.cursor, months):
-            return None  # perhaps nothing goes there
+            return None, None  # perhaps nothing goes there
         self._make_months(months)
         table = schema.leaf(months.pop()) if len(months) == 1 else "usage_store_fact"
-        quick = Quick(rows, self.router, self.columns_of, routes)
-        return self._send(quick, table, ordinals)
+        return partial(Quick, rows, self.router, self.columns_of, routes), table
 
-    def _send(self, quick, table, ordinals):
+    def _send_new(self, make, table):
+        """Store what is new of rows that are quick, and count them. Rows of a source
+        that repeated itself lately are compared with what is stored first.
+
+        :param make: function that makes a Quick
+        :return: see :meth:`_go_ahead`
+        """
+        if not self.router.resends:
+            quick = make()
+            count = self.send(quick, table, self.ordinals(quick.rows))
+            if count is not None:
+                self.count_stored(count, count)
+            if not self.router.resends:
+                return count
+        return resent.store_new(self, make(), table)
+
+    def ordinals(self, rows):
+        """Sequence of the ids of the rows that come next."""
+        return range(self.ordinal + 1, self.ordinal + 1 + len(rows))
+
+    def count_stored(self, count, new):
+        """Count rows that come next, of which some are new and stored."""
+        self.ordinal += count
+        self.result.accepted += new
+
+    def count_same(self, numbers):
+        """Count rows whose event is stored as they say.
+
+        :param list numbers: of the rows
+        """
+        self.result.duplicate += len(numbers)
+        if self.batch.report:
+            self.result.outcomes += [
+                RowOutcome(number, "duplicate") for number in numbers
+            ]
+
+    def send(self, quick, table, ordinals):
         """Store what is quick, and add it up.
 
         :return: number of rows, None when one is not new or fit: nothing is stored
@@ -366,11 +406,9 @@ class Append:
     def _count_row(self, row, route, is_same, held):
         """Count a row whose event exists: a duplicate, or a conflict to hold."""
         if not is_same:
-            held.append(self._held_event(row, route, "conflict", ""))
+            held.append(self.held_event(row, route, "conflict", ""))
             return
-        self.result.duplicate += 1
-        if self.batch.report:
-            self.result.outcomes.append(RowOutcome(row[9], "duplicate"))
+        self.count_same([row[9]])
 
     def _hold_unless_known(self, rows, routes, failures):
         """Hold rows that cannot be matched, but not those stored earlier.
@@ -392,15 +430,15 @@ class Append:
             if identity in known:
                 self._count_row(row, route, known[identity] == content, held)
             else:
-                held.append(self._held_event(row, route, reason, detail))
+                held.append(self.held_event(row, route, reason, detail))
         return held
 
-    def _held_event(self, row, route, reason, detail):
+    def held_event(self, row, route, reason, detail):
         print_of = fingerprint(row, route, self.identity_of) or (b"", b"")
         is_ignored = reason in self.batch.ignored
         return held_event(row, print_of, reason, detail, is_ignored)
 
-    def _hold(self, held):
+    def hold(self, held):
         repeated = self.store.hold(self.batch, held)
         self.result.duplicate += len(repeated)
         quarantined = self.result.quarantined

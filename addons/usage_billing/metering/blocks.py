@@ -177,7 +177,7 @@ class Block:
     keys: 16 bytes for each event; contents: 8 bytes of payload hash for each; uniques:
         16 bytes for each, what a registry tells them apart by
     times: array of microseconds
-    slots: array of numbers of the routes; lines: row numbers, iterable of integers
+    slots: array of numbers of the routes; lines: row numbers, a sequence
     raw_ids: bytes of the ids of the events, an array when all are of one length
     values: second of :func:`numbers`
     tails: list of bytes of amount and properties, None when no event has either
@@ -196,6 +196,27 @@ class Block:
         "uniques",
         "values",
     )
+
+    def pick(self, low, chosen):
+        """Some of the rows, as a block of its own.
+
+        :param int low: where they stand in their chunk
+        :param chosen: array of their positions in this block
+        """
+        block = Block()
+        block.low, block.high = low, low + len(chosen)
+        for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
+            column = np.frombuffer(getattr(self, name), f"V{size}")
+            setattr(block, name, column[chosen].tobytes())
+        positions = chosen.tolist()
+        for name in ("times", "slots", "lines", "raw_ids", "values", "tails"):
+            column = getattr(self, name)
+            if isinstance(column, np.ndarray):
+                column = column[chosen]
+            elif column is not None:
+                column = [column[position] for position in positions]
+            setattr(block, name, column)
+        return block
 
 
 class Facts:

@@ -95,17 +95,28 @@ class Leader:
             rows, router.dimension_numbers
         )
         found = ways.find(*columns)
-        unknown = np.flatnonzero(found < 0).tolist()
-        if not unknown:
+        unknown = np.flatnonzero(found < 0)
+        if not len(unknown):
             return ways, found
-        keys = {(types[i], subjects[i], numbers[i]) for i in unknown}
-        self._build([key for key in keys if key not in router.routes], newest)
+        keys = [(types[i], subjects[i], numbers[i]) for i in unknown.tolist()]
+        if not self._make_ways(ways, set(keys), low, high, newest):
+            return None
+        found[unknown] = ways.find(*zip(*keys, strict=True))
+        return (ways, found) if found[0] >= 0 else None
+
+    def _make_ways(self, ways, keys, low, high, newest):
+        """Make ways that are unknown, those there can be.
+
+        :return: False when a period turns between two times
+        """
+        routes = self.router.routes
+        self._build([key for key in keys if key not in routes], newest)
         led = []
         for key in keys:
-            route = router.routes[key]
+            route = routes[key]
             if not route.spans(low, high):
                 if not route.move(low):
-                    return None
+                    return False
             elif not route.kind.is_strict:
                 route.segment.slot_of(None)
                 led.append((key, route))
@@ -118,5 +129,4 @@ class Leader:
                 max(route.low for route in routes),
                 min(route.high for route in routes),
             )
-            found = ways.find(*columns)
-        return (ways, found) if found[0] >= 0 else None
+        return True

@@ -85,10 +85,22 @@ class Quick:
 
         :raise ValueError, ArithmeticError, Unfit: see :meth:`facts`
         """
-        self._kept = []
-        for block in self._blocks():
+        held, self._kept = self._kept, []
+        for block in self._blocks() if held is None else held:
             self._kept.append(block)
             yield identity_rows(block.uniques, block.contents, block.times)
+
+    def led(self, position):
+        """Row that is held and its route.
+
+        :return: (EventRow, Route)
+        """
+        row = self.rows[position]
+        for block, (ways, at, _times) in zip(self._kept, self._sent, strict=True):
+            if position < block.high:
+                way = ways.all[at[position - block.low]]
+                return row, way.segment.route
+        raise IndexError(position)
 
     def facts(self, ordinals):
         """Encoded rows of the months, block by block, each in the order of the keys.
@@ -99,6 +111,31 @@ class Quick:
         """
         for block in self._blocks() if self._kept is None else self._kept:
             yield self._facts.encode(block, ordinals[block.low : block.high])
+
+    def hold(self):
+        """Make all blocks before one is sent.
+
+        :return: list of Block
+        :raise ValueError, ArithmeticError, Unfit: see :meth:`facts`
+        """
+        self._kept = list(self._blocks())
+        return self._kept
+
+    def leave_out(self, left):
+        """Send only some of the rows of the blocks that are held.
+
+        :param left: array of the positions of these rows
+        """
+        kept, sent = [], []
+        for block, (ways, at, times) in zip(self._kept, self._sent, strict=True):
+            low, high = np.searchsorted(left, (block.low, block.high))
+            chosen = left[low:high] - block.low
+            if len(chosen):
+                kept.append(block.pick(int(low), chosen))
+                sent.append((ways, at[chosen], times[chosen]))
+        self._kept, self._sent = kept, sent
+        self.rows = list(map(self.rows.__getitem__, left.tolist()))
+        self.count = len(left)
 
     def _blocks(self):
         """:return: iterator of Block"""

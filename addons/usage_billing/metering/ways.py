@@ -13,7 +13,7 @@ import numpy as np
 #: Bits of a code for the numbers of a type and of dimension items.
 _TYPE_BITS, _DIMENSION_BITS = 14, 26
 _SUBJECT_BITS = 63 - _TYPE_BITS - _DIMENSION_BITS
-#: Spreads codes evenly (2**64 by the golden ratio), over so many places a way.
+#: Spreads codes evenly (2**64 by the golden ratio), over at least so many places a way.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _ROOM = 4
 #: Ways that are kept of one source.
@@ -50,15 +50,16 @@ class Ways(Several):
     low, high: the ways are right for times from the one up to the other, in
         microseconds
 
-    A code is made of three numbers. Where the way of a code likely stands is looked up
-    first; several codes may have one place there, and the others are searched for.
+    A code is made of three numbers. Where its way likely stands is looked up for all of
+    them at once; several codes may share a place there, and only one of them is right.
     """
 
     def __init__(self, low, high):
         super().__init__()
         self.low, self.high = low, high
         self._subjects, self._types = {}, {}
-        self._codes = np.empty(0, np.int64)
+        self._positions, self._codes = {}, np.empty(0, np.int64)
+        self._likely = np.empty(0, np.int64)
 
     def __len__(self):
         return len(self.all)
@@ -85,17 +86,17 @@ class Ways(Several):
         codes |= np.fromiter(map(self._types.get, types, repeat(-1)), np.int64, count)
         codes <<= _DIMENSION_BITS
         codes |= numbers
-        found = self._likely[codes.view(np.uint64) * _SPREAD >> self._shift]
+        found = self._likely[self._places(codes)]
         unlike = np.flatnonzero(self._codes[found] != codes)
         if len(unlike):
-            found[unlike] = self._search(codes[unlike])
+            found[unlike] = list(
+                map(self._positions.get, codes[unlike].tolist(), repeat(-1))
+            )
         return found
 
-    def _search(self, codes):
-        """The same by codes."""
-        places = np.searchsorted(self._sorted, codes)
-        places[places == len(self._sorted)] = 0
-        return np.where(self._sorted[places] == codes, self._order[places], -1)
+    def _places(self, codes):
+        """Where in ``_likely`` the positions of codes likely stand."""
+        return codes.view(np.uint64) * _SPREAD >> self._shift
 
     def add(self, keys, ways, low, high):
         """Add ways that are unknown.
@@ -120,14 +121,18 @@ class Ways(Several):
             codes.append(code << _DIMENSION_BITS | number)
             self.all.append(way)
         new = self.all[first:]
+        if not new:
+            return
         self.said += [way.said for way in new]
         numbers = np.array([way.number for way in new], np.int32)
         self.numbers = np.concatenate((self.numbers, numbers))
-        self._codes = np.concatenate((self._codes, np.array(codes, np.int64)))
-        self._order = np.argsort(self._codes)
-        self._sorted = self._codes[self._order]
-        bits = (_ROOM * len(self.all)).bit_length()
-        self._shift = np.uint64(64 - bits)
-        self._likely = np.zeros(1 << bits, np.int64)
-        places = self._codes.view(np.uint64) * _SPREAD >> self._shift
-        self._likely[places] = np.arange(len(self.all))
+        positions = range(first, len(self.all))
+        self._positions.update(zip(codes, positions, strict=True))
+        codes = np.array(codes, np.int64)
+        self._codes = np.concatenate((self._codes, codes))
+        if _ROOM * len(self.all) > len(self._likely):
+            bits = (2 * _ROOM * len(self.all)).bit_length()
+            self._shift = np.uint64(64 - bits)
+            self._likely = np.zeros(1 << bits, np.int64)
+            codes, positions = self._codes, range(len(self.all))
+        self._likely[self._places(codes)] = positions

@@ -76,13 +76,13 @@ class TestUsageStoreQuick(StoreCase):
         quickly = self._create_source(f"quick {kw}", **kw)
         carefully = self._create_source(f"careful {kw}", **kw)
         counts = []
-        send = append.Append._send
+        send = append.Append.send
 
         def listen(self, *args):
             counts.append(send(self, *args))
             return counts[-1]
 
-        with patch.object(append.Append, "_send", listen):
+        with patch.object(append.Append, "send", listen):
             sent = self._send(rows, quickly)
         with patch.object(append.Append, "_go_ahead", lambda *_args: None):
             kept = self._send(rows, carefully)

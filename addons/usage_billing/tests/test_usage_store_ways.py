@@ -10,7 +10,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..ingesting import ingest
-from ..metering import RejectedRow, append, quick
+from ..metering import RejectedRow, append, known, quick, resent
 from ..metering.postgres import PostgresStore
 from ..metering.routing import Router
 from .test_usage_store import StoreCase, event, uuid7
@@ -187,6 +187,102 @@ class TestUsageStoreWays(WaysCase):
     def test_ways_and_portions_agree(self):
         for seed in (0, 8, 11):
             self._check(seed)
+        self.assertRollupsEqualEvents()
+
+    def _again(self, draw, rows, first):
+        """Rows that repeat others, or say something else under their ids, or are new.
+
+        :param int first: number of rows that were sent already
+        """
+        share, sent = draw.choice([0, 0.02, 0.5]), []
+        for row in rows[:first]:
+            if not isinstance(row, RejectedRow) and draw.random() < share:
+                row = draw.choice(
+                    [
+                        row._replace(value=Decimal(draw.randrange(10**6))),
+                        row._replace(dimensions={"region": f"r{draw.randrange(3)}"}),
+                        row._replace(properties={"job": text(draw)}),
+                        row._replace(subject="acct-2"),
+                    ]
+                )
+            sent.append(row)
+        part = draw.choice([0, 0, len(sent) // 2, len(sent) - 1])
+        sent = [*sent[part:], *rows[first:]]
+        if draw.random() < 0.5:
+            draw.shuffle(sent)
+        return sent
+
+    def _check_again(self, seed):
+        draw = Random(seed)
+        mode = draw.choice([{"identity_mode": "strict"}, TIME_KEYED])
+        rows = self._rows(draw, draw.choice([60, 150]), mode is TIME_KEYED)
+        first = draw.choice([len(rows), len(rows) - 1, len(rows) // 2])
+        deliveries = [rows[:first]]
+        for _ in range(3):
+            deliveries.append(self._again(draw, rows, first))
+        deliveries.append(rows)
+        seen = []
+        for way, block, chunk, few in (
+            ("careful", 1, 40, 500),
+            ("delivery", 5, 40, 500),
+            ("delivery", draw.choice([1, 3, 20]), 100, 5),
+        ):
+            source = self._create_source(f"{seed} again {len(seen)}", **mode)
+            told = []
+            with (
+                self._way(way, block, chunk),
+                patch.object(known, "_FEW", few),
+                patch.object(resent, "LOOKED_AT", draw.choice([20, 10**9])),
+            ):
+                for sent in deliveries:
+                    batch = self.env["usage.batch"].create(
+                        {"name": "Again", "source_id": source.id}
+                    )
+                    result = batch._append(sent, report=True)
+                    self.assertEqual(
+                        result.rows,
+                        result.accepted + result.duplicate + result.quarantined_count,
+                    )
+                    told.append(
+                        (
+                            result.accepted,
+                            result.duplicate,
+                            sorted(result.quarantined.items()),
+                            sorted(map(str, result.outcomes)),
+                        )
+                    )
+            seen.append((told, self._stored(source), self._held(source)))
+            self.assertEqual(seen[-1], seen[0], (seed, way, block, chunk))
+
+    def test_rows_sent_again_are_dealt_with_alike(self):
+        for seed in (0, 1, 2, 3, 4, 5):
+            self._check_again(seed)
+        self.assertRollupsEqualEvents()
+
+    def test_rows_sent_again_are_compared_by_column(self):
+        rows = [event(number, at=EVENING) for number in range(60)]
+        changed = rows[7]._replace(value=Decimal(5))
+        for mode in ("strict", "time_keyed"):
+            source = self.source
+            if mode == "time_keyed":
+                source = self._create_source("keyed", **TIME_KEYED)
+                milliseconds = (EVENING - EPOCH) // timedelta(milliseconds=1)
+                ids = [str(uuid7(milliseconds)) for _row in rows]
+                rows = [
+                    row._replace(event_id=id_)
+                    for row, id_ in zip(rows, ids, strict=True)
+                ]
+                changed = changed._replace(event_id=ids[7])
+            self._send(rows[:40], source)
+            with patch.object(append, "prepare", side_effect=AssertionError):
+                again = [*rows[:7], changed, *rows[8:]]
+                self.assertEqual(
+                    self._counts(self._send(again, source)), (20, 39, 1, 0)
+                )
+                self.assertEqual(self._counts(self._send(rows, source)), (0, 60, 0, 0))
+                self.assertEqual(
+                    self._counts(self._send(rows[:20], source)), (0, 20, 0, 0)
+                )
         self.assertRollupsEqualEvents()
 
     def test_an_event_without_a_time_says_nothing_of_its_customer(self):

@@ -52,6 +52,9 @@ def test_what_is_found_is_what_a_dict_finds(seed):
 def test_numbers_too_large_for_a_code_are_unknown():
     ways = Ways(*EVER)
     keys = [("a", "s", 1 << 26), ("a", "s", 0), ("b", "s", 0)]
+    ways.add(keys[:1], [way(0)], *EVER)
+    assert not len(ways)
+    assert ways.find(*columns(keys)).tolist() == [-1, -1, -1]
     ways.add(keys, [way(0), way(1), way(2)], *EVER)
     assert len(ways) == 2
     assert ways.find(*columns(keys[1:])).tolist() == [0, 1]
