@@ -1,3 +1,4 @@
 from . import lago
 from . import openmeter
 from . import stripe
+from . import upload

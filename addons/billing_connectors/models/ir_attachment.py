@@ -3,6 +3,7 @@ import hashlib
 import io
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 from odoo import api, models
@@ -25,16 +26,16 @@ class IrAttachment(models.Model):
         the same checksum as Odoo would give it, in constant memory. Its words are not
         put into the database for the full-text search.
 
-        :param bytes | Path raw: the content, or where it is
+        :param bytes | Path | BinaryIO raw: the content, where it is, or an open file
         :param dict vals: of the attachment, without content
         :rtype: ir.attachment
         """
         if self._storage() != "file":  # where content goes is somebody else's rule
-            content = raw.read_bytes() if isinstance(raw, Path) else raw
-            return self.create({**vals, "raw": content})
+            with _opened(raw) as file:
+                return self.create({**vals, "raw": file.read()})
         # The row comes first: what collects files that nobody needs waits for its end.
         attachment = self.create(vals)
-        with open(raw, "rb") if isinstance(raw, Path) else io.BytesIO(raw) as file:
+        with _opened(raw) as file:
             checksum = hashlib.file_digest(file, "sha1").hexdigest()
             size = file.tell()
             file.seek(0)
@@ -52,6 +53,16 @@ class IrAttachment(models.Model):
         )
         attachment.invalidate_recordset()
         return attachment
+
+    def _get_kept(self):
+        """What :meth:`_keep_file` kept: its path, or its bytes where there is none.
+
+        :rtype: Path | bytes
+        """
+        self.ensure_one()
+        if self.store_fname and self._storage() == "file":
+            return Path(self._full_path(self.store_fname))
+        return self.raw
 
     def _keep_in_filestore(self, file, checksum):
         """Copy an open file to its place, unless it is there.
@@ -83,3 +94,16 @@ class IrAttachment(models.Model):
         finally:
             draft.unlink(missing_ok=True)
         return name
+
+
+@contextmanager
+def _opened(raw):
+    """An open file of a content, at its beginning."""
+    if isinstance(raw, bytes):
+        yield io.BytesIO(raw)
+    elif isinstance(raw, Path):
+        with raw.open("rb") as file:
+            yield file
+    else:
+        raw.seek(0)
+        yield raw

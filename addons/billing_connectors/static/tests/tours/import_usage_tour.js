@@ -13,10 +13,10 @@ const USAGE = [
 function upload() {
     return {
         content: "Choose the usage file",
-        trigger: ".modal .o_field_widget[name=data] .o_select_file_button",
+        trigger: ".modal .o_field_widget[name=attachment_id] .o_select_file_button",
         async run() {
             const file = new File([USAGE], "usage.csv", { type: "text/csv" });
-            await inputFiles(".modal .o_field_widget[name=data] input.o_input_file", [file]);
+            await inputFiles(".modal .o_field_widget[name=attachment_id] input.o_input_file", [file]);
         },
     };
 }
@@ -31,7 +31,7 @@ registry.category("web_tour.tours").add("billing_connectors_import_usage", {
         upload(),
         {
             content: "The file is there",
-            trigger: ".modal .o_field_widget[name=data] .o_clear_file_button",
+            trigger: ".modal .o_field_widget[name=attachment_id] .o_clear_file_button",
         },
         {
             content: "Read it",
