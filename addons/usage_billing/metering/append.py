@@ -12,7 +12,7 @@ How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
 """
 
 from bisect import bisect_left
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import localcontext
 from functools import partial
 from io import BytesIO
@@ -94,11 +94,15 @@ class Append:
         self.is_alone = additions is None
         self.additions = Additions() if additions is None else additions
         self.ordinal = (batch.id << 31) + batch.first_row
+        self._next, self._look = [], None
 
     def run(self, rows, chunk):
         """:rtype: AppendResult"""
-        iterator = iter(rows)
+        iterator, high = iter(rows), 0
         while taken := list(islice(iterator, chunk)):
+            high += chunk
+            # What is in memory anyway can be looked at before its turn.
+            self._next = rows[high : high + chunk] if isinstance(rows, list) else []
             self._make_room()
             with many_objects():
                 self._take(taken)
@@ -139,10 +143,10 @@ class Append:
 
     def _take(self, taken):
         self.result.rows += len(taken)
-        ahead = None
+        (look, self._look), ahead = (self._look, None), None
         if len(taken) >= MANY and self.columns_of is not None:
             resent.look_at(self, taken)
-            ahead = self._go_ahead(taken)
+            ahead = 0 if look else self._go_ahead(taken)
         rows = taken = taken[ahead or 0 :]
         held = [held_as_received(row) for row in taken if row.__class__ is RejectedRow]
         if held:
@@ -150,7 +154,7 @@ class Append:
         if rows:
             rows, newest = naive(rows)
             if not held and ahead is not None:
-                ahead = self._go_on(rows, newest)
+                ahead = self._go_on(look or self.leader.look(rows, newest))
                 rows = rows[ahead or 0 :]
         if rows:
             routes = self.leader.routes(rows, newest)
@@ -188,22 +192,30 @@ class Append:
         make = partial(Quick, rows, router, self.columns_of, span=span)
         return self._send_new(make, schema.leaf(month))
 
-    def _go_on(self, rows, newest):
+    def _go_on(self, look):
         """Store rows of one month as far as they are ordinary, when all ways that they
         lack are made first.
 
+        :param Look look: at the rows, None when they are of several months
         :return: see :meth:`_go_ahead`
         """
-        oldest = newest and oldest_of(rows)
-        if not oldest or schema.month_of(oldest) != schema.month_of(newest):
-            return 0
-        found = self.leader.pave(rows, oldest, newest)
+        found = look and self.leader.pave(look)
         if found is None:
             return 0
-        month = schema.month_of(newest)
+        month = schema.month_of(look.newest)
         self._make_months({month})
-        make = partial(Quick, rows, self.router, self.columns_of, found=found)
+        make = partial(Quick, look.rows, self.router, self.columns_of, found=found)
         return self._send_new(make, schema.leaf(month))
+
+    def _look_ahead(self, quick):
+        """Look at the next chunk, if there is nothing left to be made of this one."""
+        rows = self._next
+        if quick.count < len(quick.rows) or len(rows) < MANY or self._look:
+            return
+        if any(row.__class__ is RejectedRow for row in rows):
+            return
+        with suppress(ValueError, ArithmeticError, TypeError, AttributeError):
+            self._look = self.leader.look(*naive(rows))
 
     def go_quickly(self, rows, newest, ordinals, routes):
         """Store rows that are all new and fit, or none of them.
@@ -282,7 +294,11 @@ class Append:
             with self._savepoint():
                 if self.batch.mode == "strict":
                     self._stream(_IDENTITY, quick.identities())
-                self._stream(f"{table} ({_FACT_COLUMNS})", quick.facts(ordinals))
+                self._stream(
+                    f"{table} ({_FACT_COLUMNS})",
+                    quick.facts(ordinals),
+                    partial(self._look_ahead, quick),
+                )
         except (Unfit, psycopg2.errors.CheckViolation):  # the key is of another month
             return None
         except psycopg2.errors.UniqueViolation:
@@ -292,12 +308,13 @@ class Append:
             self._add_all(quick.rows, quick.times, quick.gather())
         return quick.count
 
-    def _stream(self, target, blocks):
+    def _stream(self, target, blocks, meanwhile=None):
         """COPY what a generator makes, while it makes it.
 
+        :param meanwhile: see :class:`.quick.Feed`
         :raise Unfit: one of the rows cannot be stored; nothing is
         """
-        feed = Feed(blocks)
+        feed = Feed(blocks, meanwhile)
         try:
             self._copy_from(target, feed)
         except psycopg2.errors.QueryCanceled:

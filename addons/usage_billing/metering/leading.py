@@ -1,12 +1,33 @@
 """Where the rows of a chunk lead: their routes, numbered and ready to be used."""
 
 from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
-from .prepare import columns_of_keys, route_keys
+from .prepare import columns_of_keys, oldest_of, route_keys
 from .quick import way_of
 from .routing import to_microseconds
+from .schema import month_of
+from .ways import Ways
+
+
+class Look(NamedTuple):
+    """A look at rows of one month.
+
+    newest: time of a row; low, high: oldest and newest in microseconds
+    columns: see :func:`.prepare.columns_of_keys`
+    ways, found: positions of the rows' ways, -1 for those unknown
+    """
+
+    rows: list
+    newest: datetime
+    low: int
+    high: int
+    columns: tuple
+    ways: Ways
+    found: np.ndarray
 
 
 class Leader:
@@ -80,29 +101,51 @@ class Leader:
             for slot in slots:
                 slot.number = numbers[slot.key]
 
-    def pave(self, rows, oldest, newest):
+    def look(self, rows, newest):
+        """Look for the ways of rows, without a question to the store.
+
+        :return: Look, None when the rows are of several months or one has no time
+        """
+        oldest = newest and oldest_of(rows)
+        if not oldest or month_of(oldest) != month_of(newest):
+            return None
+        low, high = to_microseconds(oldest), to_microseconds(newest)
+        ways = self.router.ways_of(low, high)
+        columns = columns_of_keys(rows, self.router.dimension_numbers)
+        found = ways.find(*columns)
+        return Look(rows, newest, low, high, columns, ways, found)
+
+    def pave(self, look):
         """Make the ways of rows that have none yet, all at once.
 
+        :param Look look: at the rows
         :return: (Ways, positions in it), see :class:`.quick.Quick`; None when the first
             row has none, or when a period turns between them: they must be led one by
             one
         """
-        router = self.router
-        self._load(newest)
-        low, high = to_microseconds(oldest), to_microseconds(newest)
-        ways = router.ways_of(low, high)
-        types, subjects, numbers = columns = columns_of_keys(
-            rows, router.dimension_numbers
-        )
-        found = ways.find(*columns)
+        self._load(look.newest)
+        low, high = look.low, look.high
+        if look.ways is not self.router.ways_of(low, high):
+            look = self.look(look.rows, look.newest)
+        ways, found = look.ways, look.found
         unknown = np.flatnonzero(found < 0)
         if not len(unknown):
             return ways, found
+        types, subjects, numbers = look.columns
         keys = [(types[i], subjects[i], numbers[i]) for i in unknown.tolist()]
-        if not self._make_ways(ways, set(keys), low, high, newest):
+        new = {
+            key
+            for key, place in zip(keys, self._places(ways, keys), strict=True)
+            if place < 0
+        }
+        if not self._make_ways(ways, new, low, high, look.newest):
             return None
-        found[unknown] = ways.find(*zip(*keys, strict=True))
+        found[unknown] = self._places(ways, keys)
         return (ways, found) if found[0] >= 0 else None
+
+    def _places(self, ways, keys):
+        """Positions of keys, some of which are known since they were looked for."""
+        return ways.find(*zip(*keys, strict=True))
 
     def _make_ways(self, ways, keys, low, high, newest):
         """Make ways that are unknown, those there can be.

@@ -401,12 +401,20 @@ def _documents(mappings):
 class Feed:
     """A file that COPY reads: what a generator makes is sent as soon as it is made.
 
+    :param meanwhile: function to be called once all is made, while the server still
+        works on what was sent
+
     error: what the generator raised, which psycopg2 tells as an error of the server
     """
 
-    def __init__(self, blocks):
-        self._blocks = chain((copybin.HEADER,), blocks, (copybin.TRAILER,))
+    def __init__(self, blocks, meanwhile=None):
+        self._blocks = chain((copybin.HEADER,), blocks, self._end(meanwhile))
         self.error = None
+
+    def _end(self, meanwhile):
+        if meanwhile:
+            meanwhile()
+        yield copybin.TRAILER
 
     # no model, so no read() above: pylint: disable-next=method-required-super
     def read(self, _size=-1):
