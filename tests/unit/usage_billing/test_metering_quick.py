@@ -264,6 +264,46 @@ def test_blocks_hold_every_row_once(count):
     assert (len(cuts) > 2) == (count > 2 * BLOCK)
 
 
+@given(
+    st.lists(st.tuples(values, mappings, st.booleans()), min_size=1, max_size=12),
+    st.sampled_from(["strict", "composed", "uuid7"]),
+    st.booleans(),
+)
+def test_what_is_left_of_a_chunk_is_sent_as_if_it_were_all(contents, mode, is_given):
+    rows = [
+        row(position, value=value, properties=properties)
+        for position, (value, properties, _is_left) in enumerate(contents)
+    ]
+    router, routes = routed(rows)
+    columns_of = column_function(mode, 1, 2, 0)
+    quick = quick_of(rows, router, routes, columns_of, given=is_given)
+    try:
+        quick.hold()
+    except (Unfit, ValueError, ArithmeticError):
+        return
+    if quick.count < len(rows):
+        return
+    left = [place for place, content in enumerate(contents) if content[2]]
+    assert [quick.led(place)[0] for place in left] == [rows[place] for place in left]
+    assert all(quick.led(place)[1] is routes[place] for place in left)
+    quick.leave_out(np.array(left, int))
+    ordinals = [place + 51 for place in left]
+    sent = b"".join(quick.identities()), b"".join(quick.facts(ordinals))
+    assert quick.count == len(left)
+    if not left:
+        assert sent == (b"", b"")
+        return
+    kept, where = [rows[place] for place in left], [routes[place] for place in left]
+    other = quick_of(kept, router, where, columns_of, given=is_given)
+    assert sent[0] == b"".join(other.identities())
+    assert sorted(facts_of(sent[1])) == sorted(
+        facts_of(b"".join(other.facts(ordinals)))
+    )
+    assert quick.rows == kept
+    assert quick.times == other.times
+    assert quick.gather() == other.gather()
+
+
 def test_many_blocks_and_days():
     rows = [
         row(0, event_id=f"e{position}", time=START + timedelta(seconds=position * 400))
