@@ -68,7 +68,8 @@ class UsageStoreMonth(models.Model):
                 CREATE OR REPLACE VIEW usage_store_months AS
                 SELECT m.*, to_char(m.id, 'FM0000-00') AS name FROM (
                 SELECT right(c.relname, 6)::integer AS id, 'stored' AS state,
-                       greatest(c.reltuples, 0)::integer AS event_count,
+                       greatest(c.reltuples, pg_stat_get_live_tuples(c.oid))::integer
+                           AS event_count,
                        pg_total_relation_size(c.oid) / 1048576.0 AS size_mb,
                        NULL::timestamp AS archived_at, NULL AS path, NULL AS sha256
                   FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

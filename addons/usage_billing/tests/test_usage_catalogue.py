@@ -266,3 +266,9 @@ class TestUsagePeriod(UsageCase):
         self.assertEqual(subscription.current_amount, 12.5)
         self.assertIn("250", subscription.current_usage_html)
         self.assertIn("2.50", subscription.current_usage_html)
+        # it takes as long whatever was sent: no single event is looked at
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM usage_store_fact")
+        self.env.invalidate_all()
+        self.assertEqual(subscription.current_amount, 12.5)
+        self.assertIn("250", subscription.current_usage_html)

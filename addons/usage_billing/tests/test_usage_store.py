@@ -888,3 +888,50 @@ class TestPagesInPostgres(StoreCase):
         (stretch,) = [call.args[1] for call in asked.call_args_list]
         self.assertEqual(stretch.start, after[0])
         self.assertLess(stretch.end - stretch.start, timedelta(hours=2))
+
+    def test_events_lie_in_the_table_of_the_month_they_happened_in(self):
+        """Whatever the period: its months are local, those of tables UTC."""
+        self._create_meter("cpu")
+        times = {
+            "usage_store_fact_202609": datetime(2026, 9, 30, 23, 59, 59),
+            "usage_store_fact_202610": datetime(2026, 10, 1),
+            "usage_store_fact_202602": datetime(2026, 2, 28, 12),  # made on demand
+        }
+        self._send(event(n, at=at) for n, at in enumerate(times.values(), 1))
+        self.env.cr.execute(
+            "SELECT f.tableoid::regclass::text, f.time FROM usage_store_fact f"
+            " JOIN usage_store_route r ON r.id = f.route_id WHERE r.source_id = %s",
+            [self.source.id],
+        )
+        self.assertEqual(dict(self.env.cr.fetchall()), times)
+
+    def test_sums_of_days_and_periods_read_no_single_event(self):
+        meter = self._create_meter("cpu", dimension_keys="region")
+        self._send(
+            event(n, f"0.{n}", FIRST + timedelta(hours=n), dimensions={"region": "fr"})
+            for n in range(1, 60)
+        )
+        september = self._period("2026-09-01")
+
+        def answers():
+            return (
+                self.store.aggregate(september, meter),
+                self.store.aggregate(september, meter, dimensions=["region"]),
+                self.store.quantities(september, meter),
+                self.store.daily(september, meter),
+                *(
+                    self.store.usage(
+                        self.subscription,
+                        meter,
+                        september.start_at,
+                        september.end_at,
+                        bucket,
+                    )
+                    for bucket in ("day", "month", "total")
+                ),
+            )
+
+        before = answers()
+        self.env.cr.execute("DELETE FROM usage_store_fact")
+        self.assertEqual(answers(), before)
+        self.assertTrue(all(before))

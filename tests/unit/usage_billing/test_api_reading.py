@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.body import decompress, read_json
-from api.events import EventReader, join_id
+from api.events import MAX_EVENTS, EventReader, join_id
 from api.jsontext import decode
 from api.problem import ApiProblem
-from metering.values import EventRow, RejectedRow
+from metering.values import EventRow, RejectedRow, UnitRow
 
 READER = EventReader(EventRow, RejectedRow, ["region"])
 MINIMAL = {"id": "1", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z"}
@@ -255,3 +255,42 @@ def test_nearly_every_request_is_plain():
     with pytest.raises(ApiProblem) as caught:
         READER.read(many, "application/json")
     assert caught.value.code == "too_many_events"
+
+
+@pytest.mark.parametrize("extra", [{}, {"unit": "h"}])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "application/x-ndjson",
+        "application/cloudevents-batch+json",
+    ],
+)
+def test_a_request_holds_ten_thousand_events_and_not_one_more(kind, extra):
+    event = MINIMAL | {} if kind.endswith("batch+json") else MINIMAL | extra
+    if kind.endswith("batch+json"):
+        event |= {"specversion": "1.0", "source": "/gateway"}
+    text = json.dumps(event).encode()
+    reader = EventReader(EventRow, RejectedRow, unit_row=UnitRow)
+
+    def send(count):
+        if kind == "application/x-ndjson":
+            return reader.read(b"\n".join([text] * count), kind).rows
+        return reader.read(b"[" + b",".join([text] * count) + b"]", kind).rows
+
+    assert MAX_EVENTS == 10_000
+    assert len(send(10_000)) == 10_000
+    with pytest.raises(ApiProblem) as caught:
+        send(10_001)
+    assert (caught.value.status, caught.value.code) == (413, "too_many_events")
+
+
+def test_the_usual_form_holds_ten_thousand_events_too():
+    text = json.dumps(MINIMAL)
+    for count in (10_000, 10_001):
+        body = f'{{"events": [{",".join([text] * count)}]}}'.encode()
+        if count == MAX_EVENTS:
+            assert len(READER.read(body, "application/json").rows) == count
+            continue
+        with pytest.raises(ApiProblem):
+            READER.read(body, "application/json")
