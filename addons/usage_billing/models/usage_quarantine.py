@@ -129,6 +129,7 @@ class UsageQuarantine(models.Model):
     _waiting = models.Index("(cause_id, id) WHERE state = 'open'")
     _left_out = models.Index("(cause_id, id) WHERE state = 'ignored'")
 
+    @api.depends_context("lang")
     @api.depends("reason_code", "row_number", "event_id")
     def _compute_display_name(self):
         reasons = dict(self._fields["reason_code"]._description_selection(self.env))

@@ -50,7 +50,11 @@ class UsageQuarantineCause(models.Model):
         ondelete="cascade",
     )
     reason_code = fields.Selection(
-        lambda self: self.env["usage.quarantine"]._fields["reason_code"].selection,
+        lambda self: (
+            self.env["usage.quarantine"]
+            ._fields["reason_code"]
+            ._description_selection(self.env)
+        ),
         string="Reason",
         required=True,
         readonly=True,
@@ -93,6 +97,7 @@ class UsageQuarantineCause(models.Model):
         "(company_id, source_id, reason_code, coalesce(what, ''))"
     )
 
+    @api.depends_context("lang")
     @api.depends("reason_code", "what", "source_id")
     def _compute_display_name(self):
         reasons = dict(self._fields["reason_code"]._description_selection(self.env))

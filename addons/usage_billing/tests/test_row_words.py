@@ -130,6 +130,30 @@ class TestRowWords(StoreCase):
         inbox = self.env["usage.quarantine.inbox"].with_context(lang="fr_FR")
         headline = inbox.browse(french[1].cause_id.id).headline
         self.assertEqual(_plain(headline), "Manquant : valeur (value)")
+        # chips of decisions and titles of rows
+        self.assertEqual(
+            _plain(french[1].cause_id.display_name), "Champ manquant : value"
+        )
+        english = french[1].cause_id.with_context(lang="en_US")
+        self.assertEqual(english.display_name, "Missing field: value")
+        self.assertEqual(_plain(french[0].display_name), "Valeur invalide : 1")
+
+    def test_choices_taken_from_another_model_are_translated(self):
+        for model in self.env.registry.values():
+            if not model._name.startswith("usage."):
+                continue
+            for name, field in model._fields.items():
+                if field.type == "selection" and callable(field.selection):
+                    with self.subTest(model=model._name, field=name):
+                        french, english = (
+                            self.env[model._name]
+                            .with_context(lang=lang)
+                            .fields_get([name], ["selection"])[name]["selection"]
+                            for lang in ("fr_FR", "en_US")
+                        )
+                        names = [label for key, label in english if key != label]
+                        if names:  # time zones have none
+                            self.assertFalse(french == english)
 
 
 def _plain(text):

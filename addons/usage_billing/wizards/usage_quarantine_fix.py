@@ -62,7 +62,11 @@ class UsageQuarantineFix(models.TransientModel):
         compute="_compute_meter_choice", store=True, readonly=False
     )
     aggregation = fields.Selection(
-        lambda self: self.env["usage.meter"]._fields["aggregation"].selection,
+        lambda self: (
+            self.env["usage.meter"]
+            ._fields["aggregation"]
+            ._description_selection(self.env)
+        ),
         default="sum",
     )
     unit_label = fields.Char(string="Unit", help="Shown beside quantities: GB, call.")
