@@ -15,11 +15,12 @@ Invariants
 Dates: ``time`` is when the usage happened (naive UTC, decides the period),
 ``received_at`` is when its batch arrived. Periods and days are half-open.
 
-No import of Odoo here. ``values`` and ``routing`` are pure; SQL is in ``postgres`` and
-``schema`` only.
+No import of Odoo here. ``values``, ``eventcolumns`` and ``routing`` are pure; SQL is in
+``postgres`` and ``schema`` only.
 """
 
 from .connection import connection
+from .eventcolumns import EventColumns
 from .values import (
     Aggregate,
     AppendResult,
@@ -39,6 +40,7 @@ __all__ = [
     "AppendResult",
     "DayAggregate",
     "Difference",
+    "EventColumns",
     "EventRow",
     "RejectedRow",
     "RowOutcome",

@@ -24,6 +24,7 @@ import psycopg2.errors
 from . import copybin, resent, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
+from .eventcolumns import EventColumns
 from .held import held_as_received, held_event, status_of
 from .keys import DECODERS, identity_function, key_function
 from .known import Known
@@ -38,7 +39,7 @@ from .prepare import (
 )
 from .quick import Feed, Quick, Unfit
 from .rollups import Additions
-from .routing import EXACT, OPEN_END, Router, to_microseconds
+from .routing import EXACT, OPEN_END, Router, from_microseconds, to_microseconds
 from .store import BatchSpec
 from .values import AppendResult, RejectedRow, RowOutcome
 
@@ -119,21 +120,47 @@ class Append:
         :return: list of AppendResult; None when nothing was stored
         """
         self._make_room()
-        rows = [row for _batch, part in batches for row in part]
-        if any(row.__class__ is RejectedRow for row in rows):
-            return None
-        rows, newest = naive(rows)
         ordinals = [
             (batch.id << 31) + batch.first_row + number
             for batch, part in batches
             for number in range(1, len(part) + 1)
         ]
-        routes = self.leader.routes(rows, newest)
-        if self.go_quickly(rows, newest, ordinals, routes) is None:
-            return None
+        parts = [part for _batch, part in batches]
+        if not self._go_by_columns(parts, ordinals):
+            rows = [row for part in parts for row in part]
+            if any(row.__class__ is RejectedRow for row in rows):
+                return None
+            rows, newest = naive(rows)
+            routes = self.leader.routes(rows, newest)
+            if self.go_quickly(rows, newest, ordinals, routes) is None:
+                return None
         return [
             AppendResult(rows=len(part), accepted=len(part)) for _batch, part in batches
         ]
+
+    def _go_by_columns(self, parts, ordinals):
+        """Store events that are columns, of one month and known ways; or none of them.
+
+        :param list parts: of sequences of rows
+        :return: whether they are stored
+        """
+        router = self.router
+        if (
+            router.resends
+            or self.columns_of is None
+            or not all(isinstance(part, EventColumns) for part in parts)
+        ):
+            return False
+        columns = EventColumns.join(parts)
+        month = schema.month_of(from_microseconds(int(columns.times[0])))
+        if month not in router.months:
+            return False
+        span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
+        quick = Quick(columns, router, self.columns_of, span=span)
+        with suppress(Unfit):
+            quick.find()
+            return self.send(quick, schema.leaf(month), ordinals) is not None
+        return False
 
     def _make_room(self):
         if len(self.router.routes) > ROUTES_KEPT:
@@ -305,7 +332,11 @@ class Append:
             self.router.resends = True  # look before writing
             return None
         if self.batch.rollups and quick.count:
-            self._add_all(quick.rows, quick.times, quick.gather())
+            if sums := quick.sums():
+                self.additions.take(sums)
+                self._make_room_for_sums()
+            else:
+                self._add_all(list(quick.rows), quick.times, quick.gather())
         return quick.count
 
     def _stream(self, target, blocks, meanwhile=None):
@@ -495,8 +526,14 @@ class Append:
                     [rows[index] for index in indexes],
                     [times[index] for index in indexes],
                 )
+        self._make_room_for_sums()
+
+    def _make_room_for_sums(self):
+        additions = self.additions
         if len(additions) > ROLLUPS_KEPT:
-            additions.write(self.cursor, self.batch.received_at)
+            additions.pack()
+            if len(additions) > ROLLUPS_KEPT // 2:
+                additions.write(self.cursor, self.batch.received_at)
 
     # -- plumbing ----------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ What every row has, and in one length, stands in a numpy array that is filled co
 column. Only what differs in length is put behind it row by row.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,35 +17,55 @@ from .copybin import NOTHING_OPTIONAL
 #: The longest number that is taken apart with all the others: up to eight digits before
 #: the point and four after it, and the point.
 _LONGEST = 13
-_SCALE = 4
-_TENS = 10 ** np.arange(_SCALE + 1)
+SCALE = 4
+TENS = 10 ** np.arange(SCALE + 1)
 _GROUP = 10_000
 _TOO_LARGE = 10**12
 _PLAIN = b"0123456789.|"
 _POINT, _BAR = b".|"
 
-#: A number with three groups of digits; the server drops the zeros at either end.
-_NUMBER = np.dtype(
-    [
-        ("size", ">i4"),
-        ("groups", ">i2"),
-        ("weight", ">i2"),
-        ("sign", ">u2"),
-        ("scale", ">u2"),
-        ("digits", ">u2", 3),
-    ]
-)
-_IDENTITY = np.dtype(
-    [
-        ("fields", ">i2"),
-        ("identity_size", ">i4"),
-        ("identity", "V16"),
-        ("payload_hash_size", ">i4"),
-        ("payload_hash", "V8"),
-        ("time_size", ">i4"),
-        ("time", ">i8"),
-    ]
-)
+
+def _number_type(groups):
+    """Type of a number of so many groups of digits; the server drops the zeros at
+    either end.
+    """
+    return np.dtype(
+        [
+            ("size", ">i4"),
+            ("groups", ">i2"),
+            ("weight", ">i2"),
+            ("sign", ">u2"),
+            ("scale", ">u2"),
+            ("digits", ">u2", groups),
+        ]
+    )
+
+
+_NUMBER = _number_type(3)
+#: Sums of such numbers: whatever fits into 64 bits.
+SUM = _number_type(5)
+
+
+def sized(field):
+    """A field of a row of COPY, (name, type), behind its size."""
+    return (f"{field[0]}_size", ">i4"), field
+
+
+def filled(columns, count, **constants):
+    """A type, and a row of it that knows its number of fields and their sizes.
+
+    :param list columns: of the type
+    :param int count: fields of the row
+    """
+    dtype = np.dtype(columns)
+    row = np.zeros((), dtype)
+    row["fields"] = count
+    for name in dtype.names:
+        if f"{name}_size" in dtype.names:
+            row[f"{name}_size"] = dtype[name].itemsize
+    for name, value in constants.items():
+        row[name] = value
+    return dtype, row
 
 
 @lru_cache(256)
@@ -52,59 +74,109 @@ def _fact_type(id_size):
 
     :return: (dtype, a row of it with what is the same in all)
     """
-    fields = [
+    columns = [
         ("fields", ">i2"),
-        ("key_size", ">i4"),
-        ("key", "V16"),
-        ("time_size", ">i4"),
-        ("time", ">i8"),
-        ("payload_hash_size", ">i4"),
-        ("payload_hash", "V8"),
-        ("id_size", ">i4"),
-        ("id", ">i8"),
-        ("route_id_size", ">i4"),
-        ("route_id", ">i4"),
-        ("row_number_size", ">i4"),
-        ("row_number", ">i4"),
+        *sized(("key", "V16")),
+        *sized(("time", ">i8")),
+        *sized(("payload_hash", "V8")),
+        *sized(("id", ">i8")),
+        *sized(("route_id", ">i4")),
+        *sized(("row_number", ">i4")),
         ("event_id_size", ">i4"),
     ]
-    if id_size:
-        fields += [
-            ("event_id", f"V{id_size}"),
-            ("value", _NUMBER),
-            ("optional", f"V{len(NOTHING_OPTIONAL)}"),
-        ]
-    return _filled(np.dtype(fields), 10, event_id_size=id_size)
+    if not id_size:
+        return filled(columns, 10)
+    columns += [
+        ("event_id", f"V{id_size}"),
+        ("value", _NUMBER),
+        ("optional", f"V{len(NOTHING_OPTIONAL)}"),
+    ]
+    return filled(columns, 10, optional=NOTHING_OPTIONAL)
 
 
-def _filled(dtype, count, **constants):
-    """A type, and a row of it that knows its number of fields and their sizes."""
-    row = np.zeros((), dtype)
-    row["fields"] = count
-    for name in dtype.names:
-        if f"{name}_size" in dtype.names:
-            row[f"{name}_size"] = dtype[name].itemsize
-    for name, value in constants.items():
-        row[name] = value
-    if "optional" in dtype.names:
-        row["optional"] = NOTHING_OPTIONAL
-    return dtype, row
+_IDENTITY, _IDENTITY_ROW = filled(
+    [
+        ("fields", ">i2"),
+        *sized(("identity", "V16")),
+        *sized(("payload_hash", "V8")),
+        *sized(("time", ">i8")),
+    ],
+    3,
+)
 
 
-_IDENTITY, _IDENTITY_ROW = _filled(_IDENTITY, 3)
+class Numbers(NamedTuple):
+    """Numbers of events.
+
+    texts: canonical, see :func:`.copybin.number`
+    fields: encoded: an array when all are short, otherwise a list of bytes
+    units, scales: arrays of the numbers in units of 10 to the power of -SCALE, and of
+        the digits after their points as given; None when one is not short
+    """
+
+    texts: Sequence[str]
+    fields: Sequence
+    units: np.ndarray | None = None
+    scales: np.ndarray | None = None
+
+    def part(self, cut):
+        """Those of a slice."""
+        return Numbers(*[None if column is None else column[cut] for column in self])
+
+    def pick(self, places):
+        """Those at some places, an array."""
+        which = places.tolist()
+        return Numbers(
+            *[
+                column[places]
+                if isinstance(column, np.ndarray)
+                else column and [column[place] for place in which]
+                for column in self
+            ]
+        )
+
+    @classmethod
+    def join(cls, parts):
+        """One behind the other.
+
+        :param list parts: of Numbers
+        """
+        texts = list(chain.from_iterable(part.texts for part in parts))
+        if any(part.units is None for part in parts):
+            return cls(texts, list(chain.from_iterable(map(cls.listed, parts))))
+        _texts, fields, *columns = zip(*parts, strict=True)
+        # As bytes: numpy turns the fields of a type to the order of this machine.
+        fields = [each.view(f"V{_NUMBER.itemsize}") for each in fields]
+        columns = map(np.concatenate, (fields, *columns))
+        return cls(texts, next(columns).view(_NUMBER), *columns)
+
+    def listed(self):
+        """The fields as a list of bytes."""
+        fields = self.fields
+        if isinstance(fields, np.ndarray):
+            return fields.view(f"V{fields.itemsize}").tolist()
+        return fields
 
 
 def numbers(values):
-    """Canonical texts and encoded fields of Decimals, see :func:`.copybin.number`.
+    """Decimals, some of them None perhaps, as columns.
 
-    :return: (list of texts, fields), the latter an array when all are of one length,
-        otherwise a list of bytes
+    :rtype: Numbers
     :raise ValueError, ArithmeticError: one of them cannot be stored
     """
-    together = "%s|" * len(values) % values
-    fields = _short_numbers(together.encode(), len(values))
-    if fields is None:
-        return zip(*map(copybin.number, values), strict=True)
+    short = numbers_in("%s|" * len(values) % tuple(values))
+    return short or Numbers(*zip(*map(copybin.number, values), strict=True))
+
+
+def numbers_in(together):
+    """Numbers that are written already.
+
+    :param str together: their texts, each with a bar behind it
+    :return: Numbers, None when one is not short
+    """
+    short = _short_numbers(together.encode(), together.count("|"))
+    if short is None:
+        return None
     texts = together.split("|")
     texts.pop()
     if "0|" in together:
@@ -112,21 +184,23 @@ def numbers(values):
             text.rstrip("0").rstrip(".") if text[-1] == "0" and "." in text else text
             for text in texts
         ]
-    return texts, fields
+    units, scales = short
+    return Numbers(texts, number_fields(units, scales, _NUMBER), units, scales)
 
 
 def _short_numbers(together, count):
-    """Encoded fields of short numbers that are not negative.
+    """Short numbers that are not negative.
 
     :param bytes together: their texts, each with a bar behind it
-    :return: array, None when one of them is something else
+    :return: arrays of units and scales, see :class:`Numbers`; None when one of them is
+        something else
     """
     if together.translate(None, _PLAIN):
         return None
     marks = np.frombuffer(together, np.uint8)
     bars = np.flatnonzero(marks == _BAR)
     sizes = np.diff(bars, prepend=-1) - 1
-    if sizes.max() > _LONGEST:
+    if sizes.max() > _LONGEST or not sizes.min():
         return None
     points = np.flatnonzero(marks == _POINT)
     if len(points) == count and (points[1:] > bars[:-1]).all():
@@ -135,19 +209,29 @@ def _short_numbers(together, count):
         scales = np.zeros(count, np.int64)
         of = np.searchsorted(bars, points)
         scales[of] = bars[of] - points - 1
-    if scales.max() > _SCALE:
+    if scales.max() > SCALE:
         return None
     units = np.fromstring(together.replace(b".", b""), np.int64, sep="|")
-    units *= _TENS[_SCALE - scales]
+    units *= TENS[SCALE - scales]
     if units.max() >= _TOO_LARGE:
         return None
-    fields = np.empty(count, _NUMBER)
-    fields["size"] = _NUMBER.itemsize - 4
-    fields["groups"] = 3
-    fields["weight"] = 1
+    return units, scales
+
+
+def number_fields(units, scales, dtype):
+    """Encoded fields of numbers that are not negative.
+
+    :param units, scales: see :class:`Numbers`
+    :param dtype: type with room for all their digits
+    """
+    fields = np.empty(len(units), dtype)
+    digits = fields["digits"]
+    place = digits.shape[1]
+    fields["size"] = dtype.itemsize - 4
+    fields["groups"] = place
+    fields["weight"] = place - 2
     fields["sign"] = 0
     fields["scale"] = scales
-    digits, place = fields["digits"], 3
     while place:
         place -= 1
         rest = units // _GROUP  # far quicker than divmod
@@ -179,7 +263,7 @@ class Block:
     times: array of microseconds
     slots: array of numbers of the routes; lines: row numbers, a sequence
     raw_ids: bytes of the ids of the events, an array when all are of one length
-    values: second of :func:`numbers`
+    values: fields of :class:`Numbers`
     tails: list of bytes of amount and properties, None when no event has either
     """
 

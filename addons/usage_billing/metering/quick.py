@@ -7,49 +7,39 @@ Whatever is strange about a single row ends the attempt, nothing is kept of it, 
 chunk goes the way of :mod:`.prepare`, which says what is wrong with which row.
 """
 
-from itertools import chain, repeat
-from operator import sub
+from itertools import chain, repeat, starmap
 
 import numpy as np
 
 from . import copybin
-from .blocks import Block, Facts, identity_rows, numbers
+from .blocks import Block, Facts, identity_rows
 from .columns import digests
 from .copybin import NOTHING_OPTIONAL
-from .jsonform import (
-    are_plain,
-    encode,
-    is_in_order,
-    members_of,
-    said_by,
-    said_in,
-)
-from .routing import EPOCH, OPEN_END
-from .ways import Several, Way
+from .eventcolumns import EventColumns, Unfit
+from .jsonform import members_of, said_by
+from .routing import OPEN_END
+from .sums import days_of, of_rows
+from .ways import NO_SUM, UNSURE, Several, Way
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 2000
 
 EVER = -OPEN_END, OPEN_END
 
-#: What stands between a value and the properties, by the length of these: no amount,
-#: length and version.
+#: What stands between a value and the properties, by the length of these without their
+#: brackets: no amount, length, version and the first bracket.
 _BEFORE = [NOTHING_OPTIONAL] + [
-    copybin.NULL + copybin.length(size + 1) + b"\x01" for size in range(1, 4096)
+    copybin.NULL + copybin.length(size + 3) + b"\x01{" for size in range(1, 4096)
 ]
-
-
-class Unfit(Exception):
-    """A row is out of the ordinary: the chunk takes the other way."""
 
 
 class Quick:
     """A chunk that is fit, see the module.
 
-    :param list rows: EventRow with naive UTC times, all of which must be fit. Without
-        ``routes`` and ``found`` anything: it ends before the first block with something
-        else, or with a route that is unknown or has no number, and nothing is looked at
-        before
+    :param rows: EventColumns, or list of EventRow with naive UTC times, all of which
+        must be fit. Without ``routes`` and ``found`` a list of anything: it ends before
+        the first block with something else, or with a route that is unknown or has no
+        number, and nothing is looked at before
     :param Router router: knows the routes
     :param columns_of: from :func:`.columns.column_function`
     :param list routes: parallel to the rows
@@ -70,13 +60,22 @@ class Quick:
         self._found = found
         self._numbers = {}
         self._span = span
+        self._may_end = routes is None
         self._sent = []
         self._kept = None
+
+    def find(self):
+        """Find all ways of columns before anything is sent; all of it must be fit then.
+
+        :raise Unfit: a row has none
+        """
+        self._found = self._find(self.rows)
+        self._may_end = False
 
     @property
     def times(self):
         """Microseconds of the rows sent so far."""
-        return np.concatenate([times for _ways, _at, times in self._sent]).tolist()
+        return np.concatenate([part.times for _ways, _at, part in self._sent]).tolist()
 
     # -- what is sent ------------------------------------------------------------------
 
@@ -96,7 +95,7 @@ class Quick:
         :return: (EventRow, Route)
         """
         row = self.rows[position]
-        for block, (ways, at, _times) in zip(self._kept, self._sent, strict=True):
+        for block, (ways, at, _part) in zip(self._kept, self._sent, strict=True):
             if position < block.high:
                 way = ways.all[at[position - block.low]]
                 return row, way.segment.route
@@ -127,12 +126,12 @@ class Quick:
         :param left: array of the positions of these rows
         """
         kept, sent = [], []
-        for block, (ways, at, times) in zip(self._kept, self._sent, strict=True):
+        for block, (ways, at, part) in zip(self._kept, self._sent, strict=True):
             low, high = np.searchsorted(left, (block.low, block.high))
             chosen = left[low:high] - block.low
             if len(chosen):
                 kept.append(block.pick(int(low), chosen))
-                sent.append((ways, at[chosen], times[chosen]))
+                sent.append((ways, at[chosen], part.pick(chosen)))
         self._kept, self._sent = kept, sent
         self.rows = list(map(self.rows.__getitem__, left.tolist()))
         self.count = len(left)
@@ -143,7 +142,7 @@ class Quick:
             try:
                 block = self._make(low, high)
             except (Unfit, ValueError, ArithmeticError, TypeError):
-                if self._routes is None:
+                if self._may_end:
                     return
                 raise
             self.count = block.high
@@ -154,74 +153,69 @@ class Quick:
         :rtype: Block
         :raise Unfit, ValueError, ArithmeticError: a row is out of the ordinary
         """
-        rows = self.rows[low:high]
-        ids, types, subjects, moments, values, amounts, currencies, *others = zip(
-            *rows, strict=True
-        )
-        mappings, properties, lines = others
-        count = len(rows)
-        if not (
-            all(ids)
-            and amounts.count(None) == currencies.count(None) == count
-            and all(moments)
-        ):
-            raise Unfit
-        times = [
-            (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-            for delta in map(sub, moments, repeat(EPOCH))
-        ]
+        if isinstance(self.rows, EventColumns):
+            part = self.rows.part(low, high)
+        else:
+            part = EventColumns.of_rows(self.rows[low:high])
         if self._routes is not None:
-            ways, at = self._lead(self._routes[low:high], times)
+            ways, at = self._lead(self._routes[low:high], part.times.tolist())
         elif self._found is not None:
             ways, at = self._found[0], self._found[1][low:high]
             if at.min() < 0:
                 raise Unfit
         else:
-            ways, at = self._find(types, subjects, mappings, times)
-        block = Block()
-        block.low, block.high = low, high
-        block.times = np.fromiter(times, np.int64, count)
-        block.lines = lines
-        block.slots = ways.numbers[at]
-        block.raw_ids, block.uniques, block.keys = self.columns_of(ids, block.times)
-        texts, block.values = numbers(values)
+            ways, at = self._find(part)
+        texts = part.numbers.texts
         if "" in texts and any(
             ways.all[position].segment.needs_value for position in set(at.tolist())
         ):
             raise Unfit
+        block = Block()
+        block.low, block.high = low, high
+        block.times = part.times
+        block.lines = part.lines
+        block.slots = ways.numbers[at]
+        block.raw_ids, block.uniques, block.keys = self.columns_of(part.ids, part.times)
+        block.values = part.numbers.fields
         block.tails = None
-        if any(properties):
-            documents = _documents(properties)
-            block.tails = [_BEFORE[len(each)] + each for each in documents]
-            led = map(ways.all.__getitem__, at.tolist())
-            said = _say(led, documents, properties)
+        times, positions = part.times.tolist(), at.tolist()
+        if part.documents is None:
+            said = map(ways.said.__getitem__, positions)
         else:
-            said = map(ways.said.__getitem__, at.tolist())
+            if len(max(part.documents, key=len)) >= len(_BEFORE):
+                raise Unfit
+            block.tails = [
+                _BEFORE[len(each)] + each + b"}" if each else NOTHING_OPTIONAL
+                for each in part.documents
+            ]
+            said = _say(ways, positions, part)
         said = (
             "%s%d|%s||\n"
-            * count
+            * len(times)
             % tuple(chain.from_iterable(zip(said, times, texts, strict=True)))
         )
         block.contents = digests(said.encode().split(b"\n")[:-1], 8)
-        self._sent.append((ways, at, block.times))
+        self._sent.append((ways, at, part))
         return block
 
     # -- where the rows go ---------------------------------------------------------
 
-    def _find(self, types, subjects, mappings, times):
+    def _find(self, part):
         """Ways of rows. They are kept in the router until a period ends.
 
+        :param EventColumns part: the rows
         :return: (Several, positions in it)
         :raise Unfit: a row has none, or it is unknown
         """
-        numbers = self._numbers_of(mappings)
-        low, high = min(times), max(times)
+        types, subjects, numbers = part.types, part.subjects, self._numbers_of(part)
+        low, high = int(part.times.min()), int(part.times.max())
         if not self._span[0] <= low <= high < self._span[1]:
             raise Unfit
         ways = self.router.ways_of(low, high)
         at = ways.find(types, subjects, numbers)
         unknown = np.flatnonzero(at < 0).tolist()
         if unknown:
+            numbers = list(self._numbers_of(part))
             self._learn(
                 ways, {(types[i], subjects[i], numbers[i]) for i in unknown}, low, high
             )
@@ -248,13 +242,16 @@ class Quick:
             min(route.high for route in routes),
         )
 
-    def _numbers_of(self, mappings):
+    def _numbers_of(self, part):
         """Numbers of dimension items.
 
         Feeds hand out the same few mappings over and over, and the rows keep them: each
         is looked into once.
         """
         known, numbers = self._numbers, self.router.dimension_numbers
+        mappings = part.mappings
+        if mappings is None:
+            return repeat(numbers.setdefault((), len(numbers)), len(part))
         found = list(map(known.get, map(id, mappings)))
         if None in found:
             for mapping in mappings:
@@ -288,11 +285,54 @@ class Quick:
 
     # -- rollups -----------------------------------------------------------------------
 
+    def sums(self):
+        """What the rows sent so far add to the sums.
+
+        :return: Sums, None when some must be looked at one by one: see :meth:`gather`
+        """
+        parts = [part for _ways, _at, part in self._sent]
+        if any(part.numbers.units is None for part in parts):
+            return None
+        numbers = np.concatenate(
+            [ways.first_sums[at] for ways, at, _part in self._sent]
+        )
+        if numbers.min() == UNSURE:
+            return None
+        times = np.concatenate([part.times for part in parts])
+        columns = [
+            numbers,
+            np.concatenate(list(starmap(_days, self._sent))),
+            np.concatenate([part.numbers.units for part in parts]),
+            np.concatenate([part.numbers.scales for part in parts]),
+            times,
+        ]
+        more = self._more_sums()
+        if more:  # several meters count the same event
+            rows, numbers = map(np.array, zip(*more, strict=True))
+            added = numbers, *(column[rows] for column in columns[1:])
+            columns = list(map(np.concatenate, zip(columns, added, strict=True)))
+        if columns[0].min() == NO_SUM:
+            counted = columns[0] != NO_SUM
+            if not counted.any():
+                return None
+            columns = [column[counted] for column in columns]
+        return of_rows(self.router.sum_keys, *columns)
+
+    def _more_sums(self):
+        """(row, number of a sum) of all but the first ones."""
+        found, first = [], 0
+        for ways, at, _part in self._sent:
+            if ways.has_more:
+                for row, position in enumerate(at.tolist(), first):
+                    found += [(row, each) for each in ways.all[position].sums[1:]]
+            first += len(at)
+        return found
+
     def gather(self):
         """Rows by segment and local day; see :func:`.prepare.gather`."""
         by_segment = {}
         first = 0
-        for ways, at, _times in self._sent:
+        for ways, at, _part in self._sent:
             for segment, indexes in _by_segment(ways, at, first):
                 by_segment.setdefault(segment, []).extend(indexes)
             first += len(at)
@@ -331,6 +371,18 @@ def _by_segment(ways, at, first):
         low = high
 
 
+def _days(ways, at, part):
+    """Local days of rows."""
+    zones = ways.zones
+    if len(zones) == 1:
+        return days_of(zones[0], part.times)
+    days, found = np.empty(len(at), np.int64), ways.zone_numbers[at]
+    for number in set(found.tolist()):
+        chosen = found == number
+        days[chosen] = days_of(zones[number], part.times[chosen])
+    return days
+
+
 def way_of(segment):
     """Way of rows of a segment.
 
@@ -345,7 +397,15 @@ def way_of(segment):
     if slot.number is None:
         raise Unfit
     route = segment.route
-    segment.way = Way(slot.number, route.head + route.kind.said, segment)
+    segment.way = Way(
+        slot.number,
+        route.head + route.kind.said,
+        segment,
+        route.head,
+        route.kind.members,
+        route.router.sums_of(segment),
+        segment.days,
+    )
     return segment.way
 
 
@@ -364,38 +424,25 @@ def cut(count):
         low, size = low + size, min(2 * size, BLOCK)
 
 
-def _say(ways, documents, mappings):
-    """What hashed texts begin with: what dimensions and properties say together."""
-    said = []
-    for way, document, properties in zip(ways, documents, mappings, strict=True):
-        route = way.segment.route
-        members = route.kind.members
-        if members:
-            text = said_by(members_of(properties or {}), members)
-        else:
-            text = said_in(document).decode()
-        said.append(f"{route.head}{text}|")
-    return said
+def _say(ways, positions, part):
+    """What hashed texts begin with: what dimensions and properties say together.
 
-
-def _documents(mappings):
-    """Properties as JSON, b"" for none.
-
-    :raise Unfit: they are no texts, or too long for a quick way
+    :param list positions: of the rows' ways
+    :param EventColumns part: the rows, some of which have properties
+    :return: list of texts
     """
-    try:
-        documents = [encode(each) if each else b"" for each in mappings]
-    except TypeError:
-        raise Unfit from None
-    together, filled = b"".join(documents), list(filter(None, mappings))
-    if not (
-        are_plain(together, sum(map(len, filled)), len(filled))
-        and all(map(is_in_order, set(map(tuple, filled))))
-        and b"\\u0000" not in together
-        and len(max(documents, key=len)) < len(_BEFORE)
+    if not ways.has_members:
+        heads = map(ways.heads.__getitem__, positions)
+        return [f"{head}{said}|" for head, said in zip(heads, part.said, strict=True)]
+    found = []
+    for position, said, properties in zip(
+        positions, part.said, part.properties, strict=True
     ):
-        raise Unfit
-    return documents
+        way = ways.all[position]
+        if said and way.members:
+            said = said_by(members_of(properties), way.members)
+        found.append(f"{way.head}{said}|" if said else way.said)
+    return found
 
 
 class Feed:

@@ -5,7 +5,7 @@ The SQL here and the addition in :mod:`.append` are two ways to the same figures
 """
 
 from datetime import timedelta
-from decimal import localcontext
+from decimal import Decimal, localcontext
 from io import BytesIO
 from itertools import compress
 from struct import Struct
@@ -15,10 +15,19 @@ from .meters import EXACT, figure_of
 from .planned import adding
 from .prepare import shows, values_of
 from .routing import EPOCH, to_microseconds
+from .sums import together
 
 #: Sums that go into a statement themselves instead of a table beside it.
 FEW = 10_000
 _head = Struct(">hiiiiiiiiiiiq").pack
+#: Sums of parts stay below this: they fit into 64 bits.
+_FITS = 1 << 62
+#: Types of the columns of sums, and places of those that may miss a value.
+_KINDS = (
+    *("int", "int", "int", "int", "date", "bigint"),
+    *("numeric", "numeric", "numeric", "bigint", "bigint"),
+)
+_FIGURES = [place for place, kind in enumerate(_KINDS) if kind == "numeric"]
 
 
 class Rollup:
@@ -78,16 +87,19 @@ def merge_dimensions(rows):
 class Additions:
     """What an append adds to the rollups, kept in memory until it is written.
 
-    Sums by (period, meter, dimension set, local day as days since 2000-01-01):
-    [subscription, count, sum, minimum, maximum, first, last]; the three in the middle
-    are None for meters that only count, times are in microseconds.
+    sums: by (period, meter, dimension set, local day as days since 2000-01-01):
+        [subscription, count, sum, minimum, maximum, first, last]; the three in the
+        middle are None for meters that only count, times are in microseconds
+    parts: list of :class:`.sums.Sums` beside these, of one list of keys
     """
 
     def __init__(self):
         self.sums = {}
+        self.parts = []
+        self._most = 0
 
     def __len__(self):
-        return len(self.sums)
+        return len(self.sums) + sum(map(len, self.parts))
 
     def add(self, segment, day, rows, times):
         """Add events of one segment and local day, in the context EXACT.
@@ -104,11 +116,26 @@ class Additions:
                 if not counted:
                     continue
             values = values_of(meter, counted) if meter.needs_value else None
-            new = [segment.subscription_id, *_sums(values, when)]
             key = (segment.period_id, meter.id, dimset_id, day)
-            have = self.sums.setdefault(key, new)
-            if have is not new:
-                _add(have, new)
+            self._add(key, [segment.subscription_id, *_sums(values, when)])
+
+    def take(self, part):
+        """Add sums of a chunk.
+
+        :param Sums part: each key and day once
+        """
+        most = int(part.totals.max())
+        if self.parts and (
+            part.keys is not self.parts[0].keys or self._most + most > _FITS
+        ):
+            self._fold()
+        self.parts.append(part)
+        self._most += most
+
+    def pack(self):
+        """Put together what belongs together."""
+        if len(self.parts) > 1:
+            self.parts = [together(self.parts)]
 
     def with_periods(self):
         """Rows of the table that this adds to, in the order of their keys; in the
@@ -136,79 +163,133 @@ class Additions:
 
         The order keeps two appends that meet from waiting for each other in a circle.
         """
-        if not self.sums:
+        if not self:
             return
-        if len(self.sums) <= FEW:
+        if self.sums:
+            self._fold()
+        self.pack()
+        if len(self) <= FEW:
             cursor.execute(self._few(cursor, received_at))
         else:
             self._stage(cursor, received_at)
             cursor.execute(adding("usage_stage_rollup"))
+        self._clear()
+
+    def _clear(self):
         self.sums.clear()
+        self.parts.clear()
+        self._most = 0
+
+    def _add(self, key, new):
+        """Add to the sums of a key, in the context EXACT."""
+        have = self.sums.setdefault(key, new)
+        if have is not new:
+            _add(have, new)
+
+    def _fold(self):
+        """Move the parts to the sums."""
+        parts, self.parts, self._most = self.parts, [], 0
+        with localcontext(EXACT):
+            for part in parts:
+                for subscription, period, meter, dimset, day, *figures in zip(
+                    *_columns_of(part), strict=True
+                ):
+                    count, *values, first, last = figures
+                    values = [text and Decimal(text) for text in values]
+                    self._add(
+                        (period, meter, dimset, day),
+                        [subscription, count, *values, first, last],
+                    )
+
+    def _columns(self):
+        """Subscriptions, periods, meters, dimension sets, days, counts, totals, lows,
+        highs, firsts and lasts, each a sequence; numbers are texts or None.
+        """
+        if self.parts:
+            return _columns_of(self.parts[0])
+        subscriptions, counts, *figures = zip(*self.sums.values(), strict=True)
+        totals, lows, highs, firsts, lasts = figures
+        periods, meters, dimsets, days = zip(*self.sums, strict=True)
+        texts = list(map(_text, totals))
+        lows, highs = (
+            [
+                # of one event, all three are one number
+                text if number is total else _text(number)
+                for number, total, text in zip(column, totals, texts, strict=True)
+            ]
+            for column in (lows, highs)
+        )
+        return (
+            subscriptions, periods, meters, dimsets, days, counts, texts, lows, highs,
+            firsts, lasts,
+        )  # fmt: skip
 
     def _few(self, cursor, received_at):
         """Text of a call of ``usage_store_add`` with the sums in it, a column an array:
         what requests bring must pay neither for a table nor for a plan.
         """
-        days, columns = {}, []
-        subscriptions, counts, *figures = zip(*self.sums.values(), strict=True)
-        totals, lows, highs, firsts, lasts = figures
-        *ids, buckets = zip(*self.sums, strict=True)
-        sums = list(map(_text, totals))
-        for day in set(buckets):
-            days[day] = (EPOCH.date() + timedelta(days=day)).isoformat()
-        for kind, texts in (
-            ("int", map(str, subscriptions)),
-            *(("int", map(str, column)) for column in ids),
-            ("date", map(days.__getitem__, buckets)),
-            ("bigint", map(str, counts)),
-            ("numeric", sums),
-            *(
-                (
-                    "numeric",
-                    # of one event, all three are one number
-                    [
-                        text if number is total else _text(number)
-                        for number, total, text in zip(
-                            column, totals, sums, strict=True
-                        )
-                    ],
-                )
-                for column in (lows, highs)
-            ),
-            *(("bigint", map(str, column)) for column in (firsts, lasts)),
-        ):
-            columns.append(f"'{{{','.join(texts)}}}'::{kind}[]")
+        columns, begin = list(self._columns()), EPOCH.date()
+        days = {
+            day: (begin + timedelta(days=day)).isoformat() for day in set(columns[4])
+        }
+        columns[4] = map(days.__getitem__, columns[4])
+        for place in _FIGURES:
+            columns[place] = [
+                "NULL" if text is None else text for text in columns[place]
+            ]
+        arrays = [
+            f"'{{{','.join(map(str, column))}}}'::{kind}[]"
+            for kind, column in zip(_KINDS, columns, strict=True)
+        ]
         watermark = cursor.mogrify("%s::timestamp", [received_at]).decode()
-        return f"SELECT usage_store_add({', '.join(columns)}, {watermark})"
+        return f"SELECT usage_store_add({', '.join(arrays)}, {watermark})"
 
     def _stage(self, cursor, received_at):
         """Fill a table of the transaction with the sums."""
-        watermark = copybin.int8(to_microseconds(received_at))
+        watermark = to_microseconds(received_at)
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
             " (LIKE usage_store_rollup) ON COMMIT DROP; TRUNCATE usage_stage_rollup"
         )
-        rows = [
-            _head(
-                12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0], 8, sums[1]
-            )
-            + _encode_values(*sums[2:5])
-            + copybin.int8(sums[5])
-            + copybin.int8(sums[6])
-            + watermark
-            for key, sums in self.sums.items()
-        ]
+        if self.parts:
+            rows = self.parts[0].encode(watermark)
+        else:
+            watermark = copybin.int8(watermark)
+            rows = b"".join(
+                [
+                    _head(
+                        12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0],
+                        8, sums[1],
+                    )
+                    + _encode_values(*sums[2:5])
+                    + copybin.int8(sums[5])
+                    + copybin.int8(sums[6])
+                    + watermark
+                    for key, sums in self.sums.items()
+                ]
+            )  # fmt: skip
         cursor.copy_expert(
             "COPY usage_stage_rollup (period_id, meter_id, dimset_id, bucket,"
             " subscription_id, event_count, value_sum, value_min, value_max,"
             " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
-            BytesIO(copybin.HEADER + b"".join(rows) + copybin.TRAILER),
+            BytesIO(copybin.HEADER + rows + copybin.TRAILER),
         )
 
 
+def _columns_of(part):
+    """See :meth:`Additions._columns`."""
+    keys = map(part.keys.__getitem__, part.numbers.tolist())
+    subscriptions, periods, meters, dimsets, _needs = zip(*keys, strict=True)
+    return (
+        subscriptions, periods, meters, dimsets, part.days.tolist(),
+        part.counts.tolist(), *part.figures(), part.firsts.tolist(),
+        part.lasts.tolist(),
+    )  # fmt: skip
+
+
 def _text(number):
-    """A Decimal or None in an array."""
-    return "NULL" if number is None else str(number)
+    """A Decimal or None as a text or None."""
+    return None if number is None else str(number)
 
 
 def _sums(values, times):

@@ -226,10 +226,13 @@ class Kind:
     text: the type in JSON; members: dimensions, see :func:`.jsonform.members_of`
     dimset_id, meters: of the dimensions, and what counts the events, see
         :class:`Segment`
+    counted: meters as (id, id of dimension set, whether it needs a value), None when
+        it depends on the event which of them count it, or what of it
     needs_value, is_strict: see :class:`Segment`
     """
 
     __slots__ = (
+        "counted",
         "dimset_id",
         "error",
         "is_strict",
@@ -251,6 +254,15 @@ class Kind:
     def count_by(self, meters):
         """Let these meters count: (meter, id of dimension set, filters left)."""
         self.meters = meters
+        self.counted = None
+        if not any(
+            left or meter.needs_value and meter.value_source != "value"
+            for meter, _dimset, left in meters
+        ):
+            self.counted = [
+                (meter.id, dimset_id, meter.needs_value)
+                for meter, dimset_id, _left in meters
+            ]
         reading = [
             (meter, left) for meter, _dimset, left in meters if meter.needs_value
         ]
@@ -408,6 +420,8 @@ class Router:
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
     ways: what is sent of the events of routes, by their keys, see :mod:`.quick`
+    sum_keys: whose the sums are that events of ways add to, see :class:`.sums.Sums`; a
+        list that only grows, until another one takes its place, and that of all routes
     kind: of the rows: usage, or amendments of it
     """
 
@@ -447,6 +461,24 @@ class Router:
     def forget_ways(self):
         """Know no ways."""
         self.ways = Ways(-OPEN_END, OPEN_END)
+
+    def sums_of(self, segment):
+        """Numbers of the sums that events of a segment add to.
+
+        :return: list of positions in ``sum_keys``; None when it depends on the event
+        """
+        counted = segment.route.kind.counted
+        if counted is None:
+            return None
+        found, keys, numbers = [], self.sum_keys, self._sum_numbers
+        whose = segment.subscription_id, segment.period_id
+        for meter in counted:
+            key = whose + meter
+            number = numbers.setdefault(key, len(keys))
+            if number == len(keys):
+                keys.append(key)
+            found.append(number)
+        return found
 
     def missing(self, keys):
         """Keys without a route, each once, in a stable order."""
@@ -585,6 +617,7 @@ class Router:
         for meter in self.catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
         self.routes = {}
+        self.sum_keys, self._sum_numbers = [], {}
         self.forget_ways()
         self.unnumbered = []
         self.dimension_numbers = {}

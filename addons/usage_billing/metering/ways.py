@@ -16,6 +16,8 @@ _SUBJECT_BITS = 63 - _TYPE_BITS - _DIMENSION_BITS
 #: Spreads codes evenly (2**64 by the golden ratio), over at least so many places a way.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _ROOM = 4
+#: Instead of the number of a sum: nothing counts a row, or it depends on the row.
+NO_SUM, UNSURE = -1, -2
 #: Ways that are kept of one source.
 WAYS_KEPT = 100_000
 
@@ -25,23 +27,61 @@ class Way(NamedTuple):
 
     number: of their route in the store
     said: what their hashed texts begin with when they have no properties
+    head: what they begin with in any case; members: dimensions, see ``Kind``
+    sums: what they add to: positions in ``Router.sum_keys``, None when that depends on
+        the single row
+    zone: LocalDays
     """
 
     number: int
     said: str
     segment: object
+    head: str = ""
+    members: list | tuple = ()
+    sums: list | None = None
+    zone: object = None
+
+
+def _first_sum(way):
+    """The first of a way's sums, or why there is none."""
+    if way.sums is None:
+        return UNSURE
+    return way.sums[0] if way.sums else NO_SUM
 
 
 class Several:
     """Some ways.
 
-    all: list of Way; said: of each; numbers: of each, an array
+    all: list of Way; heads, said: of each
+    numbers, first_sums: of each, arrays; NO_SUM where nothing counts the rows, UNSURE
+        where it depends
+    has_more: whether rows of some add to more than one sum; has_members: whether some
+        have dimensions
+    zones: their LocalDays; zone_numbers: array of each way's position there
     """
 
     def __init__(self, ways=()):
-        self.all = list(ways)
-        self.said = [way.said for way in ways]
-        self.numbers = np.array([way.number for way in ways], np.int32)
+        self.all, self.heads, self.said = [], [], []
+        self.numbers = np.empty(0, np.int32)
+        self.first_sums = np.empty(0, np.int64)
+        self.has_more = self.has_members = False
+        self.zones, self.zone_numbers = [], np.empty(0, np.int64)
+        self._append(list(ways))
+
+    def _append(self, ways):
+        self.all += ways
+        self.heads += [way.head for way in ways]
+        self.said += [way.said for way in ways]
+        numbers = np.array([way.number for way in ways], np.int32)
+        self.numbers = np.concatenate((self.numbers, numbers))
+        first_sums = np.array(list(map(_first_sum, ways)), np.int64)
+        self.first_sums = np.concatenate((self.first_sums, first_sums))
+        self.has_more |= any(way.sums and len(way.sums) > 1 for way in ways)
+        self.has_members |= any(way.members for way in ways)
+        zones = [way.zone for way in ways]
+        self.zones += [zone for zone in dict.fromkeys(zones) if zone not in self.zones]
+        zone_numbers = np.array(list(map(self.zones.index, zones)), np.int64)
+        self.zone_numbers = np.concatenate((self.zone_numbers, zone_numbers))
 
 
 class Ways(Several):
@@ -107,7 +147,7 @@ class Ways(Several):
         """
         self.low, self.high = max(self.low, low), min(self.high, high)
         types, subjects, codes = self._types, self._subjects, []
-        first = len(self.all)
+        new = []
         for (etype, subject, number), way in zip(keys, ways, strict=True):
             type_number = types.setdefault(etype, len(types))
             subject_number = subjects.setdefault(subject, len(subjects))
@@ -119,13 +159,11 @@ class Ways(Several):
                 continue  # there are others to find it
             code = subject_number << _TYPE_BITS | type_number
             codes.append(code << _DIMENSION_BITS | number)
-            self.all.append(way)
-        new = self.all[first:]
+            new.append(way)
         if not new:
             return
-        self.said += [way.said for way in new]
-        numbers = np.array([way.number for way in new], np.int32)
-        self.numbers = np.concatenate((self.numbers, numbers))
+        first = len(self.all)
+        self._append(new)
         positions = range(first, len(self.all))
         self._positions.update(zip(codes, positions, strict=True))
         codes = np.array(codes, np.int64)

@@ -9,7 +9,7 @@ from odoo import api, fields, models, tools
 
 from ..api.events import EventReader
 from ..ingesting import ingest
-from ..metering import EventRow, RejectedRow, UnitRow
+from ..metering import EventColumns, EventRow, RejectedRow, UnitRow
 from ..metering.sessions import kept_connection
 from ..together import Together
 
@@ -92,7 +92,7 @@ class UsageSource(models.Model):
     def _get_event_reader(self, company_id):
         """Reader of events that sources of a company send, see ``api.events``."""
         names = self._get_dimension_names(company_id)
-        return EventReader(EventRow, RejectedRow, names, UnitRow)
+        return EventReader(EventRow, RejectedRow, names, UnitRow, EventColumns.of_texts)
 
     @api.model
     @tools.ormcache("source_id")
@@ -114,7 +114,8 @@ class UsageSource(models.Model):
         :raise psycopg2.Error: nothing was stored; COLLISIONS after ATTEMPTS tries
         """
         self.ensure_one()
-        rows = list(rows)
+        if not isinstance(rows, EventColumns):
+            rows = list(rows)
         if not rows:
             return self._ingest_nothing()
         request = rows, name

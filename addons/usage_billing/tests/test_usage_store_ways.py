@@ -10,7 +10,8 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..ingesting import ingest
-from ..metering import RejectedRow, append, known, quick, resent
+from ..metering import EventColumns, RejectedRow, append, known, quick, resent, rollups
+from ..metering.eventcolumns import Unfit
 from ..metering.postgres import PostgresStore
 from ..metering.routing import Router
 from .test_usage_store import StoreCase, event, uuid7
@@ -28,6 +29,14 @@ TEXTS = ["a", "é", "\n", "|", ",", '"', "\\", ": ", '","', "{}", "%s", "😀", 
 
 def text(draw):
     return "".join(draw.choices(TEXTS, k=draw.randrange(4)))
+
+
+def _in_columns(rows):
+    """Rows as a request hands them over, when there is nothing strange about them."""
+    try:
+        return EventColumns.of_rows(rows)
+    except (Unfit, ValueError, ArithmeticError, TypeError, AttributeError):
+        return rows
 
 
 class WaysCase(StoreCase):
@@ -124,13 +133,14 @@ class TestUsageStoreWays(WaysCase):
 
         :return: numbers of accepted, repeated and held rows
         """
-        if way != "requests":
+        if way not in ("requests", "columns"):
             batch = self._send(rows, source)
             return list(self._counts(batch)[:3])
         requests, low = [], 0
         while low < len(rows):
             size = draw.choice([1, 2, 19, 20, 50, 200])
-            requests.append((rows[low : low + size], None))
+            part = rows[low : low + size]
+            requests.append((_in_columns(part) if way == "columns" else part, None))
             low += size
         results = []
         while requests:
@@ -157,6 +167,7 @@ class TestUsageStoreWays(WaysCase):
             patch.object(quick, "BLOCK", block),
             patch.object(PostgresStore, "append", in_chunks),
             patch.object(append, "MANY", 10**9 if way == "careful" else append.MANY),
+            patch.object(rollups, "FEW", 0 if chunk == 100 else rollups.FEW),
         ):
             yield
 
@@ -171,6 +182,7 @@ class TestUsageStoreWays(WaysCase):
             ("delivery", 5, 40),
             ("delivery", draw.choice([1, 3, 20]), 100),
             ("requests", 7, 60),
+            ("columns", 8, 60),
         ):
             source = self._create_source(f"{seed} {len(seen)}", **mode)
             with self._way(way, block, chunk):
@@ -178,9 +190,10 @@ class TestUsageStoreWays(WaysCase):
             stored = self._stored(source)
             self.assertEqual(counts[0], len(stored))
             self.assertEqual(sum(counts), count)
-            if way == "requests":  # their rows are counted batch by batch
+            if way in ("requests", "columns"):  # their rows are counted batch by batch
                 stored = [each[1:] for each in stored]
-                seen[0] = [each[1:] for each in seen[0][0]], *seen[0][1:]
+                if way == "requests":
+                    seen[0] = [each[1:] for each in seen[0][0]], *seen[0][1:]
             seen.append((stored, counts, self._held(source)))
             self.assertEqual(seen[-1], seen[0], (seed, way, block, chunk))
 

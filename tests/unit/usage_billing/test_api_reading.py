@@ -4,18 +4,22 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api import events
 from api.body import decompress, read_json
 from api.events import MAX_EVENTS, EventReader, join_id
 from api.jsontext import decode
 from api.problem import ApiProblem
+from metering.eventcolumns import EventColumns
 from metering.values import EventRow, RejectedRow, UnitRow
 
 READER = EventReader(EventRow, RejectedRow, ["region"])
+COLUMNS = EventReader(EventRow, RejectedRow, (), columns=EventColumns.of_texts)
 MINIMAL = {"id": "1", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z"}
 
 
@@ -242,15 +246,25 @@ def test_a_plain_request_is_read_as_any_other(documents):
         assert plain.rows == careful.rows
         assert list(map(repr, plain.rows)) == list(map(repr, careful.rows))
     assert READER.read(body, "application/json").rows == careful.rows
+    with patch.object(events, "MANY", 1):  # the same as columns
+        many = COLUMNS._read_plain(body)
+    assert many is None or list(map(repr, many.rows)) == list(map(repr, careful.rows))
+    assert documents == [] or (many is None) >= (plain is None)
 
 
 def test_nearly_every_request_is_plain():
-    events = [
+    documents = [
         MINIMAL | {"value": 1.5, "properties": {"host": "a"}},
         MINIMAL | {"value": 3, "dimensions": {"region": "fr"}},
         MINIMAL,
     ]
-    assert READER._read_plain(json.dumps({"events": events}).encode()) is not None
+    body = json.dumps({"events": documents}).encode()
+    assert isinstance(READER._read_plain(body).rows, list)
+    assert isinstance(COLUMNS._read_plain(body).rows, list)  # there are few
+    with patch.object(events, "MANY", 3):
+        found = COLUMNS._read_plain(body).rows
+    assert isinstance(found, EventColumns)
+    assert list(found) == READER._read_plain(body).rows
     many = json.dumps({"events": [MINIMAL] * 10_001}).encode()
     with pytest.raises(ApiProblem) as caught:
         READER.read(many, "application/json")

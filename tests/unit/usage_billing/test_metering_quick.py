@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from metering.blocks import numbers
 from metering.columns import column_function
 from metering.copybin import number as number_of
+from metering.eventcolumns import EventColumns
 from metering.jsonform import document_of, members_of, said_by
 from metering.keys import key_function
 from metering.meters import MeterSpec
 from metering.prepare import gather, prepare, route_keys
 from metering.quick import BLOCK, Feed, Quick, Unfit, cut
+from metering.rollups import Additions
 from metering.routing import (
     OPEN_END,
     PeriodSpan,
@@ -120,7 +122,9 @@ def quick_of(rows, router, routes, columns_of, given=False):
         if each.time and not route.move(to_microseconds(each.time)):
             route.segment.slot_of(None)
     number(router)
-    return Quick(rows, router, columns_of, routes if given else None)
+    if given:
+        return Quick(rows, router, columns_of, routes)
+    return Quick(rows, router, columns_of)
 
 
 def row(position, **values):
@@ -151,6 +155,7 @@ def both(rows, mode="strict"):
     identities = b"".join(quick.identities())
     facts = list(quick.facts(ordinals))
     assert b"".join(facts) == given
+    assert by_columns(rows, router, columns_of) in (None, facts_of(given))
     facts = list(map(facts_of, facts))
     prepared = prepare(rows, routes, key_function(mode, 1, 2, 0))
     number(router)
@@ -179,8 +184,37 @@ def both(rows, mode="strict"):
             found.setdefault((segment, day), []).extend(indexes)
         return found
 
-    assert by_day(quick.gather()) == by_day(gather(prepared, {}))
+    gathered = gather(prepared, {})
+    assert by_day(quick.gather()) == by_day(gathered)
+    if sums := quick.sums():
+        added, expected = Additions(), Additions()
+        added.take(sums)
+        added._fold()
+        times = [entry[1] for entry in prepared.entries]
+        for segment, day, indexes in gathered:
+            expected.add(
+                segment, day, [rows[i] for i in indexes], [times[i] for i in indexes]
+            )
+        assert added.sums == expected.sums
     return facts
+
+
+def by_columns(rows, router, columns_of):
+    """The rows of the month that are sent of the same events as columns; None when
+    they do not go that way.
+    """
+    half = len(rows) // 2
+    try:
+        parts = [
+            EventColumns.of_rows(part) for part in (rows[:half], rows[half:]) if part
+        ]
+        columns = EventColumns.join(parts)
+        assert list(columns) == rows
+        quick = Quick(columns, router, columns_of)
+        quick.find()
+        return facts_of(b"".join(quick.facts(range(51, 51 + len(rows)))))
+    except Unfit:
+        return None
 
 
 texts = st.text(max_size=8).filter(storable)
@@ -232,7 +266,7 @@ def is_ordinary(properties):
     )
 )
 def test_numbers_at_once_are_the_numbers_one_by_one(column):
-    texts, fields = numbers(tuple(column))
+    texts, fields, *_units = numbers(column)
     fields = [each if isinstance(each, bytes) else each.tobytes() for each in fields]
     single = [number_of(each) for each in column]
     assert list(texts) == [text for text, _field in single]
@@ -251,7 +285,8 @@ def test_a_number_out_of_the_ordinary_is_encoded_by_itself(strange):
         with pytest.raises(ValueError):
             numbers(column)
         return
-    texts, fields = numbers(column)
+    texts, fields, *units = numbers(column)
+    assert units == [None, None]
     assert list(zip(texts, fields, strict=True)) == list(map(number_of, column))
 
 
