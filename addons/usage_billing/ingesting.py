@@ -145,6 +145,8 @@ def ingest(env, source_id, requests):
             leader = Leader(store, router)
             done = _store_few(env.cr, router, batches, requests, started, leader)
             if done and done.number:
+                if done.given and not store.is_read_committed:
+                    store.has_added = True
                 return [(done.number, done.result)]
         results = store.append_all(batches, router)
     seconds = time.monotonic() - started
@@ -175,7 +177,7 @@ def _ingest_few(env, record, now, requests, started):
         used[key] = lease  # the other way takes it from there
     elif done.number:
         lease.snapshot = done.snapshot
-        used.keep(key, lease, cr)
+        used.keep(key, lease, cr, is_for_others=bool(done.given))
         return done.number, done.result
     return None
 
@@ -186,11 +188,13 @@ class _Few(NamedTuple):
     snapshot: under which it was looked whether anything changed; is_changed: what it
         was called with does not hold any more, nothing is stored
     number: of the batch, None when nothing is stored
+    given: numbers of routes that had none
     """
 
     snapshot: str
     is_changed: bool
     number: int | None
+    given: list | None
     result: AppendResult
 
 
@@ -221,7 +225,9 @@ def _store_few(cr, router, batches, requests, started, way):
         ),
     )
     done = _Few(*cr.fetchone(), AppendResult(rows=len(rows), accepted=len(rows)))
-    if done.number is None and not done.is_changed:
+    if done.number:
+        few.number(router, call.slots, done.given)
+    elif not done.is_changed:
         router.resends = True  # look before writing
     return done
 

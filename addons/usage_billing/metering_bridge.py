@@ -74,9 +74,14 @@ class _Leases(dict):
         """The lease of this transaction, one of the pool, or a new one."""
         return self.pop(key, None) or ROUTERS.take(key)
 
-    def keep(self, key, lease, cr):
-        """Keep a lease that was taken, for this transaction and then for others."""
-        if self.is_settled:
+    def keep(self, key, lease, cr, is_for_others=False):
+        """Keep a lease that was taken, for this transaction and then for others.
+
+        :param bool is_for_others: only for those: it knows what this one made
+        """
+        if self.is_settled and is_for_others:
+            cr.postcommit.add(partial(ROUTERS.give_back, key, lease))
+        elif self.is_settled:
             if not self:
                 cr.postcommit.add(partial(_keep_routers, self))
             self[key] = lease

@@ -8,24 +8,34 @@ writes the batch. Whatever is out of the ordinary ends the attempt, nothing is k
 it, and the request goes the other way, which says what is wrong with which row.
 """
 
+import json
 from datetime import timedelta
 from decimal import localcontext
 from typing import NamedTuple
 
 from . import schema
 from .jsonform import document_of
-from .keys import key_function
+from .keys import key_function, route_hash
 from .prepare import gather, naive, prepare, route_keys
 from .rollups import Additions
 from .routing import EPOCH, EXACT, OPEN_END, from_microseconds, to_microseconds
 from .values import RejectedRow
 
+#: What makes a route, behind its company and source, see :func:`.keys.route_hash`.
+_ROUTE = (
+    "subscription_id", "period_id", "dimset_id", "kind", "currency", "type", "subject",
+)  # fmt: skip
+
 
 class Call(NamedTuple):
-    """Arguments of ``usage_store_few`` about rows: SQL with its parameters."""
+    """Arguments of ``usage_store_few`` about rows: SQL with its parameters.
+
+    slots: whose routes have no number yet, as the function gives them
+    """
 
     sql: str
     parameters: tuple
+    slots: list
 
 
 def call(router, batch, rows, leader=None):
@@ -48,9 +58,10 @@ def call(router, batch, rows, leader=None):
         return None
     if leader is None:
         keys = route_keys(rows, router.dimension_numbers)
-        routes = list(map(router.routes.get, keys))
-        if None in routes:
+        missing = router.missing(keys)
+        if missing and not router.build_known(missing):
             return None
+        routes = list(map(router.routes.__getitem__, keys))
     else:
         routes = leader.routes(rows, newest)
     key_of = key_function(
@@ -59,19 +70,27 @@ def call(router, batch, rows, leader=None):
     prepared = prepare(rows, routes, key_of)
     if prepared.failures or prepared.repeated:
         return None
-    if leader is not None:
-        leader.number()
     entries = prepared.entries
-    if not all(
-        entry[3].number is not None and schema.month_of_key(entry[0]) in router.months
-        for entry in entries
-    ):
+    if not {schema.month_of_key(entry[0]) for entry in entries} <= router.months:
         return None
     order = range(len(rows))
     if len(rows) > 1:  # two appends that meet must not wait for each other in a circle
         order = sorted(order, key=lambda index: entries[index][0])
-    events, parameters = _events(batch, rows, prepared, order)
-    return Call(f"{events}, {_sums(rows, prepared)}", parameters)
+    slots = dict.fromkeys(entry[3] for entry in entries if entry[3].number is None)
+    slots = {slot: -number for number, slot in enumerate(slots, 1)}
+    events, parameters = _events(batch, rows, prepared, order, slots)
+    return Call(f"{events}, {_sums(rows, prepared)}", parameters, list(slots))
+
+
+def number(router, slots, numbers):
+    """Keep the numbers that routes were given.
+
+    :param list slots: of the Call; numbers: parallel, or None for none
+    """
+    if slots:
+        for slot, given in zip(slots, numbers, strict=True):
+            slot.number = given
+        router.unnumbered = [slot for slot in router.unnumbered if slot.number is None]
 
 
 def _widen(router, batch, rows):
@@ -86,10 +105,11 @@ def _widen(router, batch, rows):
     return all(oldest <= to_microseconds(row[3]) <= latest for row in rows)
 
 
-def _events(batch, rows, prepared, order):
+def _events(batch, rows, prepared, order, slots):
     """Arguments about the events.
 
     :param order: indexes of the rows
+    :param dict slots: without a number -> what stands for it
     :return: (SQL, parameters)
     """
     chosen = [(rows[index], prepared.entries[index]) for index in order]
@@ -101,7 +121,8 @@ def _events(batch, rows, prepared, order):
         _array(f'"{row[3]}"' for row, _entry in chosen),
         _array(int.from_bytes(entry[2], signed=True) for _row, entry in chosen),
         _array(index + 1 for index in order),
-        _array(entry[3].number for _row, entry in chosen),
+        _array(slots.get(entry[3], entry[3].number) for _row, entry in chosen),
+        "%s",
         _array(entry[4] for _row, entry in chosen),
         "%s",
         _array(_number(row[4]) for row, _entry in chosen),
@@ -109,8 +130,23 @@ def _events(batch, rows, prepared, order):
         "%s",
     ]
     documents = [document_of(row[8])[0].decode() or None for row, _entry in chosen]
-    parameters = [row[0] for row, _entry in chosen], documents
+    parameters = _wanted(slots), [row[0] for row, _entry in chosen], documents
     return f"{identities}, {', '.join(arrays)}", parameters
+
+
+def _wanted(slots):
+    """Routes that may be new, as JSON; None for none."""
+    if not slots:
+        return None
+    return json.dumps(
+        [
+            {
+                "hash": route_hash(slot.key),
+                **dict(zip(_ROUTE, slot.key[2:], strict=True)),
+            }
+            for slot in slots
+        ]
+    )
 
 
 def _sums(rows, prepared):

@@ -2,8 +2,8 @@
 
 PostgreSQL plans a statement that it is sent anew each time: for the sums of one event
 that costs three times what carrying it out does. Statements of a PL/pgSQL function are
-planned once a session (PostgreSQL documentation, "Plan Caching" of PL/pgSQL), whichever
-way connections are shared.
+planned once a session (PostgreSQL documentation, "Plan Caching" of PL/pgSQL); requests
+that store events keep theirs, see :mod:`.sessions`.
 """
 
 COLUMNS = (
@@ -103,22 +103,26 @@ STATE = "SELECT * FROM usage_store_state(%s::pg_snapshot)"
 #: process knows of this database since a snapshot does not hold any more
 #: (``is_changed``), or a row is not new. Without a snapshot nobody looks what changed.
 #:
+#: ``wanted`` are routes that may be new; a row names the n-th by -n, and ``given`` are
+#: their numbers. A new one is written last: who waits for it waits for a commit only.
+#:
 #: One row after the other: for a few, that costs less than to unfold arrays into a
-#: query. ``sums_...`` are rows of rollups, those of whole periods too, in the order of
-#: their keys; the batch is what ``ingesting`` writes otherwise.
+#: query. ``subscriptions`` and what follows are rows of rollups, those of whole periods
+#: too, in the order of their keys; the batch is what ``ingesting`` writes otherwise.
 _FEW = f"""
 CREATE OR REPLACE FUNCTION usage_store_few(
     known oid, seen pg_snapshot, batch int, source int, company int, title text,
     arrived timestamp, seconds float8,
     identities uuid[], keys uuid[], moments timestamp[], contents bigint[],
-    ordinals int[], routes int[], lines int[], event_ids text[], quantities numeric[],
-    amounts numeric[], documents text[],
+    ordinals int[], routes int[], wanted jsonb, lines int[], event_ids text[],
+    quantities numeric[], amounts numeric[], documents text[],
     subscriptions int[], periods int[], meters int[], dimsets int[], days date[],
     counts bigint[], sums numeric[], lows numeric[], highs numeric[],
     firsts timestamp[], lasts timestamp[],
-    OUT snapshot text, OUT is_changed bool, OUT number int
+    OUT snapshot text, OUT is_changed bool, OUT number int, OUT given int[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
+    has_new bool[];
     total CONSTANT int := array_length(keys, 1);
 BEGIN
     {_LOCK};
@@ -130,6 +134,19 @@ BEGIN
     END IF;
     batch := coalesce(batch, nextval('usage_batch_id_seq'));
     BEGIN
+        IF wanted IS NOT NULL THEN
+            SELECT array_agg(coalesce(
+                       r.id, nextval('usage_store_route_id_seq')::int) ORDER BY w.n),
+                   array_agg(r.id IS NULL ORDER BY w.n)
+              INTO given, has_new
+              FROM jsonb_array_elements(wanted) WITH ORDINALITY AS w(facts, n)
+              LEFT JOIN usage_store_route r ON r.hash = (w.facts->>'hash')::uuid;
+            FOR i IN 1..total LOOP
+                IF routes[i] < 0 THEN
+                    routes[i] := given[-routes[i]];
+                END IF;
+            END LOOP;
+        END IF;
         FOR i IN 1..total LOOP
             IF identities IS NOT NULL THEN
                 INSERT INTO usage_store_identity (identity, payload_hash, time)
@@ -143,16 +160,30 @@ BEGIN
                 routes[i], lines[i], event_ids[i], quantities[i], amounts[i],
                 documents[i]::jsonb);
         END LOOP;
+        FOR i IN 1..coalesce(array_length(days, 1), 0) LOOP
+            INSERT INTO usage_store_rollup AS r ({COLUMNS})
+            VALUES (
+                subscriptions[i], periods[i], meters[i], dimsets[i], days[i], counts[i],
+                sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived)
+            {_MERGE};
+        END LOOP;
+        IF wanted IS NOT NULL THEN
+            INSERT INTO usage_store_route (
+                id, hash, company_id, source_id, subscription_id, period_id, dimset_id,
+                kind, currency, type, subject)
+            SELECT given[w.n], w.hash, company, source, w.subscription_id, w.period_id,
+                   w.dimset_id, w.kind, w.currency, w.type, w.subject
+              FROM ROWS FROM (jsonb_to_recordset(wanted) AS (
+                       hash uuid, subscription_id int, period_id int, dimset_id int,
+                       kind "char", currency text, type text, subject text))
+                   WITH ORDINALITY AS w(
+                       hash, subscription_id, period_id, dimset_id, kind, currency,
+                       type, subject, n)
+             WHERE has_new[w.n];
+        END IF;
     EXCEPTION WHEN unique_violation OR check_violation THEN
         RETURN;
     END;
-    FOR i IN 1..coalesce(array_length(days, 1), 0) LOOP
-        INSERT INTO usage_store_rollup AS r ({COLUMNS})
-        VALUES (
-            subscriptions[i], periods[i], meters[i], dimsets[i], days[i], counts[i],
-            sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived)
-        {_MERGE};
-    END LOOP;
     seconds := seconds
         + extract(epoch FROM clock_timestamp() - statement_timestamp());
     INSERT INTO usage_batch (
@@ -167,12 +198,27 @@ END $$;
 """
 
 
+#: In whatever form they were made.
+_DROP = """
+DO $$
+DECLARE
+    found regprocedure;
+BEGIN
+    FOR found IN
+        SELECT oid FROM pg_proc WHERE pronamespace = current_schema::regnamespace
+           AND proname IN ('usage_store_add', 'usage_store_state', 'usage_store_few')
+    LOOP
+        EXECUTE 'DROP FUNCTION ' || found;
+    END LOOP;
+END $$;
+"""
+
+
 def create(cursor):
-    """Create the functions, or replace them by those of today."""
-    cursor.execute(_ADD + _STATE + _FEW)
+    """Create the functions, in the form of today."""
+    cursor.execute(_DROP + _ADD + _STATE + _FEW)
 
 
 def drop(cursor):
     """Drop the functions (uninstall of the add-on)."""
-    for name in ("add", "state", "few"):
-        cursor.execute(f"DROP FUNCTION IF EXISTS usage_store_{name}")
+    cursor.execute(_DROP)

@@ -485,6 +485,19 @@ class Router:
         routes = self.routes
         return [key for key in dict.fromkeys(keys) if key not in routes]
 
+    def build_known(self, keys):
+        """Make routes of keys, if nothing needs to be asked for.
+
+        :return: whether they are made
+        """
+        if not all(key[1] in self._spans for key in keys):
+            return False
+        if not self.dimensions(keys).keys() <= self.dimsets.keys():
+            return False
+        for key in keys:
+            self.build(key, self.dimsets.__getitem__)
+        return True
+
     def forget_routes(self, keys):
         """Forget routes that were made without a look at their subjects."""
         for key in keys:

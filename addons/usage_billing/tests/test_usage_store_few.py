@@ -44,13 +44,17 @@ def clock(moment):
 
 @contextmanager
 def calls():
-    """Whether the calls of the statement stored something, by what they relied on."""
-    found = {"Lease": [], "Leader": []}
+    """Whether the calls of the statement stored something, by what they relied on; and
+    whether new routes were among it.
+    """
+    found = {"Lease": [], "Leader": [], "routes": []}
     whole = ingesting._store_few
 
     def store_few(*arguments):
         done = whole(*arguments)
-        found[type(arguments[-1]).__name__].append(bool(done and done.number))
+        is_stored = bool(done and done.number)
+        found[type(arguments[-1]).__name__].append(is_stored)
+        found["routes"].append(is_stored and bool(done.given))
         return done
 
     with patch.object(ingesting, "_store_few", store_few):
@@ -97,7 +101,7 @@ class TestUsageStoreFew(WaysCase):
         return left
 
     def test_all_ways_leave_the_same(self):
-        stored = {"Lease": 0, "Leader": 0}
+        stored = {"Lease": 0, "Leader": 0, "routes": 0}
         for seed in range(6):
             draw = Random(seed)
             mode = draw.choice([{"identity_mode": "strict"}, TIME_KEYED])
@@ -118,7 +122,8 @@ class TestUsageStoreFew(WaysCase):
                 for name, done in found.items():
                     stored[name] += sum(done)
         self.assertGreater(stored["Lease"], 20)
-        self.assertGreater(stored["Leader"], 3)
+        self.assertGreater(stored["Leader"], 0)
+        self.assertGreater(stored["routes"], 5)
 
 
 @tagged("post_install", "-at_install")
@@ -149,7 +154,7 @@ class TestUsageStoreFewAtOnce(TwoConnectionsCase):
             ):
                 for row in ROWS[2:6]:
                     self.assertEqual(self._ingest([row], mode).accepted, 1)
-            self.assertEqual(found, {"Lease": [True] * 4, "Leader": []})
+            self.assertEqual((found["Lease"], found["Leader"]), ([True] * 4, []))
             self.assertEqual(len(backends), 1)
         self.assertEqual(self._total(), (12, 2 * sum(range(1, 7))))
 
@@ -232,6 +237,31 @@ class TestUsageStoreFewAtOnce(TwoConnectionsCase):
             again.join()
             self.assertEqual((seen[0].accepted, seen[0].duplicate), (0, 3))
         self.assertEqual(self._total(), (12, 2 * 21))
+
+    def test_a_route_that_two_connections_meet_first_is_one(self):
+        for mode, source_id in self.sources.items():
+            self._warm(mode)
+            rows, seen = [row._replace(currency="EUR") for row in ROWS[2:5]], []
+            again = Thread(target=self._ingest_into, args=(seen, rows[1:2], mode))
+            with self._transaction("READ COMMITTED") as env:
+                with calls() as found:
+                    ingesting.ingest(env, source_id, [(rows[:1], None)])
+                self.assertEqual(found["routes"], [True])
+                again.start()
+                again.join(0.5)
+                self.assertTrue(again.is_alive())
+            again.join()
+            self.assertEqual(seen[0].accepted, 1)
+            self.assertEqual(self._ingest(rows[2:], mode).accepted, 1)
+            with self._transaction() as env:
+                env.cr.execute(
+                    "SELECT r.id FROM usage_store_route r JOIN usage_store_fact f"
+                    " ON f.route_id = r.id WHERE source_id = %s AND currency = 'EUR'",
+                    [source_id],
+                )
+                found = env.cr.fetchall()
+                self.assertEqual((len(found), len(set(found))), (3, 1))
+        self.assertEqual(self._total(), (10, 2 * 15))
 
     def test_an_event_beyond_the_tolerance_of_its_source_is_held(self):
         with self._transaction() as env:
