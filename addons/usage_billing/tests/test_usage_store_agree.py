@@ -12,6 +12,7 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..ingesting import ingest
+from ..metering.clickhouse.ship import enqueue_history
 
 # modules, because a class that is imported would be played here a second time
 from . import test_usage_store_ways
@@ -32,7 +33,8 @@ def _sorted(found):
     return sorted(found, key=place)
 
 
-class AgreeCase(ClickhouseCase, CorrectionCase):
+@tagged("post_install", "-at_install")
+class TestUsageStoreAgree(ClickhouseCase, CorrectionCase):
     ship_every = 10**9
 
     @classmethod
@@ -62,15 +64,24 @@ class AgreeCase(ClickhouseCase, CorrectionCase):
         super().setUp()
         draw = Random(19)
         ordinary = self._create_source("ordinary")
-        rows = self._rows(draw, 4500, False)
-        self._send([row for row in rows if row and hasattr(row, "type")], ordinary)
+        rows = self._rows(draw, 2300, False)
+        self._send(rows, ordinary)
         keyed = self._create_source("keyed", **test_usage_store_ways.TIME_KEYED)
-        self._send(self._rows(draw, 2100, True), keyed)
+        self._send(self._rows(draw, 600, True), keyed)
         self._ship_all()
         rows = self._rows(draw, 120, False)
-        ingest(self.env, self.source.id, [(rows[:1], None), (rows[1:60], None)])
+        answers = []
+        with self._postgres():  # requests of a company that moves afterwards
+            for requests in ([rows[:1]], [rows[1:50], rows[50:80]], [rows[80:83]]):
+                answers += ingest(
+                    self.env, self.source.id, [(part, None) for part in requests]
+                )
+        self.assertEqual(
+            enqueue_history(self.env.cr, self.env.company.id),
+            sum(bool(result.accepted) for _id, result in answers),
+        )
         self._ship_all()
-        ingest(self.env, self.source.id, [(rows[60:], None)])
+        self._send(rows[83:])
         found = self.env["usage.event"].search(
             [("type", "=", "cpu"), ("source_id", "=", ordinary.id)], limit=40
         )
@@ -97,8 +108,10 @@ class AgreeCase(ClickhouseCase, CorrectionCase):
     def _postgres(self):
         """PostgreSQL answers for a moment, of the rows that it has as well."""
         self.env.company.usage_store_engine = "postgres"
+        self.env.flush_all()
         yield
         self.env.company.usage_store_engine = "clickhouse"
+        self.env.flush_all()
 
     def _answers(self, meters):
         """Everything that can be asked, by the question."""
@@ -149,9 +162,6 @@ class AgreeCase(ClickhouseCase, CorrectionCase):
                 self.assertEqual(answers[question], answer, question)
             self._ship_all()
 
-
-@tagged("post_install", "-at_install")
-class TestUsageStoreAgree(AgreeCase):
     def test_quantities_and_events_agree(self):
         self._check(self.aggregates)
 
