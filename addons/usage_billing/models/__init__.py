@@ -72,6 +72,7 @@ from . import ir_http
 from . import usage_event
 from . import usage_event_list
 from . import usage_event_story
+from . import usage_event_story_gone
 from . import usage_event_story_portal
 from . import account_move
 from . import account_move_line

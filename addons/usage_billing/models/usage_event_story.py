@@ -9,6 +9,7 @@ from .. import messages
 
 #: kinds of rows of the store
 VOID = "v"
+AMENDMENT = "a"
 SECOND = timedelta(seconds=1)
 
 
@@ -79,13 +80,17 @@ class UsageEventStory(models.AbstractModel):
         steps = [self._tell_received(event, held)]
         if held:
             steps.append(self._tell_held(held))
+        if event.kind == VOID:  # counts nothing itself
+            return [*steps, self._tell_correcting(event)]
+        if event.kind == AMENDMENT:
+            steps.append(self._tell_correcting(event))
         steps.append(self._tell_matched(event))
-        replaced = self._tell_replaced(event)
+        gone = self._tell_gone(event)
         meters = self._get_meters(event)
         counted = [meter for meter, why in meters if not why]
+        if gone:
+            return [*steps, *self._tell_until_gone(event, counted, gone)]
         steps.append(self._tell_measured(event, meters))
-        if replaced:
-            return [*steps, *replaced]
         if counted:
             steps += self._tell_rated(event, counted)
         return steps
@@ -259,72 +264,9 @@ class UsageEventStory(models.AbstractModel):
             links,
         )
 
-    def _tell_replaced(self, event):
-        """Why a stored event does not count, or no longer as it was received."""
-        batch = event.batch_id
-        if batch.state == "superseded":
-            newer = batch.superseded_by_id
-            return [
-                Step(
-                    "fa-files-o",
-                    "stop",
-                    self.env._("Replaced"),
-                    newer.received_at,
-                    [
-                        self.env._(
-                            "A newer version of the delivery took its place: this "
-                            "event counts in nothing."
-                        )
-                    ],
-                    [(newer.name, "usage.batch", newer.id)] if newer else [],
-                )
-            ]
-        if event.kind == VOID:
-            return [
-                Step(
-                    "fa-eraser",
-                    "note",
-                    self.env._("It is a void"),
-                    event.received_at,
-                    [self.env._("It takes an earlier event out of all quantities.")],
-                )
-            ]
-        correction = self._find_correction(event)
-        if not correction:
-            return []
-        kind, row_id, batch_id, received_at = correction
-        batch = self.env["usage.batch"].sudo().browse(batch_id)
-        is_void = kind == VOID
-        return [
-            Step(
-                "fa-eraser" if is_void else "fa-pencil",
-                "stop",
-                self.env._("Voided") if is_void else self.env._("Amended"),
-                received_at,
-                [
-                    self.env._("It was taken out of all quantities.")
-                    if is_void
-                    else self.env._("Another version of it counts in its place.")
-                ],
-                [
-                    (batch.name, "usage.batch", batch.id),
-                    (self.env._("The correction"), "usage.event", row_id),
-                ],
-            )
-        ]
-
     def _tell_rated(self, event, meters):
         """Rated lines of its period that its meters count for, and their invoices."""
-        meter_ids = [meter.id for meter in meters]
-        lines = self.env["usage.rated.line"].search(
-            [
-                ("period_id", "=", event.period_id.id),
-                ("meter_id", "in", meter_ids),
-                ("state", "in", ("rated", "approved", "posted")),
-            ],
-            order="revision, id",
-        )
-        lines = lines.filtered(lambda line: self._is_in(event, line))
+        lines = self._get_rated_lines(event, meters)
         if not lines:
             return [self._tell_not_rated(event, meters)]
         known = lines.filtered(
@@ -349,8 +291,12 @@ class UsageEventStory(models.AbstractModel):
                     ],
                 )
             ]
-        first = known[:1].revision
-        shown = known.filtered(lambda line: line.revision == first)
+        return self._tell_first(known)
+
+    def _tell_first(self, lines):
+        """The first rating that had the event in it, and its invoice."""
+        first = lines[:1].revision
+        shown = lines.filtered(lambda line: line.revision == first)
         return [self._tell_priced(line) for line in shown] + [
             self._tell_invoiced(move) for move in shown.move_id
         ]
@@ -450,6 +396,18 @@ class UsageEventStory(models.AbstractModel):
     # ------------------------------------------------------------------
     # facts
     # ------------------------------------------------------------------
+    def _get_rated_lines(self, event, meters):
+        """Live rated lines of the period that these meters count for, oldest first."""
+        lines = self.env["usage.rated.line"].search(
+            [
+                ("period_id", "=", event.period_id.id),
+                ("meter_id", "in", [meter.id for meter in meters]),
+                ("state", "in", ("rated", "approved", "posted")),
+            ],
+            order="revision, id",
+        )
+        return lines.filtered(lambda line: self._is_in(event, line))
+
     def _get_meters(self, event):
         """Meters of the event's type, and the condition that leaves it out, if any.
 
@@ -550,14 +508,3 @@ class UsageEventStory(models.AbstractModel):
             store = self.env["usage.batch"].with_company(company).sudo()._store()
             found += store.find_archived(part, event_id, around)
         return found
-
-    def _find_correction(self, event):
-        """(kind, row, batch, received at) of what took the event away."""
-        rows = self.env.execute_query(
-            SQL(
-                """SELECT kind::text, row_id, batch_id, received_at
-                     FROM usage_store_correction WHERE target_id = %s""",
-                event.id,
-            )
-        )
-        return rows[0] if rows else None

@@ -124,6 +124,85 @@ class TestEventStory(UsageCase, HttpCase):
         self._add_usage(self.subscription, "gpu", 5)
         self.assertEqual(self._titles(self._events(type="gpu"))[-1], "Costs nothing")
 
+    def _correct(self, stored, **amended):
+        """Void or amend an event an hour after all that happened until now."""
+        action = stored.action_amend() if amended else stored.action_void()
+        correction = self.env["usage.correction"].browse(action["res_id"])
+        correction.write({"reason": "Probe was wrong", **amended})
+        correction.action_check()
+        correction.action_apply()
+        self.env.flush_all()
+        for table in ("usage_store_correction", "usage_batch"):
+            self.env.cr.execute(
+                f"UPDATE {table} SET received_at = received_at + interval '1 hour'"
+                f" WHERE {'id' if table == 'usage_batch' else 'batch_id'} = ANY(%s)",
+                [correction.batch_ids.ids],
+            )
+        self.env.invalidate_all()
+        return self.env["usage.event"].search(
+            [("batch_id", "in", correction.batch_ids.ids)]
+        )
+
+    def test_a_void_before_the_bill_is_told_on_both_sides(self):
+        self._add_usage(self.subscription, "cpu", 5)
+        stored = self._events(subject=self.subject)
+        void = self._correct(stored)
+        self.assertEqual(self._titles(stored), ["Received", "Matched", "It was voided"])
+        self.assertEqual(self._titles(void), ["Received", "It is a void"])
+        for html in (stored.story_html, void.story_html):
+            self.assertIn("Reason: Probe was wrong.", html)
+        self.assertIn(f"/odoo/usage.event/{stored.id}", void.story_html)
+        self.assertIn(f"/odoo/usage.event/{void.id}", stored.story_html)
+
+    def test_a_void_after_the_bill_tells_the_bill_and_the_difference(self):
+        self._add_usage(self.subscription, "cpu", 5, 3)
+        stored = self._events(subject=self.subject).filtered(lambda e: e.value == 5)
+        self._bill()
+        self._correct(stored)
+        told = ["Received", "Matched", "Rated", "Invoiced", "It was voided"]
+        self.assertEqual(self._titles(stored), [*told, "Difference not billed yet"])
+        self._bill()
+        delta = self.env["usage.rated.line"].search(
+            [("subscription_id", "=", self.subscription.id), ("revision", ">", 0)]
+        )
+        self.assertTrue(delta)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE usage_rated_line SET create_date = create_date + interval '2 hours'"
+            " WHERE id = ANY(%s)",
+            [delta.ids],
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self._titles(stored), [*told, "Difference billed"])
+        self.assertIn(f"/odoo/account.move/{delta.move_id.id}", stored.story_html)
+
+    def test_an_amendment_is_told_on_both_sides(self):
+        self._add_usage(self.subscription, "cpu", 5)
+        stored = self._events(subject=self.subject)
+        amendment = self._correct(stored, amended_value="4")
+        self.assertEqual(
+            self._titles(stored), ["Received", "Matched", "It was amended"]
+        )
+        self.assertEqual(
+            self._titles(amendment),
+            ["Received", "It is an amendment", "Matched", "Measured", "Not rated yet"],
+        )
+        self.assertIn(f"/odoo/usage.event/{stored.id}", amendment.story_html)
+        self.assertIn("4 cpu", amendment.story_html)
+
+    def test_an_event_of_a_replaced_delivery_says_so(self):
+        self._add_usage(self.subscription, "cpu", 5)
+        stored = self._events(subject=self.subject)
+        self._add_usage(self.subscription, "cpu", 6)
+        newer = self._events(subject=self.subject) - stored
+        stored.batch_id.sudo().write(
+            {"state": "superseded", "superseded_by_id": newer.batch_id.id}
+        )
+        self.assertEqual(
+            self._titles(stored), ["Received", "Matched", "It was replaced"]
+        )
+        self.assertIn(newer.batch_id.name, stored.story_html)
+
     def test_texts_of_a_source_are_inert(self):
         evil = "<img src=x onerror=alert(1)>"
         self.env["usage.subject"].create(
