@@ -34,7 +34,8 @@ _SOURCE = """
      WHERE s.id = %s
 """
 _NUMBERS = "SELECT nextval('usage_batch_id_seq')::int FROM generate_series(1, %s)"
-#: A batch of a request has no user: its source says who sent it.
+#: A batch of a request has no user: its source says who sent it. ``usage_store_few``
+#: writes the same (``metering.planned``).
 _INSERT = """
     INSERT INTO usage_batch (
         id, name, source_id, company_id, state, is_replay, received_at, duration_s,
