@@ -17,7 +17,6 @@ from decimal import localcontext
 from functools import partial
 from io import BytesIO
 from itertools import islice
-from operator import itemgetter
 
 import psycopg2.errors
 
@@ -25,12 +24,12 @@ from . import copybin, resent, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
 from .eventcolumns import EventColumns
-from .held import held_as_received, held_event, status_of
-from .keys import DECODERS, identity_function, key_function
+from .held import held_as_received
+from .keys import DECODERS, key_function
 from .known import Known
 from .leading import Leader
+from .outcome import Outcome
 from .prepare import (
-    fingerprint,
     gather,
     many_objects,
     naive,
@@ -41,7 +40,7 @@ from .quick import Feed, Quick, Unfit
 from .rollups import Additions
 from .routing import EXACT, OPEN_END, Router, from_microseconds, to_microseconds
 from .store import BatchSpec
-from .values import AppendResult, RejectedRow, RowOutcome
+from .values import AppendResult, RejectedRow
 
 #: Rollup rows kept in memory before they are written.
 ROLLUPS_KEPT = 200_000
@@ -74,7 +73,6 @@ class Append:
         self.store = store
         self.cursor = store.cursor
         self.batch = batch
-        self.result = AppendResult()
         self.router = router = router or Router(
             store.catalogue, batch.company_id, batch.source_id
         )
@@ -86,12 +84,12 @@ class Append:
             -OPEN_END if batch.oldest is None else to_microseconds(batch.oldest),
             router.archived_until + (margin or 0),
         )
-        self.identity_of = identity_function(batch.company_id, batch.source_id)
         identity = batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
         self.key_of = key_function(*identity)
         self.columns_of = column_function(*identity)
         self.leader = Leader(store, router)
         self.known = Known(self.cursor, strict=batch.mode == "strict")
+        self.outcome = Outcome(batch, self.known, store.hold)
         self.is_alone = additions is None
         self.additions = Additions() if additions is None else additions
         self.ordinal = (batch.id << 31) + batch.first_row
@@ -110,8 +108,7 @@ class Append:
         if self.is_alone:
             with many_objects():
                 self.additions.write(self.cursor, self.batch.received_at)
-        self.result.outcomes.sort(key=itemgetter(0))
-        return self.result
+        return self.outcome.told()
 
     def run_together(self, batches):
         """Store batches as one chunk, when every row of them is new and fit.
@@ -169,7 +166,8 @@ class Append:
     # -- one chunk -------------------------------------------------------------------
 
     def _take(self, taken):
-        self.result.rows += len(taken)
+        outcome = self.outcome
+        outcome.result.rows += len(taken)
         (look, self._look), ahead = (self._look, None), None
         if len(taken) >= MANY and self.columns_of is not None:
             resent.look_at(self, taken)
@@ -193,14 +191,14 @@ class Append:
             prepared = prepare(rows, routes, self.key_of)
             self.leader.number()
             if prepared.failures:
-                held += self._hold_unless_known(rows, routes, prepared.failures)
+                held += outcome.hold_unless_known(rows, routes, prepared.failures)
             same = self._store(prepared)
             self.ordinal += len(rows)
-            self._count_known(rows, routes, prepared, same, held)
+            outcome.count_known(rows, routes, prepared, same, held)
             if self.batch.rollups:
                 self._add_up(rows, prepared, gather(prepared, same))
         if held:
-            self.hold(held)
+            outcome.hold(held)
 
     def _go_ahead(self, rows):
         """Store rows as far as they are ordinary, of one month and known ways.
@@ -299,18 +297,7 @@ class Append:
     def count_stored(self, count, new):
         """Count rows that come next, of which some are new and stored."""
         self.ordinal += count
-        self.result.accepted += new
-
-    def count_same(self, numbers):
-        """Count rows whose event is stored as they say.
-
-        :param list numbers: of the rows
-        """
-        self.result.duplicate += len(numbers)
-        if self.batch.report:
-            self.result.outcomes += [
-                RowOutcome(number, "duplicate") for number in numbers
-            ]
+        self.outcome.result.accepted += new
 
     def send(self, quick, table, ordinals):
         """Store what is quick, and add it up.
@@ -434,75 +421,6 @@ class Append:
             with self.store.partition_cursor() as cursor:
                 schema.create_leaves(cursor, missing)
         self.router.months |= new
-
-    # -- rows that are known, rows that are held ---------------------------------------
-
-    def _count_known(self, rows, routes, prepared, same, held):
-        """Count what is new, duplicate or in conflict."""
-        result, first = self.result, prepared.first
-        repeated = dict(prepared.repeated)
-        known = sum(1 for index in same if index not in repeated)
-        result.accepted += len(first) - known
-        for index, is_same in same.items():
-            self._count_row(rows[index], routes[index], is_same, held)
-        entries = prepared.entries
-        for index, unique in prepared.repeated:
-            if index not in same:
-                is_same = entries[index][2] == entries[first[unique]][2]
-                self._count_row(rows[index], routes[index], is_same, held)
-
-    def _count_row(self, row, route, is_same, held):
-        """Count a row whose event exists: a duplicate, or a conflict to hold."""
-        if not is_same:
-            held.append(self.held_event(row, route, "conflict", ""))
-            return
-        self.count_same([row[9]])
-
-    def _hold_unless_known(self, rows, routes, failures):
-        """Hold rows that cannot be matched, but not those stored earlier.
-
-        A re-sent event stays a duplicate when its meter was archived meanwhile.
-
-        :return: list[HeldRow]
-        """
-        prints = {
-            index: fingerprint(rows[index], routes[index], self.identity_of)
-            for index, *_ in failures
-        }
-        wanted = [found[0] for found in prints.values() if found]
-        known = self.known.contents(wanted) if self.batch.mode == "strict" else {}
-        held = []
-        for index, reason, detail in failures:
-            identity, content = prints[index] or (None, None)
-            row, route = rows[index], routes[index]
-            if identity in known:
-                self._count_row(row, route, known[identity] == content, held)
-            else:
-                held.append(self.held_event(row, route, reason, detail))
-        return held
-
-    def held_event(self, row, route, reason, detail):
-        print_of = fingerprint(row, route, self.identity_of) or (b"", b"")
-        is_ignored = reason in self.batch.ignored
-        return held_event(row, print_of, reason, detail, is_ignored)
-
-    def hold(self, held):
-        repeated = self.store.hold(self.batch, held)
-        self.result.duplicate += len(repeated)
-        quarantined = self.result.quarantined
-        for position, row in enumerate(held):
-            if position not in repeated:
-                quarantined[row.reason] = quarantined.get(row.reason, 0) + 1
-        if self.batch.report:
-            self.result.outcomes += [
-                RowOutcome(
-                    row.row_number,
-                    "duplicate" if position in repeated else status_of(row),
-                    row.reason,
-                    row.detail,
-                )
-                for position, row in enumerate(held)
-            ]
 
     # -- rollups ---------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ def store_new(append, quick, table):
         return None
     if not blocks:
         return 0
+    outcome = append.outcome
     count, ordinals = quick.count, append.ordinals(quick.rows)
     marks = append.known.marks(
         b"".join([block.uniques for block in blocks]),
@@ -57,7 +58,7 @@ def store_new(append, quick, table):
     left = np.flatnonzero(marks == NEW)
     same = [quick.rows[i][9] for i in np.flatnonzero(marks == SAME).tolist()]
     held = [
-        append.held_event(*quick.led(i), "conflict", "")
+        outcome.held_event(*quick.led(i), "conflict", "")
         for i in np.flatnonzero(marks == OTHER).tolist()
     ]
     if len(left) < count:
@@ -67,7 +68,7 @@ def store_new(append, quick, table):
         return None
     append.router.resends = len(left) < count
     append.count_stored(count, len(left))
-    append.count_same(same)
+    outcome.count_same(same)
     if held:
-        append.hold(held)
+        outcome.hold(held)
     return count

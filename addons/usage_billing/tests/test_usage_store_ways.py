@@ -10,7 +10,16 @@ from odoo import Command
 from odoo.tests import tagged
 
 from ..ingesting import ingest
-from ..metering import EventColumns, RejectedRow, append, known, quick, resent, rollups
+from ..metering import (
+    EventColumns,
+    RejectedRow,
+    append,
+    known,
+    quick,
+    resent,
+    rollups,
+    ways,
+)
 from ..metering.eventcolumns import Unfit
 from ..metering.postgres import PostgresStore
 from ..metering.routing import Router
@@ -156,8 +165,11 @@ class TestUsageStoreWays(WaysCase):
         ]
 
     @contextmanager
-    def _way(self, way, block, chunk):
-        """Blocks and chunks of so many rows; "careful" knows no quick way."""
+    def _way(self, way, block, chunk, kept=10**9):
+        """Blocks and chunks of so many rows; "careful" knows no quick way.
+
+        :param int kept: routes and ways that are kept
+        """
         whole = PostgresStore.append
 
         def in_chunks(store, batch, rows, **kw):
@@ -166,6 +178,8 @@ class TestUsageStoreWays(WaysCase):
         with (
             patch.object(quick, "BLOCK", block),
             patch.object(PostgresStore, "append", in_chunks),
+            patch.object(append, "ROUTES_KEPT", kept),
+            patch.object(ways, "WAYS_KEPT", kept),
             patch.object(append, "MANY", 10**9 if way == "careful" else append.MANY),
             patch.object(rollups, "FEW", 0 if chunk == 100 else rollups.FEW),
         ):
@@ -185,7 +199,7 @@ class TestUsageStoreWays(WaysCase):
             ("columns", 8, 60),
         ):
             source = self._create_source(f"{seed} {len(seen)}", **mode)
-            with self._way(way, block, chunk):
+            with self._way(way, block, chunk, draw.choice([3, 10**9])):
                 counts = self._deliver(draw, rows, source, way)
             stored = self._stored(source)
             self.assertEqual(counts[0], len(stored))
@@ -243,7 +257,7 @@ class TestUsageStoreWays(WaysCase):
             source = self._create_source(f"{seed} again {len(seen)}", **mode)
             told = []
             with (
-                self._way(way, block, chunk),
+                self._way(way, block, chunk, draw.choice([3, 10**9])),
                 patch.object(known, "_FEW", few),
                 patch.object(resent, "LOOKED_AT", draw.choice([20, 10**9])),
             ):
