@@ -43,7 +43,13 @@ class UsageCorrection(models.Model):
         help="Replaces the span: events of the source that are not in the file are "
         "voided.",
     )
-    data = fields.Binary(string="File", attachment=True, copy=False)
+    data = fields.Binary(
+        string="File",
+        attachment=True,
+        copy=False,
+        help="Up to 90 MB. Fill in a long span of time in several parts, each with its "
+        "own file.",
+    )
     file_name = fields.Char(copy=False)
 
     def write(self, vals):
