@@ -153,8 +153,13 @@ class TestUsageStore(StoreCase):
 
     def test_same_id_with_other_content_is_a_conflict_and_the_first_stays(self):
         self._create_meter("cpu")
+        self._create_meter("disk")
+        self._create_store_subscription("acct-2")
         self._send([event(1, "5")])
         changes = {
+            "type": "disk",
+            "subject": "acct-2",
+            "currency": "EUR",
             "value": Decimal("6"),
             "time": SEPTEMBER + timedelta(microseconds=1),
             "dimensions": {"region": "fr"},

@@ -5,6 +5,7 @@ import tempfile
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -342,22 +343,41 @@ class TestUsageStoreMonth(MonthCase):
             sorted(batch.quarantine_ids.mapped("state")),
             ["ignored", "ignored", "open"],
         )
+        early = self._create_source(
+            "early",
+            future_tolerance_min=60,
+            late_tolerance_days=30,
+            future_policy="ignore",
+        )
+        batch = self._send(rows, early, received_at=arrival)
+        self.assertEqual(
+            {(row.reason_code, row.state) for row in batch.quarantine_ids},
+            {("future", "ignored"), ("late", "open")},
+        )
 
     def test_events_around_a_subscription_follow_the_rule(self):
         self._create_meter("cpu")
-        source = self._create_source(
-            "around", before_start_policy="ignore", after_end_policy="hold"
-        )
         subject = self.env["usage.subject"].search([("subject", "=", "acct-1")])
         subject.valid_from = "2026-09-01 00:00:00"
         subject.valid_to = "2026-09-20 00:00:00"
-        batch = self._send(
-            [
-                event(1),
-                event(2, at=SEPTEMBER - timedelta(days=30)),
-                event(3, at=SEPTEMBER + timedelta(days=30)),
-            ],
-            source,
-        )
-        found = {row.event_id: row.state for row in batch.quarantine_ids}
-        self.assertEqual(found, {"e2": "ignored", "e3": "open"})
+        rows = [
+            event(1),
+            event(2, at=SEPTEMBER - timedelta(days=30)),
+            event(3, at=SEPTEMBER + timedelta(days=30)),
+        ]
+        states = {"hold": "open", "ignore": "ignored"}
+        for before, after in product(states, repeat=2):
+            with self.subTest(before=before, after=after):
+                source = self._create_source(
+                    f"{before}-{after}",
+                    before_start_policy=before,
+                    after_end_policy=after,
+                )
+                batch = self._send(rows, source)
+                found = {row.event_id: row.state for row in batch.quarantine_ids}
+                self.assertEqual(found, {"e2": states[before], "e3": states[after]})
+                # kept either way, with the reason
+                self.assertEqual(
+                    sorted(batch.quarantine_ids.mapped("reason_code")),
+                    ["after_end", "before_start"],
+                )
