@@ -15,6 +15,7 @@ is unique within its ``source``, so both together make the event id.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -124,6 +125,39 @@ class Reading:
     has_units: bool = False
 
 
+def _columns_of(events):
+    """Columns of plain events, and the number of members of the request.
+
+    :return: (ids, types, subjects, times, values, dimensions, properties), number
+    """
+    values = [event.value for event in events]
+    names, missing = 5 * len(events), values.count(UNSET)
+    if missing:
+        values = [None if value is UNSET else value for value in values]
+    mappings, named = _mappings([event.dimensions for event in events])
+    properties, filled = _mappings([event.properties for event in events])
+    columns = (
+        [event.id for event in events],
+        [event.type for event in events],
+        [event.subject for event in events],
+        [event.time for event in events],
+        values,
+        mappings,
+        properties,
+    )
+    return columns, 1 + names - missing + named + filled
+
+
+def _check_numbers(values):
+    """
+    :param list values: bytes of JSON numbers, None for none
+    :raise ValueError: one is larger or smaller than any number of the store
+    """
+    for value in values:
+        if value and not _is_modest(Decimal(str(value, "ascii")).adjusted()):
+            raise ValueError(value)
+
+
 def _mappings(found):
     """
     :param list found: dicts, None and UNSET
@@ -226,17 +260,35 @@ class EventReader:
         """
         try:
             events = _decode_plain(body).events
-            is_many = self._columns and len(events) >= MANY
-            rows, names = (self._many if is_many else self._few)(events)
+            rows = self._in_columns(events, body)
+            if rows is None:
+                rows, names = self._few(events)
+                if not _is_clear(body, names, 2 * len(events)):
+                    return None
         except (ValueError, ArithmeticError, IndexError, RecursionError, MemoryError):
-            return None
-        if not _is_clear(body, 1 + names, 2 * len(events)):  # 1: "events"
             return None
         return Reading(rows)
 
+    def _in_columns(self, events, body):
+        """
+        :return: columns of many plain events, None when one is out of the ordinary
+        """
+        if self._columns is None or len(events) < MANY:
+            return None
+        columns, names = _columns_of(events)
+        is_bare = _is_bare(body, names, 2 * len(events))
+        if not is_bare and not _is_clear(body, names, 2 * len(events)):
+            return None
+        with suppress(ValueError, ArithmeticError, IndexError):
+            rows = self._columns(*columns, is_bare)
+            if rows.numbers.units is None:  # some are long
+                _check_numbers(rows.values)
+            return rows
+        return None
+
     def _few(self, events):
         """
-        :return: rows of plain events, and the number of their members
+        :return: rows of plain events, and the number of members of the request
         :raise ValueError, ArithmeticError, IndexError: one is out of the ordinary
         """
         make, rows, names = partial(tuple.__new__, self._event), [], 0
@@ -268,34 +320,7 @@ class EventReader:
                     )
                 )
             )  # fmt: skip
-        return rows, names + 4 * len(rows)
-
-    def _many(self, events):
-        """
-        :return: columns of plain events, and the number of their members
-        :raise ValueError, ArithmeticError, IndexError: one is out of the ordinary
-        """
-        values = [event.value for event in events]
-        names, missing = 5 * len(events), values.count(UNSET)
-        if missing:
-            values = [None if value is UNSET else value for value in values]
-        names -= missing
-        mappings, named = _mappings([event.dimensions for event in events])
-        properties, filled = _mappings([event.properties for event in events])
-        columns = self._columns(
-            [event.id for event in events],
-            [event.type for event in events],
-            [event.subject for event in events],
-            [event.time for event in events],
-            values,
-            mappings,
-            properties,
-        )
-        if columns.numbers.units is None:  # some are long
-            for value in values:
-                if value and not _is_modest(Decimal(str(value, "ascii")).adjusted()):
-                    raise ValueError(value)
-        return columns, names + named + filled
+        return rows, 1 + names + 4 * len(rows)
 
     # -- the forms -------------------------------------------------------------------
 
@@ -506,17 +531,23 @@ class EventReader:
         )
 
 
+def _is_bare(body, names, colons):
+    """Whether no text of a body has a colon or a backslash, but for the times, and no
+    name stands twice. Nearly always that is so.
+
+    :param int names: members of all objects; :param int colons: in times
+    """
+    return b"\\" not in body and body.count(b":") == names + colons
+
+
 def _is_clear(body, names, colons):
     """Whether no name stands twice and no text has a NUL, without a doubt.
 
-    Nearly always the colons tell: there are as many as names and as colons in times.
-    Where texts have some too, those behind names do.
-
     :param int names: members of all objects; :param int colons: in texts, at least
     """
-    if b"\\" not in body and body.count(b":") == names + colons:
-        return True
-    return b"\\u0000" not in body and not jsontext.may_repeat(body, names)
+    return _is_bare(body, names, colons) or (
+        b"\\u0000" not in body and not jsontext.may_repeat(body, names)
+    )
 
 
 def join_id(source, event_id):

@@ -18,6 +18,7 @@ from functools import partial
 from io import BytesIO
 from itertools import islice
 
+import numpy as np
 import psycopg2.errors
 
 from . import copybin, resent, schema
@@ -117,13 +118,13 @@ class Append:
         :return: list of AppendResult; None when nothing was stored
         """
         self._make_room()
-        ordinals = [
-            (batch.id << 31) + batch.first_row + number
-            for batch, part in batches
-            for number in range(1, len(part) + 1)
-        ]
         parts = [part for _batch, part in batches]
+        ordinals = [
+            np.arange(1, len(part) + 1) + ((batch.id << 31) + batch.first_row)
+            for batch, part in batches
+        ]
         if not self._go_by_columns(parts, ordinals):
+            ordinals = np.concatenate(ordinals)
             rows = [row for part in parts for row in part]
             if any(row.__class__ is RejectedRow for row in rows):
                 return None
@@ -139,6 +140,7 @@ class Append:
         """Store events that are columns, of one month and known ways; or none of them.
 
         :param list parts: of sequences of rows
+        :param list ordinals: of arrays of the ids of their rows
         :return: whether they are stored
         """
         router = self.router
@@ -148,7 +150,10 @@ class Append:
             or not all(isinstance(part, EventColumns) for part in parts)
         ):
             return False
-        columns = EventColumns.join(parts)
+        # In order of time, as far as that is easy: indexes like to grow at one end.
+        order = sorted(range(len(parts)), key=lambda place: parts[place].times[0])
+        columns = EventColumns.join([parts[place] for place in order])
+        ordinals = np.concatenate([ordinals[place] for place in order])
         month = schema.month_of(from_microseconds(int(columns.times[0])))
         if month not in router.months:
             return False

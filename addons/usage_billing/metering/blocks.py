@@ -68,9 +68,14 @@ def filled(columns, count, **constants):
     return dtype, row
 
 
+#: Where the part of facts that is of one length ends: before their ids, before amounts
+#: and properties, before properties, or not at all.
+_ID, _OPTIONAL, _PROPERTIES, _END = range(4)
+
+
 @lru_cache(256)
-def _fact_type(id_size):
-    """Type of a whole fact with an id of so many bytes; 0: what stands before the id.
+def _fact_type(id_size, until):
+    """Type of facts up to where they differ in length.
 
     :return: (dtype, a row of it with what is the same in all)
     """
@@ -84,14 +89,18 @@ def _fact_type(id_size):
         *sized(("row_number", ">i4")),
         ("event_id_size", ">i4"),
     ]
-    if not id_size:
+    if until == _ID:
         return filled(columns, 10)
-    columns += [
-        ("event_id", f"V{id_size}"),
-        ("value", _NUMBER),
-        ("optional", f"V{len(NOTHING_OPTIONAL)}"),
-    ]
-    return filled(columns, 10, optional=NOTHING_OPTIONAL)
+    columns += [("event_id", f"V{id_size}"), ("value", _NUMBER)]
+    if until == _OPTIONAL:
+        return filled(columns, 10, event_id_size=id_size)
+    if until == _END:
+        columns += [("amount", "V4"), ("properties_size", ">i4")]
+        nothing = {"amount": copybin.NULL, "properties_size": -1}
+        return filled(columns, 10, event_id_size=id_size, **nothing)
+    columns += [("amount", "V4"), ("properties_size", ">i4"), ("version", "V1")]
+    always = {"amount": copybin.NULL, "version": b"\x01"}
+    return filled(columns, 10, event_id_size=id_size, **always)
 
 
 _IDENTITY, _IDENTITY_ROW = filled(
@@ -264,18 +273,19 @@ class Block:
     slots: array of numbers of the routes; lines: row numbers, a sequence
     raw_ids: bytes of the ids of the events, an array when all are of one length
     values: fields of :class:`Numbers`
-    tails: list of bytes of amount and properties, None when no event has either
+    documents: properties as JSON, list of bytes, b"" where there are none; None when no
+        event has any
     """
 
     __slots__ = (
         "contents",
+        "documents",
         "high",
         "keys",
         "lines",
         "low",
         "raw_ids",
         "slots",
-        "tails",
         "times",
         "uniques",
         "values",
@@ -293,7 +303,7 @@ class Block:
             column = np.frombuffer(getattr(self, name), f"V{size}")
             setattr(block, name, column[chosen].tobytes())
         positions = chosen.tolist()
-        for name in ("times", "slots", "lines", "raw_ids", "values", "tails"):
+        for name in ("times", "slots", "lines", "raw_ids", "values", "documents"):
             column = getattr(self, name)
             if isinstance(column, np.ndarray):
                 column = column[chosen]
@@ -313,14 +323,14 @@ class Facts:
         self.size = size
         self._arrays = {}
 
-    def _array(self, id_size, count):
-        """Rows with ids of so many bytes, which know what is the same in all."""
-        array = self._arrays.get(id_size)
+    def _array(self, id_size, until, count):
+        """Rows that know what is the same in all, see :func:`_fact_type`."""
+        array = self._arrays.get((id_size, until))
         if array is None:
             if len(self._arrays) > 2:
                 self._arrays.clear()
-            dtype, row = _fact_type(id_size)
-            array = self._arrays[id_size] = np.empty(self.size, dtype)
+            dtype, row = _fact_type(id_size, until)
+            array = self._arrays[id_size, until] = np.empty(self.size, dtype)
             array[...] = row
         return array[:count]
 
@@ -331,31 +341,56 @@ class Facts:
         """
         count, raw_ids, values = len(block.times), block.raw_ids, block.values
         is_short = isinstance(values, np.ndarray)
-        is_even = isinstance(raw_ids, np.ndarray) and is_short and block.tails is None
-        rows = self._array(raw_ids.itemsize if is_even else 0, count)
+        documents, until = block.documents, _ID
+        if isinstance(raw_ids, np.ndarray) and is_short:
+            until = _END if documents is None else _OPTIONAL
+            if documents and all(documents):
+                until = _PROPERTIES
+        rows = self._array(raw_ids.itemsize if until else 0, until, count)
         rows["key"] = np.frombuffer(block.keys, "V16")
         rows["time"] = block.times
         rows["payload_hash"] = np.frombuffer(block.contents, "V8")
-        rows["id"] = np.fromiter(ordinals, np.int64, count)
+        if not isinstance(ordinals, np.ndarray):
+            ordinals = np.fromiter(ordinals, np.int64, count)
+        rows["id"] = ordinals
         rows["route_id"] = block.slots
         rows["row_number"] = np.fromiter(block.lines, np.int32, count)
         order = _order(block.keys)
-        if is_even:
+        columns = []
+        if until:
             rows["event_id"] = raw_ids
             rows["value"] = values
-            return (rows if order is None else rows[order]).tobytes()
-        if isinstance(raw_ids, np.ndarray):
-            raw_ids = raw_ids.tolist()
-        rows["event_id_size"] = np.fromiter(map(len, raw_ids), np.int32, count)
+            if until == _END:
+                return (rows if order is None else rows[order]).tobytes()
+            if until == _PROPERTIES:
+                sizes = np.fromiter(map(len, documents), np.int32, count)
+                rows["properties_size"] = sizes + 1
+        else:
+            if isinstance(raw_ids, np.ndarray):
+                raw_ids = raw_ids.tolist()
+            rows["event_id_size"] = np.fromiter(map(len, raw_ids), np.int32, count)
+            if is_short:
+                values = values.view(f"V{values.itemsize}").tolist()
+            columns = [raw_ids, values]
+        columns.append(documents if until == _PROPERTIES else _tails(documents, count))
         heads = rows.view(f"V{rows.itemsize}").tolist()
-        if is_short:
-            values = values.view(f"V{values.itemsize}").tolist()
-        tails = block.tails or [NOTHING_OPTIONAL] * count
-        whole = zip(heads, raw_ids, values, tails, strict=True)
+        whole = zip(heads, *columns, strict=True)
         if order is not None:
             whole = list(whole)
             whole = map(whole.__getitem__, order.tolist())
         return b"".join(chain.from_iterable(whole))
+
+
+def _tails(documents, count):
+    """Amount and properties of rows, bytes of each."""
+    if documents is None:
+        return [NOTHING_OPTIONAL] * count
+    return [
+        copybin.NULL + copybin.length(len(each) + 1) + b"\x01" + each
+        if each
+        else NOTHING_OPTIONAL
+        for each in documents
+    ]
 
 
 def _order(keys):
@@ -364,4 +399,9 @@ def _order(keys):
     first = halves[::2]
     if (first[1:] > first[:-1]).all():
         return None
+    first = first.astype(np.uint64)
+    order = np.argsort(first, kind="stable")
+    in_order = first[order]
+    if (in_order[1:] > in_order[:-1]).all():
+        return order
     return np.lexsort((halves[1::2], first))

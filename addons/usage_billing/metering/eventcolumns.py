@@ -28,7 +28,7 @@ _MARKS = {4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":"}
 _NOTHING = {}
 
 
-class Unfit(Exception):
+class Unfit(ValueError):
     """A row is out of the ordinary: the chunk takes the other way."""
 
 
@@ -92,11 +92,14 @@ class EventColumns(Sequence):
         )
 
     @classmethod
-    def of_texts(cls, ids, types, subjects, times, values, mappings, properties):
+    def of_texts(
+        cls, ids, types, subjects, times, values, mappings, properties, are_bare=False
+    ):
         """Columns of events as JSON says them, row numbers counted from 1.
 
         :param list times: texts, in UTC with a Z behind
         :param list values: bytes of JSON numbers; None for none
+        :param are_bare: there is no colon and no backslash in the properties
         :raise Unfit, ValueError, ArithmeticError: one of them is out of the ordinary
         """
         return cls(
@@ -108,7 +111,7 @@ class EventColumns(Sequence):
             _numbers_of(values),
             mappings,
             properties,
-            *documents_of(properties),
+            *documents_of(properties, are_bare),
             range(1, len(ids) + 1),
         )
 
@@ -286,12 +289,13 @@ def _moment(text):
     return moment
 
 
-def documents_of(mappings):
+def documents_of(mappings, are_bare=False):
     """Properties as JSON, and what they say (see :func:`.jsonform.said_in`).
 
     :param mappings: sequence of dicts of texts, None for none
-    :return: (list of bytes without the brackets, list of texts), both empty for a row
-        without properties; (None, None) without mappings
+    :param are_bare: no text in them has a colon or a backslash
+    :return: (list of bytes, list of texts), both empty for a row without properties;
+        (None, None) without mappings
     :raise Unfit: they are no texts, or strange ones
     """
     if mappings is None:
@@ -302,12 +306,13 @@ def documents_of(mappings):
     except TypeError:
         raise Unfit from None
     if not (
-        are_plain(together, sum(map(len, filled)), len(filled))
-        and all(map(is_in_order, set(map(tuple, filled))))
-        and b"\\u0000" not in together
+        are_plain(together, sum(map(len, filled)), len(filled), are_bare)
+        and is_in_order(frozenset(chain.from_iterable(filled)))
+        and (are_bare or b"\\u0000" not in together)
     ):
         raise Unfit
-    documents = together[2:-2].split(b"},{")
+    # no text of JSON has a line feed of its own
+    documents = together[1:-1].replace(b"},{", b"}\n{").split(b"\n")
     said = said_in(together[1:-1]).decode().split("},{")
     if len(documents) != len(filled):
         raise Unfit  # a text looks like the mark between two

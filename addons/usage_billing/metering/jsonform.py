@@ -52,25 +52,30 @@ def document_of(mapping):
     return f"{{{', '.join(members)}}}".encode() if members else b"", said
 
 
-def are_plain(documents, members, count):
+def are_plain(documents, members, count, are_bare=False):
     """Whether JSON objects that stand side by side hold texts only, of which none looks
     like the marks between them. (A quotation mark in a text stands behind a backslash.)
 
     :param bytes documents: from :func:`encode`
     :param int members: of all objects; :param int count: objects that are not empty
+    :param are_bare: no text has a colon or a backslash
     """
     return (
-        documents.count(b'":"') == members
-        and documents.count(b'","') == members - count
-        and b'":":' not in documents
-        and b'",",' not in documents
+        documents.count(b'","') == members - count
         and b':""' not in documents
+        and b'",",' not in documents
+        and (
+            are_bare or documents.count(b'":"') == members and b'":":' not in documents
+        )
     )
 
 
 @lru_cache(1024)
 def is_in_order(names):
-    """Whether names are in one order by themselves and as written in an object."""
+    """Whether names are in one order by themselves and as written in an object.
+
+    :param names: tuple or frozenset
+    """
     return sorted(names) == sorted(names, key=lambda name: f"{_quote(name)}: ")
 
 

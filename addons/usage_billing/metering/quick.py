@@ -14,7 +14,6 @@ import numpy as np
 from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import digests
-from .copybin import NOTHING_OPTIONAL
 from .eventcolumns import EventColumns, Unfit
 from .jsonform import members_of, said_by
 from .routing import OPEN_END
@@ -26,11 +25,8 @@ BLOCK = 2000
 
 EVER = -OPEN_END, OPEN_END
 
-#: What stands between a value and the properties, by the length of these without their
-#: brackets: no amount, length, version and the first bracket.
-_BEFORE = [NOTHING_OPTIONAL] + [
-    copybin.NULL + copybin.length(size + 3) + b"\x01{" for size in range(1, 4096)
-]
+#: Bytes of properties that need no look of their own.
+LONGEST = 4096
 
 
 class Quick:
@@ -177,17 +173,13 @@ class Quick:
         block.slots = ways.numbers[at]
         block.raw_ids, block.uniques, block.keys = self.columns_of(part.ids, part.times)
         block.values = part.numbers.fields
-        block.tails = None
+        block.documents = part.documents
         times, positions = part.times.tolist(), at.tolist()
         if part.documents is None:
             said = map(ways.said.__getitem__, positions)
         else:
-            if len(max(part.documents, key=len)) >= len(_BEFORE):
+            if len(max(part.documents, key=len)) > LONGEST:
                 raise Unfit
-            block.tails = [
-                _BEFORE[len(each)] + each + b"}" if each else NOTHING_OPTIONAL
-                for each in part.documents
-            ]
             said = _say(ways, positions, part)
         said = (
             "%s%d|%s||\n"

@@ -232,7 +232,7 @@ class Additions:
         days = {
             day: (begin + timedelta(days=day)).isoformat() for day in set(columns[4])
         }
-        columns[4] = map(days.__getitem__, columns[4])
+        columns[4] = list(map(days.__getitem__, columns[4]))
         for place in _FIGURES:
             columns[place] = [
                 "NULL" if text is None else text for text in columns[place]
@@ -274,6 +274,13 @@ class Additions:
             " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
             BytesIO(copybin.HEADER + rows + copybin.TRAILER),
         )
+
+
+def _listed(column):
+    """Integers or texts with commas between them."""
+    if isinstance(column[0], int):
+        return str(list(column))[1:-1]
+    return ",".join(column)
 
 
 def _columns_of(part):

@@ -227,7 +227,10 @@ _plain = st.fixed_dictionaries(
             [{}, None, {"region": "fr"}, {"a": 1}, {"a": None}, {"a": "x" * 600}, []]
         ),
         "properties": st.sampled_from(
-            [{}, {"p": "1"}, {"p": "x" * 8193}, {"n" * 513: "1"}, {"p": [1]}]
+            [
+                *({}, {"p": "1"}, {"p": "x" * 8193}, {"n" * 513: "1"}, {"p": [1]}),
+                *({"p": "a:b"}, {"p": ","}, {",": "},{"}, {"p": ""}, {":": "\\"}),
+            ]
         ),
         "currency": st.just("EUR"),
         "unit": st.just("GB"),

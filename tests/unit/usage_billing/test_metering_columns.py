@@ -67,13 +67,15 @@ texts = st.text(max_size=6, alphabet="abé ,:{}\"\\'\n\x00")
 
 @given(st.lists(st.dictionaries(texts, texts, max_size=3), min_size=1, max_size=6))
 def test_documents_are_those_of_single_rows(mappings):
+    found = {text for each in mappings for text in (*each, *each.values())}
+    are_bare = not any(set(text) & set(':\\"\n\x00') for text in found)
     try:
-        documents, said = documents_of(mappings)
+        documents, said = documents_of(mappings, are_bare)
     except Unfit:
         return
     for mapping, document, text in zip(mappings, documents, said, strict=True):
         single, told = document_of(mapping)
-        assert (f"{{{document.decode()}}}".encode() if document else b"") == single
+        assert document == single
         assert text == told.decode()
 
 
