@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import localcontext
 from typing import NamedTuple
 
-from . import schema
+from . import append, schema
 from .jsonform import document_of
 from .keys import key_function, route_hash
 from .prepare import gather, naive, prepare, route_keys
@@ -50,6 +50,8 @@ def call(router, batch, rows, leader=None):
     :return: Call, or None when a row is out of the ordinary
     """
     if router.resends or router.archived_until is None:
+        return None
+    if len(router.routes) > append.ROUTES_KEPT:  # the other way forgets them
         return None
     if any(row.__class__ is RejectedRow or row[3] is None for row in rows):
         return None

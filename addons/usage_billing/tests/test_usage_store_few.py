@@ -1,7 +1,7 @@
 """Few events of one request: one statement leaves what ten statements leave."""
 
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from threading import Thread
 from types import SimpleNamespace
@@ -11,13 +11,15 @@ from odoo import sql_db
 from odoo.tests import get_db_name, tagged
 
 from .. import ingesting, metering_bridge
-from ..metering import sessions
+from ..metering import append, sessions
+from .test_usage_store import event, uuid7
 from .test_usage_store_two_connections import ROWS, TwoConnectionsCase
 from .test_usage_store_undone import Undo
 from .test_usage_store_ways import TIME_KEYED, WaysCase
 
 NOW = datetime(2026, 10, 2, 8)
 NOON = datetime(2026, 9, 15, 12)
+SEPTEMBER_MS = int(datetime(2026, 9, 15, 12, tzinfo=UTC).timestamp() * 1000)
 #: All that requests leave, without the numbers that sequences gave.
 LEFT = (
     "SELECT e.id & 2147483647, key::text, event_id, time, payload_hash, type, subject,"
@@ -124,6 +126,36 @@ class TestUsageStoreFew(WaysCase):
         self.assertGreater(stored["Lease"], 20)
         self.assertGreater(stored["Leader"], 0)
         self.assertGreater(stored["routes"], 5)
+
+    def test_few_events_do_not_fill_the_memory_with_routes(self):
+        source, sizes = self._create_source("few", **TIME_KEYED), []
+        self.env.flush_all()
+        self.env.cr.execute("DELETE FROM usage_store_change")
+        with (
+            self._way("kept"),
+            patch.object(append, "ROUTES_KEPT", 10),
+            calls() as found,
+        ):
+            for number in range(60):
+                zone = {"zone": f"z{number}"}
+                row = event(number, dimensions=zone, event_id=str(uuid7(SEPTEMBER_MS)))
+                with self._seen_routes(sizes):
+                    ingesting.ingest(self.env, source.id, [([row], None)])
+        self.assertGreater(sum(found["Leader"]), 40)
+        self.assertLess(max(sizes), 13)
+        self.assertRollupsEqualEvents()
+
+    @contextmanager
+    def _seen_routes(self, sizes):
+        whole = ingesting._store_few
+
+        def store_few(cr, router, *arguments):
+            done = whole(cr, router, *arguments)
+            sizes.append(len(router.routes))
+            return done
+
+        with patch.object(ingesting, "_store_few", store_few):
+            yield
 
 
 @tagged("post_install", "-at_install")
