@@ -176,7 +176,9 @@ class Append:
         (look, self._look), ahead = (self._look, None), None
         if len(taken) >= MANY and self.columns_of is not None:
             resent.look_at(self, taken)
-            ahead = 0 if look else self._go_ahead(taken)
+            ahead = self._go_on(look) if look else 0
+            if ahead == 0:
+                ahead = self._go_ahead(taken)
         rows = taken = taken[ahead or 0 :]
         held = [held_as_received(row) for row in taken if row.__class__ is RejectedRow]
         if held:
@@ -184,7 +186,7 @@ class Append:
         if rows:
             rows, newest = naive(rows)
             if not held and ahead is not None:
-                ahead = self._go_on(look or self.leader.look(rows, newest))
+                ahead = self._go_on(self.leader.look(rows, newest))
                 rows = rows[ahead or 0 :]
         if rows:
             routes = self.leader.routes(rows, newest)
