@@ -77,7 +77,8 @@ def ingest(env, source_id, requests):
     """Store requests, each as a batch, in the transaction of an environment.
 
     :param env: superuser's, in READ COMMITTED (see ``metering.connection``)
-    :param list requests: (list of EventRow and RejectedRow, name of the batch or None)
+    :param list requests: (sequence of EventRow and RejectedRow, name of the batch or
+        None)
     :return: list of (id of the batch, metering.AppendResult), or None for a company
         whose events are in another engine: nothing was done
     """

@@ -1,6 +1,8 @@
 """One append to the PostgreSQL store.
 
-How a chunk of rows goes in, when :mod:`.quick` finds something strange about it
+Requests of many events come as columns (:mod:`.eventcolumns`), and others are made
+columns, a block after the other; :mod:`.quick` encodes them, and :mod:`.sums` adds them
+up. How rows go in about which :mod:`.quick` finds something strange
     1. a route for each distinct (type, subject, dimensions): subscription, periods
     2. per row: key, period by time, encoding (:mod:`.prepare`); what does not fit is
        held

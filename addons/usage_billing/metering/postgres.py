@@ -55,7 +55,7 @@ class PostgresStore(Reading):
     def append_all(self, batches, router):
         """Append batches of one source in one go: each sum is written once.
 
-        :param batches: list of (BatchSpec, list of rows), all received at the same time
+        :param batches: list of (BatchSpec, sequence of rows), all received at one time
         :param Router router: as for :meth:`append`
         :rtype: list[AppendResult]
         """

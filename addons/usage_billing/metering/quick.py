@@ -3,8 +3,9 @@
 Every row has a place, one meter's value, an id that nobody sent before. What is asked
 of such rows is asked of whole columns at once, and they are encoded block by block
 while the server takes in the block before: the two processors work side by side.
-Whatever is strange about a single row ends the attempt, nothing is kept of it, and the
-chunk goes the way of :mod:`.prepare`, which says what is wrong with which row.
+A row about which anything is strange ends the attempt: what stands in blocks before it
+may be kept, and the rest goes the way of :mod:`.prepare`, which says what is wrong with
+which row. Where all rows must be fit, nothing is kept.
 """
 
 from itertools import chain, repeat, starmap

@@ -419,7 +419,7 @@ class Router:
     source: what the caller must know of the source, filled by it; None before
     resends: the source repeated events lately, so look before writing
     unnumbered: slots whose route has no number yet
-    ways: what is sent of the events of routes, by their keys, see :mod:`.quick`
+    ways: what is sent of the events of routes, by their keys, see :mod:`.ways`
     sum_keys: whose the sums are that events of ways add to, see :class:`.sums.Sums`; a
         list that only grows, until another one takes its place, and that of all routes
     kind: of the rows: usage, or amendments of it
