@@ -40,8 +40,6 @@ from ..row_words import in_language
 _logger = logging.getLogger(__name__)
 
 JSON = "application/json"
-#: Whose catalogue has the sentences of the problems.
-MODULE = "usage_billing"
 _encode = msgspec.json.Encoder(decimal_format="string", uuid_format="hex").encode
 _path_parameter = re.compile(r"{(\w+)}")
 _bearer = re.compile(r"bearer +(\S+) *", re.IGNORECASE)

@@ -114,6 +114,22 @@ _IDENTITY, _IDENTITY_ROW = filled(
 )
 
 
+def picked(columns, places):
+    """What stands in columns at some places.
+
+    :param columns: iterable of arrays and other sequences, and None where there is none
+    :param places: array of positions
+    :return: list of arrays, lists and None
+    """
+    which = places.tolist()
+    return [
+        column[places]
+        if isinstance(column, np.ndarray)
+        else column and [column[place] for place in which]
+        for column in columns
+    ]
+
+
 class Numbers(NamedTuple):
     """Numbers of events.
 
@@ -134,15 +150,7 @@ class Numbers(NamedTuple):
 
     def pick(self, places):
         """Those at some places, an array."""
-        which = places.tolist()
-        return Numbers(
-            *[
-                column[places]
-                if isinstance(column, np.ndarray)
-                else column and [column[place] for place in which]
-                for column in self
-            ]
-        )
+        return Numbers(*picked(self, places))
 
     @classmethod
     def join(cls, parts):
@@ -302,13 +310,9 @@ class Block:
         for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
             column = np.frombuffer(getattr(self, name), f"V{size}")
             setattr(block, name, column[chosen].tobytes())
-        positions = chosen.tolist()
-        for name in ("times", "slots", "lines", "raw_ids", "values", "documents"):
-            column = getattr(self, name)
-            if isinstance(column, np.ndarray):
-                column = column[chosen]
-            elif column is not None:
-                column = [column[position] for position in positions]
+        names = "times", "slots", "lines", "raw_ids", "values", "documents"
+        columns = picked([getattr(self, name) for name in names], chosen)
+        for name, column in zip(names, columns, strict=True):
             setattr(block, name, column)
         return block
 

@@ -15,7 +15,7 @@ from operator import sub
 
 import numpy as np
 
-from .blocks import Numbers, numbers, numbers_in
+from .blocks import Numbers, numbers, numbers_in, picked
 from .jsonform import are_plain, encode, is_in_order, said_in
 from .routing import EPOCH, from_microseconds
 from .values import EventRow
@@ -168,17 +168,10 @@ class EventColumns(Sequence):
 
         :param places: array of positions
         """
-        which = places.tolist()
-        columns = {
-            name: column and [column[place] for place in which]
-            for name in ("mappings", "properties", "documents", "said")
-            for column in [getattr(self, name)]
-        }
-        for name in ("ids", "types", "subjects", "values", "lines"):
-            column = getattr(self, name)
-            columns[name] = [column[place] for place in which]
+        names = [name for name in self.__slots__ if name != "numbers"]
+        columns = picked([getattr(self, name) for name in names], places)
         return EventColumns(
-            times=self.times[places], numbers=self.numbers.pick(places), **columns
+            numbers=self.numbers.pick(places), **dict(zip(names, columns, strict=True))
         )
 
     def __len__(self):

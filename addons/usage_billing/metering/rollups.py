@@ -1,7 +1,7 @@
 """Rollups: made from events in SQL, read, and added to by an append.
 
-The SQL here and the addition in :mod:`.append` are two ways to the same figures;
-``verify`` compares them.
+The SQL here, and the additions of an append with :mod:`.sums`, are two ways to the same
+figures; ``verify`` compares them.
 """
 
 from datetime import timedelta
@@ -274,13 +274,6 @@ class Additions:
             " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
             BytesIO(copybin.HEADER + rows + copybin.TRAILER),
         )
-
-
-def _listed(column):
-    """Integers or texts with commas between them."""
-    if isinstance(column[0], int):
-        return str(list(column))[1:-1]
-    return ",".join(column)
 
 
 def _columns_of(part):
