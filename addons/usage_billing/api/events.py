@@ -167,6 +167,8 @@ def _mappings(found):
     if found.count(UNSET) == len(found):
         return None, 0
     names = sum(1 for each in found if each is not UNSET)
+    if not any(found):
+        return None, names
     found = [each or _EMPTY for each in found]
     return found, names + sum(map(len, found))
 

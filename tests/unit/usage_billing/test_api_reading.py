@@ -268,6 +268,12 @@ def test_nearly_every_request_is_plain():
         found = COLUMNS._read_plain(body).rows
     assert isinstance(found, EventColumns)
     assert list(found) == READER._read_plain(body).rows
+    empty = [{**each, "properties": {}, "dimensions": None} for each in documents]
+    with patch.object(events, "MANY", 3):
+        body = json.dumps({"events": empty}).encode()
+        found = COLUMNS._read_plain(body).rows
+    assert isinstance(found, EventColumns)
+    assert list(found) == READER._read_plain(body).rows
     many = json.dumps({"events": [MINIMAL] * 10_001}).encode()
     with pytest.raises(ApiProblem) as caught:
         READER.read(many, "application/json")
