@@ -15,7 +15,6 @@ up. How rows go in about which :mod:`.quick` finds something strange
 
 from bisect import bisect_left
 from contextlib import contextmanager, suppress
-from decimal import localcontext
 from functools import partial
 from io import BytesIO
 from itertools import islice
@@ -41,7 +40,7 @@ from .prepare import (
 )
 from .quick import Feed, Quick, Unfit
 from .rollups import Additions
-from .routing import EXACT, OPEN_END, Router, from_microseconds, to_microseconds
+from .routing import OPEN_END, Router, from_microseconds, to_microseconds
 from .store import BatchSpec
 from .values import AppendResult, RejectedRow
 
@@ -444,15 +443,7 @@ class Append:
         :param list times: parallel to the rows
         :param gathered: (segment, local day, indexes of rows)
         """
-        additions = self.additions
-        with localcontext(EXACT):
-            for segment, day, indexes in gathered:
-                additions.add(
-                    segment,
-                    day,
-                    [rows[index] for index in indexes],
-                    [times[index] for index in indexes],
-                )
+        self.additions.add_all(gathered, rows, times)
         self._make_room_for_sums()
 
     def _make_room_for_sums(self):

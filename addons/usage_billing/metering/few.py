@@ -154,15 +154,9 @@ def _wanted(slots):
 def _sums(rows, prepared):
     """Arguments about the sums: of days and of whole periods, in key order."""
     days = Additions()
+    times = [entry[1] for entry in prepared.entries]
+    days.add_all(gather(prepared, {}), rows, times)
     with localcontext(EXACT):
-        times = [entry[1] for entry in prepared.entries]
-        for segment, day, indexes in gather(prepared, {}):
-            days.add(
-                segment,
-                day,
-                [rows[index] for index in indexes],
-                [times[index] for index in indexes],
-            )
         sums = days.with_periods()
     columns = list(zip(*sums, strict=True)) or [()] * 11
     buckets = map(_bucket, columns.pop(4))

@@ -119,6 +119,21 @@ class Additions:
             key = (segment.period_id, meter.id, dimset_id, day)
             self._add(key, [segment.subscription_id, *_sums(values, when)])
 
+    def add_all(self, gathered, rows, times):
+        """Add events one by one.
+
+        :param gathered: (segment, local day, indexes of rows), see :mod:`.prepare`
+        :param times: parallel to the rows
+        """
+        with localcontext(EXACT):
+            for segment, day, indexes in gathered:
+                self.add(
+                    segment,
+                    day,
+                    [rows[index] for index in indexes],
+                    [times[index] for index in indexes],
+                )
+
     def take(self, part):
         """Add sums of a chunk.
 
