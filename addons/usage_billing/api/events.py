@@ -265,7 +265,8 @@ class EventReader:
             rows = self._in_columns(events, body)
             if rows is None:
                 rows, names = self._few(events)
-                if not _is_clear(body, names, 2 * len(events)):
+                is_bare = _is_bare(body, names, 2 * len(events))
+                if not is_bare and not _is_clear(body, names):
                     return None
         except (ValueError, ArithmeticError, IndexError, RecursionError, MemoryError):
             return None
@@ -279,7 +280,7 @@ class EventReader:
             return None
         columns, names = _columns_of(events)
         is_bare = _is_bare(body, names, 2 * len(events))
-        if not is_bare and not _is_clear(body, names, 2 * len(events)):
+        if not is_bare and not _is_clear(body, names):
             return None
         with suppress(ValueError, ArithmeticError, IndexError):
             rows = self._columns(*columns, is_bare)
@@ -542,14 +543,13 @@ def _is_bare(body, names, colons):
     return b"\\" not in body and body.count(b":") == names + colons
 
 
-def _is_clear(body, names, colons):
-    """Whether no name stands twice and no text has a NUL, without a doubt.
+def _is_clear(body, names):
+    """Whether no name stands twice and no text has a NUL, without a doubt, of a body
+    that is not bare.
 
-    :param int names: members of all objects; :param int colons: in texts, at least
+    :param int names: members of all objects
     """
-    return _is_bare(body, names, colons) or (
-        b"\\u0000" not in body and not jsontext.may_repeat(body, names)
-    )
+    return b"\\u0000" not in body and not jsontext.may_repeat(body, names)
 
 
 def join_id(source, event_id):
