@@ -65,6 +65,7 @@ class Job:
             context={
                 **env.context,
                 "lang": "en_US",
+                "tz": self.company._usage_get_zone(),
                 "allowed_company_ids": self.company.ids,
             }
         )

@@ -1,7 +1,7 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from datetime import date
+from datetime import date, timedelta
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.tests import tagged
 
 from .common import DAY, FrInvoicingCommon
@@ -161,6 +161,16 @@ class TestKinds(KindsCommon):
             self._texts(corrective, f"{SUMMATION}/ram:TotalPrepaidAmount"), ["60.00"]
         )
         self.assertEqual(reversal.fr_facturx_state, "none")
+
+    def test_credit_note_is_not_proposed_before_its_invoice(self):
+        tomorrow = fields.Date.context_today(self.env.user) + timedelta(days=1)
+        invoice = self._make_invoice([self._line()], invoice_date=tomorrow)
+        wizard = (
+            self.env["account.move.reversal"]
+            .with_context(active_model="account.move", active_ids=invoice.ids)
+            .create({"journal_id": invoice.journal_id.id})
+        )
+        self.assertEqual(wizard.date, tomorrow)
 
     def test_invoice_after_a_credit_note_is_no_corrective_one(self):
         origin = self._make_invoice([self._line(3, 100)])

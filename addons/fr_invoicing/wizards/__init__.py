@@ -1,4 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+from . import account_move_reversal
 from . import fr_fix_dialog
 from . import fr_download
 from . import fr_fec_export_wizard

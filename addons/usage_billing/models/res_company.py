@@ -1,5 +1,7 @@
 from odoo import fields, models
 
+from .usage_subscription import DEFAULT_ZONE
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -26,3 +28,11 @@ class ResCompany(models.Model):
         help="Several coupons of a subscription apply one after another, each to what "
         "the ones before it left.",
     )
+
+    def _usage_get_zone(self):
+        """Time zone in which the company's documents are dated.
+
+        :return: name of a zone: that of the company's contact, else Paris
+        """
+        self.ensure_one()
+        return self.partner_id.tz or DEFAULT_ZONE

@@ -93,14 +93,16 @@ class UsageSubscription(models.Model):
         runs = self.env["usage.billing.run"]
         watched = self.filtered("billing_thresholds")
         for company, subscriptions in watched.grouped("company_id").items():
+            local = company.with_context(tz=company._usage_get_zone())
+            today = fields.Date.context_today(local, instant)
             passed = subscriptions._find_passed(instant)
             if not passed:
                 continue
             run = runs.create(
                 {
                     "company_id": company.id,
-                    "cutoff_date": instant.date(),
-                    "invoice_date": instant.date(),
+                    "cutoff_date": today,
+                    "invoice_date": today,
                     "is_interim": True,
                     "subscription_ids": [
                         (6, 0, [period.subscription_id.id for period in passed])

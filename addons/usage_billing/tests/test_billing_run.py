@@ -1,6 +1,8 @@
 from decimal import Decimal
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -34,6 +36,20 @@ class TestBillingRun(UsageCase):
         return {line.subscription_id: line.amount for line in run.line_ids}
 
     # -- from usage to a posted invoice -----------------------------------------------
+    def test_invoices_bear_the_day_of_the_seller_whoever_posts(self):
+        subscription = self._create_subscription(self.plan)
+        self._add_usage(subscription, "api", 1)
+        run = self._create_run()
+        run.action_compute()
+        run.action_approve()
+
+        # half past midnight in Paris, and the one who posts has no time zone
+        with freeze_time("2026-12-31 23:30:00"):
+            run.with_context(tz=False).action_post()
+
+        self.assertEqual(run.move_ids.state, "posted")
+        self.assertEqual(str(run.move_ids.invoice_date), "2027-01-01")
+
     def test_a_run_bills_usage_line_by_line(self):
         subscription = self._create_subscription(self.plan)
         self._add_usage(subscription, "api", 12000, 345)

@@ -1,0 +1,22 @@
+# Part of Relevé. See LICENSE file for full copyright and licensing details.
+from odoo import api, models
+
+
+class AccountMoveReversal(models.TransientModel):
+    """Proposes a credit note's day so that it is not before its invoice's.
+
+    The invoice may bear tomorrow's date for the person who credits it: it was posted
+    in another time zone, or ahead. A credit note before what it corrects is refused
+    (BT-2 against BT-26 of EN 16931).
+    """
+
+    _inherit = "account.move.reversal"
+
+    @api.model
+    def default_get(self, fields_list):
+        values = super().default_get(fields_list)
+        if "date" in values and "move_ids" in values:
+            moves = self.env["account.move"].browse(values["move_ids"][0][2])
+            days = moves.filtered("fr_is_concerned").mapped("invoice_date")
+            values["date"] = max([values["date"], *filter(None, days)])
+        return values
