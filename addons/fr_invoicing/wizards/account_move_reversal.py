@@ -13,8 +13,8 @@ class AccountMoveReversal(models.TransientModel):
     _inherit = "account.move.reversal"
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
+    def default_get(self, fields):
+        values = super().default_get(fields)
         if "date" in values and "move_ids" in values:
             moves = self.env["account.move"].browse(values["move_ids"][0][2])
             days = moves.filtered("fr_is_concerned").mapped("invoice_date")
