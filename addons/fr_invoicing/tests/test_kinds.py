@@ -1,6 +1,8 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 from datetime import date, timedelta
 
+from freezegun import freeze_time
+
 from odoo import Command, fields
 from odoo.tests import tagged
 
@@ -171,6 +173,23 @@ class TestKinds(KindsCommon):
             .create({"journal_id": invoice.journal_id.id})
         )
         self.assertEqual(wizard.date, tomorrow)
+
+    def test_credit_note_of_today_is_posted_around_midnight(self):
+        # in Paris the new day has begun, for a job without a time zone it has not
+        with freeze_time("2026-11-30 23:30:00"):
+            invoice = self._make_invoice([self._line()], invoice_date="2026-12-01")
+            wizard = (
+                self.env["account.move.reversal"]
+                .with_context(
+                    active_model="account.move", active_ids=invoice.ids, tz=False
+                )
+                .create({"journal_id": invoice.journal_id.id})
+            )
+            wizard.reverse_moves()
+            credit = invoice.reversal_move_ids
+            credit.action_post()
+        self.assertEqual(credit.state, "posted")
+        self.assertEqual(str(credit.invoice_date), "2026-12-01")
 
     def test_invoice_after_a_credit_note_is_no_corrective_one(self):
         origin = self._make_invoice([self._line(3, 100)])

@@ -3,11 +3,11 @@ from odoo import api, models
 
 
 class AccountMoveReversal(models.TransientModel):
-    """Proposes a credit note's day so that it is not before its invoice's.
+    """Dates a credit note like its invoice: by the seller's day, and not before it.
 
-    The invoice may bear tomorrow's date for the person who credits it: it was posted
-    in another time zone, or ahead. A credit note before what it corrects is refused
-    (BT-2 against BT-26 of EN 16931).
+    The invoice may bear tomorrow's date for the person who credits it: it was made in
+    another time zone, or ahead. A credit note before what it corrects is refused (BT-2
+    against BT-26 of EN 16931).
     """
 
     _inherit = "account.move.reversal"
@@ -20,3 +20,9 @@ class AccountMoveReversal(models.TransientModel):
             days = moves.filtered("fr_is_concerned").mapped("invoice_date")
             values["date"] = max([values["date"], *filter(None, days)])
         return values
+
+    def reverse_moves(self, is_modify=False):
+        # what is of today for the seller is not of the future for its reader
+        if self.move_ids.filtered("fr_is_concerned"):
+            self = self.with_context(tz=self.company_id._usage_get_zone())
+        return super().reverse_moves(is_modify)
