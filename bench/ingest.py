@@ -176,22 +176,28 @@ def compare_with_orm(env, month):
 
     1,000 rows a commit, in a plain model with a unique id, an indexed customer and the
     fields of the log. The two take turns, so that both meet the same load of the
-    machine. Like every comparison, it is the median of five rounds; in the first, the
-    source is new and each route is asked for and numbered.
+    machine. Like every comparison, it is the median of five rounds, which are spread
+    evenly over the month; in the first, the source is new and each route is asked for
+    and numbered.
 
     :return: (by the clock, by processor time, microseconds of ours and of theirs a row
-        by the clock): medians of the rounds
+        by the clock): medians of the rounds; then the first round by the clock
     """
     Model, source = create_model(env), create_source(env, "orm")
+    batches = -(-month.count // BATCH)
+    step = max(1, (batches - 1) // (ORM_ROUNDS - 1))
     rounds = []
-    for number in range(ORM_ROUNDS):
+    for number in range(step * (ORM_ROUNDS - 1) + 1):
         start = number * BATCH % month.count
         if not start:
             forget(env)
         rows = month.rows(start, start + BATCH)
-        part = rows[number * ORM_ROWS : (number + 1) * ORM_ROWS]
         with watch_all(env) as ours:
             send(env, source, rows)
+        if number % step:
+            continue
+        low = len(rounds) * ORM_ROWS
+        part = rows[low : low + ORM_ROWS]
         with watch_all(env) as theirs:
             create_by_orm(Model, part)
         share = len(rows) / len(part)
@@ -203,7 +209,7 @@ def compare_with_orm(env, month):
                 theirs.wall / len(part) * 1e6,
             )
         )
-    return map(median, zip(*rounds, strict=True))
+    return *map(median, zip(*rounds, strict=True)), rounds[0][0]
 
 
 def create_model(env):
@@ -306,7 +312,7 @@ def measure(env, size):
     forget(env)
 
     send_at_once(env, month)
-    orm_wall, orm_cpu, own_us, orm_us = compare_with_orm(env, month)
+    orm_wall, orm_cpu, own_us, orm_us, orm_new = compare_with_orm(env, month)
     tenth = max(1, len(pieces) // 10)
     first = median(piece.cpu for piece in pieces[:tenth])
     last = median(piece.cpu for piece in pieces[-tenth:])
@@ -339,6 +345,7 @@ def measure(env, size):
             "lean_floor_cpu_us_per_row": lean.cpu / count * 1e6,
             "cpu_ratio_to_lean_floor": lean.cpu / keyed.cpu,
             "times_orm_cpu": orm_cpu,
+            "times_orm_wall_of_a_new_source": orm_new,
             "wall_us_per_row_beside_orm": own_us,
             "orm_wall_us_per_row": orm_us,
         },
