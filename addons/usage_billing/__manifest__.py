@@ -16,7 +16,7 @@
         "uom",
         "queue_job",
     ],
-    "external_dependencies": {"python": ["holidays", "msgspec", "numpy"]},
+    "external_dependencies": {"python": ["holidays", "msgspec", "numpy", "xxhash"]},
     "data": [
         "security/usage_billing_groups.xml",
         "security/ir.model.access.csv",

@@ -10,6 +10,7 @@ from itertools import repeat
 from operator import add
 
 import numpy as np
+from xxhash import xxh3_64_digest
 
 from .keys import (
     DECODERS,
@@ -48,6 +49,14 @@ def digests(texts, size):
     :param texts: iterable of bytes
     """
     return b"".join(map(blake2b.digest, map(partial(blake2b, digest_size=size), texts)))
+
+
+def payload_hashes(texts):
+    """Payload hashes, eight bytes each, one after the other.
+
+    :param texts: iterable of bytes, canonical: see :func:`.keys.payload_hash`
+    """
+    return b"".join(map(xxh3_64_digest, texts))
 
 
 def even(raw_ids):

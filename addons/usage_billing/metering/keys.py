@@ -15,10 +15,16 @@ payload hash
     8 bytes over everything the event says besides its identity. Same identity and
     another payload hash is a conflict. What is a dimension and what a property is
     decided by the meters of the day, so the hash does not tell them apart.
+
+Identities and keys are BLAKE2b: nobody may find an id that is taken for another's. The
+payload hash is XXH3 (xxHash specification), nine times as quick: who sends an id again
+with another content of the same hash finds what was stored first unchanged, as always.
 """
 
 from datetime import datetime, timedelta
 from hashlib import blake2b, md5
+
+from xxhash import xxh3_64
 
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
 MS_BEFORE_2000 = 946_684_800_000
@@ -26,8 +32,6 @@ MS_BEFORE_2000 = 946_684_800_000
 #: Bytes of the id's end that an identity shows as they are.
 ID_END = 6
 _STEMS_KEPT = 50_000
-
-_EMPTY_PAYLOAD = blake2b(digest_size=8).copy  # copying is cheaper than making
 
 
 def identity_function(company_id, source_id):
@@ -214,9 +218,7 @@ def payload_hasher(text):
 
     Copied, completed and digested, it gives the eight bytes of the payload hash.
     """
-    hasher = _EMPTY_PAYLOAD()
-    hasher.update(encoded(text))
-    return hasher
+    return xxh3_64(encoded(text))
 
 
 def encoded(text):

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import copybin
 from .blocks import Block, Facts, identity_rows
-from .columns import digests
+from .columns import payload_hashes
 from .eventcolumns import EventColumns, Unfit
 from .jsonform import members_of, said_by
 from .routing import OPEN_END
@@ -187,7 +187,7 @@ class Quick:
             * len(times)
             % tuple(chain.from_iterable(zip(said, times, texts, strict=True)))
         )
-        block.contents = digests(said.encode().split(b"\n")[:-1], 8)
+        block.contents = payload_hashes(said.encode().split(b"\n")[:-1])
         self._sent.append((ways, at, part))
         return block
 
