@@ -107,7 +107,7 @@ class FrArchiveEntry(models.Model):
         )
         if known:
             return known
-        day = self._get_document_date(record)
+        day = self._get_document_date(company, record)
         partner = (
             record.commercial_partner_id
             if "commercial_partner_id" in record._fields
@@ -138,11 +138,11 @@ class FrArchiveEntry(models.Model):
         )
 
     @api.model
-    def _get_document_date(self, record):
+    def _get_document_date(self, company, record):
         for name in ("invoice_date", "date", "date_stop"):
             if name in record._fields and isinstance(record[name], date):
                 return record[name]
-        return fields.Date.context_today(self)
+        return fields.Date.context_today(company._usage_at_home(self))
 
     @api.model
     def _get_retention_date(self, company, day):

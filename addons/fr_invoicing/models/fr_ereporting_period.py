@@ -439,13 +439,14 @@ class FrEreportingPeriod(models.Model):
     @api.model
     def _cron_ereporting(self):
         """Every day: make periods ahead, take up operations, prepare what is due."""
-        today = fields.Date.context_today(self)
         cron = self.env["ir.cron"]
         for company in self.env["res.company"].search(
             [("fr_ereporting_from", "!=", False)]
         ):
             if not company._fr_has_ereporting():
                 continue
+            self = company._usage_at_home(self)
+            today = fields.Date.context_today(self)
             self._ensure(company, today + timedelta(days=AHEAD_DAYS))
             self.env["fr.ereporting.collector"]._collect(company, commit=True)
             self.search(

@@ -35,6 +35,7 @@ class FrPlatformExchange(models.Model):
         platforms = self.search([("active", "=", True)])
         cron._commit_progress(remaining=len(platforms))
         for platform in platforms:
+            platform = platform.company_id._usage_at_home(platform)
             platform._exchange(fields.Datetime.now(), cron._commit_progress)
             if not cron._commit_progress(1):
                 return

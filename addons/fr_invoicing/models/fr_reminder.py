@@ -338,13 +338,12 @@ class FrReminder(models.Model):
     @api.model
     def _cron_remind(self):
         """Prepare and send, some customers at a time."""
-        today = fields.Date.context_today(self)
         companies = self.env["res.company"].search([("fr_reminder_auto", "=", True)])
         for company in companies.filtered(lambda c: c._fr_is_french()):
+            local = company._usage_at_home(self)
+            today = fields.Date.context_today(local)
             while True:
-                made = self.with_company(company)._prepare_for(
-                    company, today, limit=SLICE
-                )
+                made = local._prepare_for(company, today, limit=SLICE)
                 made.action_send()
                 # committed by the job: killed here, the next night goes on
                 if not self.env["ir.cron"]._commit_progress(len(made)) or not made:

@@ -11,8 +11,6 @@ from odoo.addons.usage_billing.fields_exact import Exact
 
 from ..sealing import closing
 
-ZONE = "Europe/Paris"
-
 
 class FrSealClosing(models.Model):
     """Totals of a day, month or financial year, and the perpetual total.
@@ -79,7 +77,7 @@ class FrSealClosing(models.Model):
         """
         chain._link()
         company = chain.company_id
-        zone = ZoneInfo(company.partner_id.tz or ZONE)
+        zone = ZoneInfo(company._usage_get_zone())
         last = self._get_last(company)
         if last:
             day = last.date_stop + timedelta(days=1)

@@ -1,5 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from freezegun import freeze_time
@@ -424,3 +424,14 @@ class TestEreporting(EreportingCommon):
         self.assertEqual(period.report_ids.state, "ready")
         # 10 November is due on the 20th
         self.assertEqual(period.light, "red")
+
+    def test_cron_waits_until_the_period_is_over_where_the_company_is(self):
+        self.company.partner_id.tz = "America/Martinique"
+        self._consumer_invoice(day=date(2026, 11, 21))
+        period = self._period("sale", date(2026, 11, 21))
+        cron = self.env.ref("fr_invoicing.ir_cron_ereporting")
+        for hour, count in (("03:30", 0), ("04:30", 1)):
+            moment = f"{period.date_end + timedelta(days=1)} {hour}"
+            with self.enter_registry_test_mode(), freeze_time(moment):
+                cron.method_direct_trigger()
+            self.assertEqual(len(period.report_ids), count)

@@ -2,6 +2,8 @@
 from datetime import date
 from decimal import Decimal
 
+from freezegun import freeze_time
+
 from odoo import Command
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import HttpCase, new_test_user, tagged
@@ -311,6 +313,15 @@ class TestReminders(LatePaymentCommon):
         self.env["fr.reminder"]._cron_remind()
         domain = [("company_id", "=", self.company.id)]
         self.assertFalse(self.env["fr.reminder"].search(domain))
+
+    def test_the_job_counts_days_where_the_company_is(self):
+        self._late()
+        self.company.fr_reminder_auto = True
+        self.company.partner_id.tz = False
+        with self.enter_registry_test_mode(), freeze_time("2025-09-14 22:30"):
+            self.env.ref("fr_invoicing.ir_cron_fr_reminder").method_direct_trigger()
+        made = self.env["fr.reminder"].search([("company_id", "=", self.company.id)])
+        self.assertEqual(set(made.mapped("date")), {date(2025, 9, 15)})
 
 
 @tagged("post_install", "-at_install")

@@ -244,7 +244,7 @@ class FrFecExportWizard(models.TransientModel):
             "COALESCE((%(move)s.fr_posted_at AT TIME ZONE 'UTC'"
             " AT TIME ZONE %(zone)s)::date, %(move)s.date)",
             move=parts["move"],
-            zone=self._fr_get_zone(),
+            zone=self.env.company._usage_get_zone(),
         )
 
     def _fr_letter_date(self, parts):
@@ -252,11 +252,8 @@ class FrFecExportWizard(models.TransientModel):
         return SQL(
             "%(matched)s.create_date AT TIME ZONE 'UTC' AT TIME ZONE %(zone)s",
             matched=parts["matched"],
-            zone=self._fr_get_zone(),
+            zone=self.env.company._usage_get_zone(),
         )
-
-    def _fr_get_zone(self):
-        return self.env.company.partner_id.tz or "Europe/Paris"
 
     def _fr_columns(self, parts):
         """SQL of the eighteen columns, each a text that is never NULL."""

@@ -288,11 +288,11 @@ class RevenueShareAgreement(models.Model):
     @api.model
     def _cron_prepare_statements(self):
         """Prepare the drafts of every period that has ended, agreement by agreement."""
-        today = fields.Date.context_today(self)
         agreements = self.search([("state", "!=", "draft")])
         self.env["ir.cron"]._commit_progress(remaining=len(agreements))
         for agreement in agreements:
-            agreement._prepare_ended_periods(today)
+            agreement = agreement.company_id._usage_at_home(agreement)
+            agreement._prepare_ended_periods(fields.Date.context_today(agreement))
             if not self.env["ir.cron"]._commit_progress(1):
                 break
         _logger.info("Revenue share statements: %d agreements seen", len(agreements))

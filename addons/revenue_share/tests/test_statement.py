@@ -1,5 +1,7 @@
 from datetime import date
 
+from freezegun import freeze_time
+
 from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
@@ -300,6 +302,16 @@ class TestStatement(RevenueShareCommon):
         with self.enter_registry_test_mode():
             cron.method_direct_trigger()
         self.assertEqual(agreement.statement_ids.amount_total, 10)
+
+    def test_period_ends_at_midnight_where_the_company_is(self):
+        agreement = self._create_agreement([(self.reseller, "percent", "10")])
+        agreement.company_id.partner_id.tz = "America/Martinique"
+        self._create_invoice((self.music, 100), day="2026-03-10")
+        cron = self.env.ref("revenue_share.ir_cron_prepare_statements")
+        for moment, count in (("2026-04-01 03:30", 0), ("2026-04-01 04:30", 1)):
+            with self.enter_registry_test_mode(), freeze_time(moment):
+                cron.method_direct_trigger()
+            self.assertEqual(len(agreement.statement_ids), count)
 
     # documents
 

@@ -9,7 +9,6 @@ from .. import price_words, rater
 from ..api import quotes
 from ..api.operations import Operation, register_schema
 from ..api.problem import ApiProblem
-from ..models.usage_subscription import DEFAULT_ZONE
 from .api import api_route
 from .api_schemas import EXACT, MODULE, NUMBER
 
@@ -185,10 +184,11 @@ class QuoteApi(http.Controller):
         wanted = quotes.read(call.read_json())
         company = call.env["res.company"].browse(call.key.company_id)
         finder = _Finder(call, company)
-        day = wanted.day or fields.Date.context_today(company)
         partner, subscription = finder.customer(wanted)
         plan = wanted.plan or subscription.plan_id.code
-        zone = ZoneInfo(subscription.tz or partner.tz or DEFAULT_ZONE)
+        zone = subscription.tz or partner.tz or company._usage_get_zone()
+        # today is the customer's: the API itself keeps to UTC
+        day = wanted.day or fields.Date.context_today(company.with_context(tz=zone))
         items = [
             (
                 finder.version(item.plan or plan, day, subscription),
@@ -198,7 +198,7 @@ class QuoteApi(http.Controller):
                     item.dimensions,
                     item.values,
                     item.amount,
-                    at=_local(item.at, zone),
+                    at=_local(item.at, ZoneInfo(zone)),
                 ),
             )
             for item in wanted.items

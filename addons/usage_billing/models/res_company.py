@@ -36,3 +36,11 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         return self.partner_id.tz or DEFAULT_ZONE
+
+    def _usage_at_home(self, records):
+        """Give records the company and its time zone, so that today is the seller's.
+
+        For what no person starts: scheduled actions and jobs have no time zone, so that
+        Odoo takes the day of UTC for today, also in all that they call.
+        """
+        return records.with_company(self).with_context(tz=self._usage_get_zone())

@@ -93,8 +93,7 @@ class UsageSubscription(models.Model):
         runs = self.env["usage.billing.run"]
         watched = self.filtered("billing_thresholds")
         for company, subscriptions in watched.grouped("company_id").items():
-            local = company.with_context(tz=company._usage_get_zone())
-            today = fields.Date.context_today(local, instant)
+            today = fields.Date.context_today(company._usage_at_home(self), instant)
             passed = subscriptions._find_passed(instant)
             if not passed:
                 continue

@@ -44,7 +44,7 @@ class UsageBillingRun(models.Model):
         self.ensure_one()
         self._check_approver()
         # today is the seller's, whoever posts: scheduled actions have no time zone
-        self = self.with_context(tz=self.company_id._usage_get_zone())
+        self = self.company_id._usage_at_home(self)
         groups = self._take_groups(limit)
         isolation.in_batch(
             self.env,

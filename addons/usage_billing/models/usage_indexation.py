@@ -242,8 +242,9 @@ class UsageIndexation(models.Model):
     @api.model
     def _cron_propose(self):
         """Daily: propose what is due; a clause that cannot be worked out stops none."""
-        today = fields.Date.context_today(self)
         for clause in self.search([("next_date", "!=", False)]):
+            clause = clause.company_id._usage_at_home(clause)
+            today = fields.Date.context_today(clause)
             due = fields.Date.subtract(clause.next_date, days=clause.lead_days) <= today
             if not due or clause.version_ids.filtered(
                 lambda version, clause=clause: version.valid_from == clause.next_date

@@ -168,10 +168,6 @@ class UsagePlan(models.Model):
     @api.model
     def _cron_update_versions(self):
         """Daily: a version scheduled for today becomes the one in force."""
-        due = self.env["usage.plan.version"].search(
-            [
-                ("state", "=", "scheduled"),
-                ("valid_from", "<=", fields.Date.context_today(self)),
-            ]
-        )
-        due.plan_id._update_version_states()
+        scheduled = self.env["usage.plan.version"].search([("state", "=", "scheduled")])
+        for company, plans in scheduled.plan_id.grouped("company_id").items():
+            company._usage_at_home(plans)._update_version_states()

@@ -1,6 +1,7 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+from freezegun import freeze_time
 from psycopg2 import IntegrityError
 
 from odoo import Command, fields
@@ -135,6 +136,31 @@ class TestPriceVersions(PriceCase):
         version.invalidate_recordset()
         self.env["usage.plan"]._cron_update_versions()
         self.assertEqual((self.first.state, version.state), ("retired", "active"))
+
+    def test_prices_begin_at_midnight_where_the_company_is(self):
+        tomorrow = date(2027, 1, 1)
+        with freeze_time("2026-12-31 12:00:00"):
+            version = self._new_version(valid_from=tomorrow)
+            version.action_approve()
+        plans = self.env["usage.plan"].with_context(tz=False)  # as a scheduled action
+        for zone, moment, state in (
+            ("America/Martinique", "2027-01-01 03:30:00", "scheduled"),
+            ("America/Martinique", "2027-01-01 04:30:00", "active"),
+        ):
+            self.company.partner_id.tz = zone
+            with freeze_time(moment):
+                plans._cron_update_versions()
+            self.assertEqual(version.state, state)
+
+    def test_prices_begin_at_midnight_of_paris_by_default(self):
+        self.company.partner_id.tz = False
+        with freeze_time("2026-12-31 12:00:00"):
+            version = self._new_version(valid_from=date(2027, 1, 1))
+            version.action_approve()
+            self.assertEqual(version.state, "scheduled")
+        with freeze_time("2026-12-31 23:30:00"):
+            self.env["usage.plan"].with_context(tz=False)._cron_update_versions()
+        self.assertEqual(version.state, "active")
 
     # -- difference and log ----------------------------------------------------------
     def test_the_difference_is_said_in_words(self):
