@@ -3,6 +3,8 @@ import csv
 import io
 from decimal import Decimal
 
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
@@ -10,6 +12,8 @@ from odoo.tests import tagged
 from .test_price_versions import PriceCase
 
 
+# the impact is that of the last month that is over: October
+@freeze_time("2026-11-22 12:00:00")
 @tagged("post_install", "-at_install")
 class TestIndexation(PriceCase):
     @classmethod
