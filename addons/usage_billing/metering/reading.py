@@ -22,6 +22,7 @@ from .facts import (
 )
 from .figures import PostgresFacts
 from .planned import COLUMNS
+from .prepare import many_objects
 from .rollups import Rollup, merge_dimensions
 from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
 from .usage import daily, usage
@@ -75,6 +76,7 @@ class Reading:
         )
         return rows
 
+    @many_objects()
     def quantities(self, period_ids, spans, meters, as_of=None):
         """See :meth:`.store.EventStore.quantities`."""
         if not period_ids or not meters:
