@@ -75,7 +75,7 @@ class EventColumns(Sequence):
             and all(moments)
         ):
             raise Unfit
-        times = np.fromiter(_since_epoch(moments), np.int64, count)
+        times = _since_epoch(moments)
         if not any(properties):
             properties = None
         return cls(
@@ -209,12 +209,20 @@ def _row(event_id, kind, subject, time, value, dimensions, properties, line):
     )
 
 
+def times_in(rows):
+    """Microseconds since 2000-01-01 of rows with naive UTC times: array."""
+    if isinstance(rows, EventColumns):
+        return rows.times
+    return _since_epoch([row[3] for row in rows])
+
+
 def _since_epoch(moments):
-    """Microseconds since 2000-01-01 of naive datetimes."""
-    return [
+    """Microseconds since 2000-01-01 of naive datetimes: array."""
+    found = [
         (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
         for delta in map(sub, moments, repeat(EPOCH))
     ]
+    return np.array(found, np.int64)
 
 
 def _numbers_of(values):
@@ -233,7 +241,7 @@ def times_of(texts):
     """
     size = len(texts[0])
     if set(map(len, texts)) != {size} or not 20 <= size <= 27 or size == 21:
-        return np.fromiter(_since_epoch(map(_moment, texts)), np.int64, len(texts))
+        return _since_epoch(map(_moment, texts))
     marks = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
     marks = marks.reshape(len(texts), size)
     others = dict(_MARKS)

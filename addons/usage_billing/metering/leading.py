@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .eventcolumns import times_in
+from .paving import pave, unpaved
 from .prepare import columns_of_keys, oldest_of, route_keys
-from .quick import way_of
 from .routing import to_microseconds
 from .schema import month_of
 from .ways import Ways
@@ -88,8 +89,10 @@ class Leader:
             elif route.segment.slot is None:
                 route.segment.slot_of(None)
         for row, route in zip(rows, routes, strict=True) if torn else ():
-            if route in torn and not route.move(to_microseconds(row[3])):
-                route.segment.slot_of(None)
+            if route in torn:
+                moment = to_microseconds(row[3])
+                if route.low <= moment < route.high or not route.move(moment):
+                    route.segment.slot_of(None)
         self.number()
         return not torn
 
@@ -104,15 +107,19 @@ class Leader:
     def look(self, rows, newest):
         """Look for the ways of rows, without a question to the store.
 
-        :return: Look, None when the rows are of several months or one has no time
+        :return: Look, None when the rows are of several months, or when the time of one
+            is none for an event
         """
         oldest = newest and oldest_of(rows)
         if not oldest or month_of(oldest) != month_of(newest):
             return None
         low, high = to_microseconds(oldest), to_microseconds(newest)
         ways = self.router.ways_of(low, high)
+        if ways is None:
+            return None
         columns = columns_of_keys(rows, self.router.dimension_numbers)
-        found = ways.find(*columns)
+        times = times_in(rows) if ways.turns.are_between(low, high) else low
+        found = ways.find(*columns, times)
         return Look(rows, newest, low, high, columns, ways, found)
 
     def pave(self, look):
@@ -120,56 +127,36 @@ class Leader:
 
         :param Look look: at the rows
         :return: (Ways, positions in it), see :class:`.quick.Quick`; None when the first
-            row has none, or when a period turns between them: they must be led one by
-            one
+            row has none: it must be looked at by itself
         """
         self._load(look.newest)
-        low, high = look.low, look.high
-        if look.ways is not self.router.ways_of(low, high):
+        if look.ways is not self.router.ways_of(look.low, look.high):
             look = self.look(look.rows, look.newest)
-        ways, found = look.ways, look.found
-        unknown = np.flatnonzero(found < 0)
-        if not len(unknown):
-            return ways, found
-        types, subjects, numbers = look.columns
-        keys = [(types[i], subjects[i], numbers[i]) for i in unknown.tolist()]
-        new = {
-            key
-            for key, place in zip(keys, self._places(ways, keys), strict=True)
-            if place < 0
-        }
-        if not self._make_ways(ways, new, low, high, look.newest):
-            return None
-        found[unknown] = self._places(ways, keys)
-        return (ways, found) if found[0] >= 0 else None
+            if look is None:
+                return None
+        unknown = np.flatnonzero(look.found < 0)
+        if len(unknown):
+            look.found[unknown] = self._make_ways(look, unknown)
+        return (look.ways, look.found) if look.found[0] >= 0 else None
 
-    def _places(self, ways, keys):
-        """Positions of keys, some of which are known since they were looked for."""
-        return ways.find(*zip(*keys, strict=True))
-
-    def _make_ways(self, ways, keys, low, high, newest):
+    def _make_ways(self, look, unknown):
         """Make ways that are unknown, those there can be.
 
-        :return: False when a period turns between two times
+        :param unknown: array of positions of rows
+        :return: positions of their ways, -1 for those that have none
         """
-        routes = self.router.routes
-        self._build([key for key in keys if key not in routes], newest)
-        led = []
-        for key in keys:
-            route = routes[key]
-            if not route.spans(low, high):
-                if not route.move(low):
-                    return False
-            elif not route.kind.is_strict:
-                route.segment.slot_of(None)
-                led.append((key, route))
+        which, (types, subjects, numbers) = unknown.tolist(), look.columns
+        keys = [(types[i], subjects[i], numbers[i]) for i in which]
+        self._build(self.router.missing(keys), look.newest)
+
+        def instants():
+            return times_in([look.rows[i] for i in which])
+
+        slots, segments = unpaved(
+            look.ways, self.router.routes, keys, (look.low, look.high), instants
+        )
+        for segment in segments.values():
+            segment.slot_of(None)
         self.number()
-        if led:
-            keys, routes = zip(*led, strict=True)
-            ways.add(
-                keys,
-                [way_of(route.segment) for route in routes],
-                max(route.low for route in routes),
-                min(route.high for route in routes),
-            )
-        return True
+        pave(look.ways, segments)
+        return look.ways.held_in(slots)

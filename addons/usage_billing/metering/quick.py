@@ -8,6 +8,7 @@ may be kept, and the rest goes the way of :mod:`.prepare`, which says what is wr
 which row. Where all rows must be fit, nothing is kept.
 """
 
+from functools import partial
 from itertools import chain, repeat, starmap
 
 import numpy as np
@@ -17,9 +18,10 @@ from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
 from .eventcolumns import EventColumns, Unfit
 from .jsonform import members_of, said_by
+from .paving import pave, unpaved, way_of
 from .routing import OPEN_END
 from .sums import days_of, of_rows
-from .ways import NO_SUM, UNSURE, Several, Way
+from .ways import NO_SUM, UNSURE, Several
 
 #: Rows encoded in one go: enough to be quick, few enough for the server not to wait.
 BLOCK = 2000
@@ -205,35 +207,33 @@ class Quick:
         if not self._span[0] <= low <= high < self._span[1]:
             raise Unfit
         ways = self.router.ways_of(low, high)
-        at = ways.find(types, subjects, numbers)
-        unknown = np.flatnonzero(at < 0).tolist()
-        if unknown:
-            numbers = list(self._numbers_of(part))
-            self._learn(
-                ways, {(types[i], subjects[i], numbers[i]) for i in unknown}, low, high
-            )
-            at = ways.find(types, subjects, numbers)
-            if at.min() < 0:
-                raise Unfit
+        if ways is None:
+            raise Unfit
+        times = part.times if ways.turns.are_between(low, high) else low
+        at = ways.find(types, subjects, numbers, times)
+        unknown = np.flatnonzero(at < 0)
+        if len(unknown):
+            numbers, which = list(self._numbers_of(part)), unknown.tolist()
+            keys = [(types[i], subjects[i], numbers[i]) for i in which]
+            instants = partial(part.times.__getitem__, unknown)
+            at[unknown] = self._learn(ways, keys, (low, high), instants)
         return ways, at
 
-    def _learn(self, ways, keys, low, high):
-        """Make ways of routes that are known and numbered.
+    def _learn(self, ways, keys, span, instants):
+        """Make ways of routes that are known and numbered, see :func:`.paving.unpaved`.
 
-        :raise Unfit: one is not, or a period turns between these times
+        :return: positions of the rows' ways
+        :raise Unfit: a row has none
         """
-        routes, keys = [], list(keys)
-        for key in keys:
-            route = self.router.routes.get(key)
-            if route is None or not route.spans(low, high):
-                raise Unfit
-            routes.append(route)
-        ways.add(
-            keys,
-            [way_of(route.segment) for route in routes],
-            max(route.low for route in routes),
-            min(route.high for route in routes),
-        )
+        routes = self.router.routes
+        if not all(key in routes for key in keys):
+            raise Unfit
+        slots, segments = unpaved(ways, routes, keys, span, instants)
+        pave(ways, segments)
+        found = ways.held_in(slots)
+        if found.min() < 0:
+            raise Unfit
+        return found
 
     def _numbers_of(self, part):
         """Numbers of dimension items.
@@ -260,21 +260,21 @@ class Quick:
         :return: (Several, positions in it)
         :raise Unfit: a row has none
         """
-        low, high, ways, at = min(times), max(times), [], {}
+        low, high, segments, found = min(times), max(times), {}, {}
         for route in set(routes):
             if not route.spans(low, high):
                 break
-            at[route] = len(ways)
-            ways.append(way_of(route.segment))
+            found[route] = segments.setdefault(route.segment, len(segments))
         else:
-            at = map(at.__getitem__, routes)
-            return Several(ways), np.fromiter(at, np.int64, len(routes))
-        ways = []  # one by one, at the turn of a period
+            at = map(found.__getitem__, routes)
+            ways = Several(map(way_of, segments))
+            return ways, np.fromiter(at, np.int64, len(routes))
+        at, segments = [], {}  # one by one, at the turn of a period
         for route, moment in zip(routes, times, strict=True):
             if not route.low <= moment < route.high and route.move(moment):
                 raise Unfit
-            ways.append(way_of(route.segment))
-        return Several(ways), np.arange(len(ways))
+            at.append(segments.setdefault(route.segment, len(segments)))
+        return Several(map(way_of, segments)), np.array(at, np.int64)
 
     # -- rollups -----------------------------------------------------------------------
 
@@ -374,32 +374,6 @@ def _days(ways, at, part):
         chosen = found == number
         days[chosen] = days_of(zones[number], part.times[chosen])
     return days
-
-
-def way_of(segment):
-    """Way of rows of a segment.
-
-    :rtype: Way
-    :raise Unfit: it has no number yet, or its rows must be looked at one by one
-    """
-    if segment.way is not None:
-        return segment.way
-    if segment.is_strict:
-        raise Unfit
-    slot = segment.slot or segment.slot_of(None)
-    if slot.number is None:
-        raise Unfit
-    route = segment.route
-    segment.way = Way(
-        slot.number,
-        route.head + route.kind.said,
-        segment,
-        route.head,
-        route.kind.members,
-        route.router.sums_of(segment),
-        segment.days,
-    )
-    return segment.way
 
 
 def cut(count):

@@ -32,6 +32,8 @@ _DAY = timedelta(days=1)
 OPEN_END = 2**62
 #: Every offset from UTC in use since 1970 is a multiple of a quarter of an hour.
 SLOT = 900_000_000
+#: As long as a month lasts at most.
+_LONG_MONTH = 31 * 86_400_000_000
 
 
 def to_microseconds(moment):
@@ -364,7 +366,7 @@ class Places:
     error: reason code when no event of the subject can pass; text: it in JSON
     """
 
-    __slots__ = ("entries", "error", "spans", "starts", "text")
+    __slots__ = ("_turns", "entries", "error", "spans", "starts", "text")
 
     def __init__(self, subject, spans, periods):
         """
@@ -389,6 +391,24 @@ class Places:
         entries.sort(key=itemgetter(0))
         self.entries = entries
         self.starts = [entry[0] for entry in entries]
+        self._turns = None, None, ()
+
+    def turns(self, low, high):
+        """Instants after one and before another at which a period begins or ends.
+
+        :return: tuple, in order
+        """
+        if self._turns[:2] != (low, high):
+            first = max(bisect_right(self.starts, low) - 1, 0)
+            last = bisect_right(self.starts, high)
+            turns = {
+                instant
+                for entry in self.entries[first:last]
+                for instant in entry[:2]
+                if low < instant < high
+            }
+            self._turns = low, high, tuple(sorted(turns))
+        return self._turns[2]
 
     def find(self, microseconds):
         """:return: (index of the entry, None), or (None, reason code)"""
@@ -439,7 +459,7 @@ class Router:
         self.forget()
 
     def set_out(self, latest, oldest=-OPEN_END, archived=-OPEN_END):
-        """Begin an append. Places found earlier stay, unless the bounds narrow.
+        """Begin an append. Places found earlier stay.
 
         :param int latest: events after it are in the future
         :param int oldest: events before it are late
@@ -449,18 +469,23 @@ class Router:
         if latest < self.latest or oldest > self.oldest:
             for route in self.routes.values():
                 route.forget()
-            self.forget_ways()
         self.latest, self.oldest, self.archived = latest, oldest, archived
 
     def ways_of(self, low, high):
-        """Known ways of events between two instants; others are forgotten."""
+        """Known ways of events between two instants; others are forgotten.
+
+        :return: Ways, None when the events may not all pass
+        """
+        if not self.oldest <= low <= high <= self.latest:
+            return None
         if not self.ways.is_right(low, high):
-            self.forget_ways()
+            low, high = _first_of_month(low), _first_of_month(high)
+            self.ways = Ways(low - _LONG_MONTH, high + _LONG_MONTH)
         return self.ways
 
     def forget_ways(self):
         """Know no ways."""
-        self.ways = Ways(-OPEN_END, OPEN_END)
+        self.ways = Ways(0, 0)
 
     def sums_of(self, segment):
         """Numbers of the sums that events of a segment add to.
@@ -649,6 +674,12 @@ class Router:
             self._dimensions.append(
                 (dimensions, canonical(dimensions), members_of(dimensions))
             )
+
+
+def _first_of_month(microseconds):
+    """First instant of a month in UTC."""
+    moment = from_microseconds(microseconds)
+    return to_microseconds(datetime(moment.year, moment.month, 1))
 
 
 def _disjoint(spans):

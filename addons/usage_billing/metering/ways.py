@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .turns import Turns
+
 #: Bits of a code for the numbers of a type and of dimension items.
 _TYPE_BITS, _DIMENSION_BITS = 14, 26
 _SUBJECT_BITS = 63 - _TYPE_BITS - _DIMENSION_BITS
@@ -18,8 +20,9 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _ROOM = 4
 #: Instead of the number of a sum: nothing counts a row, or it depends on the row.
 NO_SUM, UNSURE = -1, -2
-#: Ways that are kept of one source.
+#: Ways that are kept of one source, and on average so many stretches of time of each.
 WAYS_KEPT = 100_000
+_SLOTS = 32
 
 
 class Way(NamedTuple):
@@ -85,39 +88,75 @@ class Several:
 
 
 class Ways(Several):
-    """Ways by (type, subject, number of the dimension items).
+    """Ways by (type, subject, number of the dimension items) and time.
 
     low, high: the ways are right for times from the one up to the other, in
-        microseconds
+        microseconds; turns: where periods turn meanwhile
 
-    A code is made of three numbers. Where its way likely stands is looked up for all of
-    them at once; several codes may share a place there, and only one of them is right.
+    A code is made of the three numbers of a key. Where its key likely stands is looked
+    up for all of them at once; several codes may share a place there, and only one of
+    them is right. A key has a slot for each stretch of time between two turns, which
+    holds the position of a way as soon as there is one.
     """
 
     def __init__(self, low, high):
         super().__init__()
-        self.low, self.high = low, high
+        self.low, self.high, self.turns = low, high, Turns(low, high)
         self._subjects, self._types = {}, {}
-        self._positions, self._codes = {}, np.empty(0, np.int64)
+        self._keys, self._codes = {}, np.empty(0, np.int64)
         self._likely = np.empty(0, np.int64)
+        self._calendars = np.empty(0, np.int64)
+        self._first_slots = np.empty(0, np.int64)
+        self._held = np.full(1, -1, np.int32)  # the first slot is nobody's
 
     def __len__(self):
         return len(self.all)
 
     def is_right(self, low, high):
         """Whether the ways are right for all times from one to another."""
-        return self.low <= low <= high < self.high and len(self.all) <= WAYS_KEPT
+        return (
+            self.low <= low <= high < self.high
+            and max(len(self.all), len(self._keys)) <= WAYS_KEPT
+            and len(self._held) <= WAYS_KEPT * _SLOTS
+        )
 
-    def find(self, types, subjects, numbers):
+    def find(self, types, subjects, numbers, times):
         """Positions in ``all`` of rows' ways, -1 for those unknown.
+
+        :param types, subjects, numbers, times: see :meth:`slots`
+        :return: array
+        """
+        return self.held_in(self.slots(types, subjects, numbers, times))
+
+    def held_in(self, slots):
+        """Positions of the ways that slots hold, -1 for none."""
+        return self._held[slots]
+
+    def slots(self, types, subjects, numbers, times):
+        """Slots of rows, 0 where their keys are unknown.
 
         :param types, subjects: sequences
         :param numbers: iterable of numbers of dimension items
+        :param times: array of instants; or one, when nothing turns between them
         :return: array
         """
+        keys = self._places_of(types, subjects, numbers)
+        if not self._keys:
+            return np.zeros(len(keys), np.int64)
+        slots = self._first_slots[keys]
+        slots += self.turns.stretches(self._calendars[keys], times)
+        slots[keys < 0] = 0
+        return slots
+
+    def knows(self, types, subjects, numbers):
+        """Whether keys have slots: array."""
+        return self._places_of(types, subjects, numbers) >= 0
+
+    def _places_of(self, types, subjects, numbers):
+        """Places of keys, -1 for those unknown."""
         count = len(types)
         numbers = np.fromiter(numbers, np.int64, count)
-        if not self.all or numbers.max() >> _DIMENSION_BITS:
+        if not self._keys or numbers.max() >> _DIMENSION_BITS:
             return np.full(count, -1)
         codes = np.fromiter(
             map(self._subjects.get, subjects, repeat(-1)), np.int64, count
@@ -126,51 +165,70 @@ class Ways(Several):
         codes |= np.fromiter(map(self._types.get, types, repeat(-1)), np.int64, count)
         codes <<= _DIMENSION_BITS
         codes |= numbers
-        found = self._likely[self._places(codes)]
+        found = self._likely[self._spread(codes)]
         unlike = np.flatnonzero(self._codes[found] != codes)
         if len(unlike):
             found[unlike] = list(
-                map(self._positions.get, codes[unlike].tolist(), repeat(-1))
+                map(self._keys.get, codes[unlike].tolist(), repeat(-1))
             )
         return found
 
-    def _places(self, codes):
-        """Where in ``_likely`` the positions of codes likely stand."""
+    def _spread(self, codes):
+        """Where in ``_likely`` the places of codes likely stand."""
         return codes.view(np.uint64) * _SPREAD >> self._shift
 
-    def add(self, keys, ways, low, high):
-        """Add ways that are unknown.
+    def enter(self, keys, calendars):
+        """Give slots to keys that are unknown.
 
         :param list keys: without repetition
-        :param list ways: parallel to the keys
-        :param low, high: the new ways are right for these times
+        :param list calendars: parallel: tuples of the instants between ``low`` and
+            ``high`` at which a period of theirs begins or ends, in order
         """
-        self.low, self.high = max(self.low, low), min(self.high, high)
-        types, subjects, codes = self._types, self._subjects, []
-        new = []
-        for (etype, subject, number), way in zip(keys, ways, strict=True):
+        types, subjects = self._types, self._subjects
+        codes, numbers, counts = [], [], []
+        for (etype, subject, number), turns, calendar in zip(
+            keys, calendars, self.turns.add(calendars), strict=True
+        ):
             type_number = types.setdefault(etype, len(types))
             subject_number = subjects.setdefault(subject, len(subjects))
             if (
                 number >> _DIMENSION_BITS
                 or type_number >> _TYPE_BITS
                 or subject_number >> _SUBJECT_BITS
+                or calendar is None
             ):
                 continue  # there are others to find it
             code = subject_number << _TYPE_BITS | type_number
             codes.append(code << _DIMENSION_BITS | number)
-            new.append(way)
-        if not new:
+            numbers.append(calendar)
+            counts.append(len(turns) + 1)
+        if not codes:
             return
-        first = len(self.all)
-        self._append(new)
-        positions = range(first, len(self.all))
-        self._positions.update(zip(codes, positions, strict=True))
+        counts = np.array(counts, np.int64)
+        starts = np.cumsum(counts) - counts + len(self._held)
+        nothing = np.full(counts.sum(), -1, np.int32)
+        self._held = np.concatenate((self._held, nothing))
+        self._first_slots = np.concatenate((self._first_slots, starts))
+        self._calendars = np.concatenate((self._calendars, np.array(numbers, np.int64)))
+        first = len(self._keys)
+        places = range(first, first + len(codes))
+        self._keys.update(zip(codes, places, strict=True))
         codes = np.array(codes, np.int64)
         self._codes = np.concatenate((self._codes, codes))
-        if _ROOM * len(self.all) > len(self._likely):
-            bits = (2 * _ROOM * len(self.all)).bit_length()
+        if _ROOM * len(self._keys) > len(self._likely):
+            bits = (2 * _ROOM * len(self._keys)).bit_length()
             self._shift = np.uint64(64 - bits)
             self._likely = np.zeros(1 << bits, np.int64)
-            codes, positions = self._codes, range(len(self.all))
-        self._likely[self._places(codes)] = positions
+            codes, places = self._codes, range(len(self._keys))
+        self._likely[self._spread(codes)] = places
+
+    def fill(self, slots, ways):
+        """Let slots hold ways.
+
+        :param slots: of keys that are known, without repetition
+        :param list ways: parallel
+        """
+        if ways:
+            first = len(self.all)
+            self._append(ways)
+            self._held[slots] = range(first, len(self.all))

@@ -36,11 +36,14 @@ def _sorted(found):
 @tagged("post_install", "-at_install")
 class TestUsageStoreAgree(ClickhouseCase, CorrectionCase):
     ship_every = 10**9
+    start, steps = test_usage_store_ways.EVENING, test_usage_store_ways.WaysCase.steps
+    subjects = ["acct-1"] * 9 + ["acct-2", "weekly"]
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.second = cls._create_store_subscription("acct-2", date_start="2026-10-01")
+        cls.second += cls._create_store_subscription("weekly", period_unit="week")
         cls.aggregates = cls.env["usage.meter"]
         for name in ("sum", "count", "max", "min", "average", "latest"):
             cls.aggregates += cls._meter(name, aggregation=name)
@@ -57,8 +60,8 @@ class TestUsageStoreAgree(ClickhouseCase, CorrectionCase):
     def _meter(cls, code, **kw):
         return cls._create_meter(code, event_type="cpu", dimension_keys="region", **kw)
 
-    _rows = test_usage_store_ways.TestUsageStoreWays._rows
-    _strange = test_usage_store_ways.TestUsageStoreWays._strange
+    _rows = test_usage_store_ways.WaysCase._rows
+    _strange = test_usage_store_ways.WaysCase._strange
 
     def setUp(self):
         super().setUp()

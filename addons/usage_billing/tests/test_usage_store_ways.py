@@ -40,7 +40,7 @@ def text(draw):
     return "".join(draw.choices(TEXTS, k=draw.randrange(4)))
 
 
-def _in_columns(rows):
+def in_columns(rows):
     """Rows as a request hands them over, when there is nothing strange about them."""
     try:
         return EventColumns.of_rows(rows)
@@ -49,7 +49,15 @@ def _in_columns(rows):
 
 
 class WaysCase(StoreCase):
-    """Meters of all kinds, two customers, and rows of all kinds for them."""
+    """Meters of all kinds, two customers, and rows of all kinds for them.
+
+    start: time of the first row; subjects: of ordinary rows; steps: microseconds from
+        one to the next, one of these
+    """
+
+    start = EVENING
+    subjects = ["acct-1"] * 9 + ["acct-2"]
+    steps = 999_983, 60_000_017, 500_000_003
 
     @classmethod
     def setUpClass(cls):
@@ -69,9 +77,9 @@ class WaysCase(StoreCase):
     def _rows(self, draw, count, is_keyed):
         """Rows of all kinds, most of them ordinary."""
         rows, strange = [], draw.choice([0, 0.01, 0.05])
-        step = timedelta(microseconds=draw.choice([999_983, 60_000_017, 500_000_003]))
+        step = timedelta(microseconds=draw.choice(self.steps))
         for number in range(count):
-            at = EVENING + step * number
+            at = self.start + step * number
             values = str(Decimal(draw.randrange(10**6)).scaleb(-draw.randrange(6)))
             properties = [{}, {"job": draw.choice("xy")}, {text(draw): text(draw)}]
             row = event(
@@ -81,7 +89,7 @@ class WaysCase(StoreCase):
                 type=draw.choice(["cpu", "disk", "calls"]),
                 dimensions=draw.choice([{}, {"region": "fr"}, {"zone": "é|", "a": ""}]),
                 properties=draw.choice(properties if draw.random() < 0.3 else [{}]),
-                subject=draw.choice(["acct-1"] * 9 + ["acct-2"]),
+                subject=draw.choice(self.subjects),
             )
             milliseconds = (at - EPOCH) // timedelta(milliseconds=1)
             event_id = uuid7(milliseconds) if is_keyed else f"{number}{text(draw)}é"
@@ -134,9 +142,6 @@ class WaysCase(StoreCase):
             for each in held
         )
 
-
-@tagged("post_install", "-at_install")
-class TestUsageStoreWays(WaysCase):
     def _deliver(self, draw, rows, source, way):
         """Send rows as a delivery that is stored in chunks, or as requests.
 
@@ -149,7 +154,7 @@ class TestUsageStoreWays(WaysCase):
         while low < len(rows):
             size = draw.choice([1, 2, 19, 20, 50, 200])
             part = rows[low : low + size]
-            requests.append((_in_columns(part) if way == "columns" else part, None))
+            requests.append((in_columns(part) if way == "columns" else part, None))
             low += size
         results = []
         while requests:
@@ -210,11 +215,6 @@ class TestUsageStoreWays(WaysCase):
                     seen[0] = [each[1:] for each in seen[0][0]], *seen[0][1:]
             seen.append((stored, counts, self._held(source)))
             self.assertEqual(seen[-1], seen[0], (seed, way, block, chunk))
-
-    def test_ways_and_portions_agree(self):
-        for seed in (0, 8, 11):
-            self._check(seed)
-        self.assertRollupsEqualEvents()
 
     def _again(self, draw, rows, first):
         """Rows that repeat others, or say something else under their ids, or are new.
@@ -280,6 +280,14 @@ class TestUsageStoreWays(WaysCase):
                     )
             seen.append((told, self._stored(source), self._held(source)))
             self.assertEqual(seen[-1], seen[0], (seed, way, block, chunk))
+
+
+@tagged("post_install", "-at_install")
+class TestUsageStoreWays(WaysCase):
+    def test_ways_and_portions_agree(self):
+        for seed in (0, 8, 11):
+            self._check(seed)
+        self.assertRollupsEqualEvents()
 
     def test_rows_sent_again_are_dealt_with_alike(self):
         for seed in (0, 1, 2, 3, 4, 5):

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
+from random import Random
 from struct import Struct, unpack_from
 from types import MappingProxyType
 from uuid import UUID
@@ -76,7 +77,9 @@ def stored(field):
 
 
 class Catalogue:
-    """Meters of "cpu" and "calls"; one customer, one period."""
+    """Meters of "cpu" and "calls"; a customer with one period, and customers whose
+    periods turn every week and every day.
+    """
 
     def meters(self):
         return [
@@ -87,16 +90,30 @@ class Catalogue:
 
     def subjects(self, names):
         return [
-            SubjectSpan(name, None, 7, -OPEN_END, OPEN_END)
+            SubjectSpan(name, None, SUBSCRIPTIONS[name], -OPEN_END, OPEN_END)
             for name in names
-            if name == "a"
+            if name in SUBSCRIPTIONS
         ]
 
     def periods(self, subscription_ids, until):
-        return [
-            PeriodSpan(9, each, to_microseconds(START), to_microseconds(END), tz, "EUR")
-            for each, tz in zip(subscription_ids, ["Europe/Paris"], strict=True)
-        ]
+        found = []
+        for each in subscription_ids:
+            tz, days = CALENDARS[each]
+            low = START if days == 31 else START - timedelta(days=3)
+            while low < END:
+                turn = low + timedelta(days=days)
+                if low > START + timedelta(days=12):  # an offset from UTC that changes
+                    turn = turn.replace(hour=1)
+                span = map(to_microseconds, (low, turn))
+                number = 100 * each + len(found)
+                found.append(PeriodSpan(number, each, *span, tz, "EUR"))
+                low = turn
+        return found
+
+
+#: Subjects with their subscriptions, and those with their time zones and days a period.
+SUBSCRIPTIONS = {"a": 7, "weekly": 8, "daily": 9}
+CALENDARS = {7: ("Europe/Paris", 31), 8: ("Europe/Paris", 7), 9: ("Asia/Tokyo", 1)}
 
 
 def routed(rows):
@@ -337,6 +354,33 @@ def test_what_is_left_of_a_chunk_is_sent_as_if_it_were_all(contents, mode, is_gi
     assert quick.rows == kept
     assert quick.times == other.times
     assert quick.gather() == other.gather()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_chunks_in_which_periods_turn(seed):
+    draw = Random(seed)
+    step = draw.choice([timedelta(minutes=1), timedelta(hours=3), timedelta(hours=11)])
+    rows = [
+        row(
+            0,
+            event_id=f"e{position}",
+            time=START + timedelta(seconds=1) + (position * step) % (END - START) // 2,
+            subject=draw.choice(list(SUBSCRIPTIONS)),
+            type=draw.choice(["cpu", "calls"]),
+            value=Decimal(draw.randrange(10**6)).scaleb(-3),
+            dimensions=draw.choice([{}, {"region": "fr"}]),
+        )
+        for position in range(draw.choice([40, 900, 2 * BLOCK + 7]))
+    ]
+    if draw.random() < 0.5:
+        draw.shuffle(rows)
+    assert both(rows)
+    router, routes = routed(rows)
+    columns_of = column_function("strict", 1, 2, 0)
+    quick_of(rows, router, routes, columns_of)
+    ahead = Quick(EventColumns.of_rows(rows), router, columns_of)
+    ahead.find()  # whatever turns, all go by column
+    assert len(list(ahead.facts(range(len(rows))))) and ahead.count == len(rows)
 
 
 def test_many_blocks_and_days():

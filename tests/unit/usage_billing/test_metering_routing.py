@@ -207,3 +207,34 @@ def test_quantities_are_rounded_as_the_meter_says(
 ):
     meter = MeterSpec(1, "cpu", "sum", rounding=rounding, decimals=decimals)
     assert meter.round(Decimal(quantity)) == Decimal(expected)
+
+
+def test_ways_are_kept_for_whole_months_and_for_events_that_may_pass():
+    router = Router(Catalogue(), company_id=1, source_id=5)
+    ways = router.ways_of(us(2026, 3, 3), us(2026, 3, 31, 23))
+    assert router.ways_of(us(2026, 3, 1), us(2026, 3, 31, 23, 59, 59, 999_999)) is ways
+    assert router.ways_of(us(2026, 2, 27), us(2026, 3, 31)) is ways
+    router.set_out(us(2026, 3, 20), us(2026, 3, 5))
+    for span in (
+        (us(2026, 3, 5) - 1, us(2026, 3, 20)),
+        (us(2026, 3, 5), us(2026, 3, 20) + 1),
+    ):
+        assert router.ways_of(*span) is None
+    assert router.ways_of(us(2026, 3, 5), us(2026, 3, 20)) is ways
+    router.set_out(OPEN_END)
+    assert router.ways_of(us(2026, 6, 1), us(2026, 6, 1)) is not ways
+
+
+def test_turns_of_a_subject_are_all_instants_that_end_or_begin_something():
+    spans = [
+        SubjectSpan("a", None, 7, us(2026, 2, 10), us(2026, 3, 5)),
+        SubjectSpan("a", None, 8, us(2026, 3, 9), OPEN_END),
+    ]
+    places = route(Catalogue(subjects=spans, last_month=5)).places
+    ends = [us(2026, 2, 10), us(2026, 3, 1), us(2026, 3, 5), us(2026, 3, 9)]
+    ends += [us(2026, 4, 1), us(2026, 5, 1), us(2026, 6, 1)]
+    assert places.turns(-OPEN_END, OPEN_END) == tuple(ends)
+    for low, end in enumerate(ends):
+        for high, other in enumerate(ends):
+            assert places.turns(end, other) == tuple(ends[low + 1 : high])
+            assert places.turns(end - 1, other + 1) == tuple(ends[low : high + 1])
