@@ -19,6 +19,7 @@ CORES = {
         "chdb",
         "msgspec",
         "numpy",
+        "xxhash",
     },
     "usage_billing/api": {"msgspec"},
     "revenue_share/splitting": set(),
