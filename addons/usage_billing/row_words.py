@@ -64,7 +64,8 @@ SENTENCES = (
     _lt("the zone is missing: end with Z or an offset as +02:00"),
     _lt("there is a comma too many"),
     _lt("there is no such day or hour"),
-    _lt("there is no such member"),
+    _lt("there is no such member"),  # of rows that came before the next one
+    _lt("there is no such member; anything else goes into “properties”"),
     _lt("this is no escape sequence of JSON"),
     _lt("this is not UTF-8"),
     _lt("this is not how JSON writes a number"),

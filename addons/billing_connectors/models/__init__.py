@@ -7,3 +7,4 @@ from . import usage_quarantine
 from . import usage_sample
 from . import usage_source
 from . import ir_attachment
+from . import ir_http

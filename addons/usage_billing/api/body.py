@@ -11,6 +11,7 @@ from .words import Sentence as _lt
 #: Bytes of a request, on the wire and after decompression.
 MAX_BODY = 32 * 1024 * 1024
 _STEP = 1 << 16
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -43,7 +44,7 @@ def decompress(data, encoding, limit=MAX_BODY):
     """
     encoding = (encoding or "identity").strip().lower()
     if encoding == "identity":
-        return data.removeprefix(BOM_UTF8)
+        return _opened(data)
     if encoding not in ("gzip", "x-gzip"):
         raise ApiProblem(
             415,
@@ -80,7 +81,24 @@ def decompress(data, encoding, limit=MAX_BODY):
             field="Content-Encoding",
             action=_lt("Send the whole gzip stream, or leave out Content-Encoding."),
         ) from error
-    return b"".join(parts).removeprefix(BOM_UTF8)
+    return _opened(b"".join(parts))
+
+
+def _opened(data):
+    """A body that should be text, without the mark before UTF-8.
+
+    :raise ApiProblem: it is still compressed; each line of it would be held as rubbish
+    """
+    if not data.startswith(_GZIP_MAGIC):
+        return data.removeprefix(BOM_UTF8)
+    raise ApiProblem(
+        400,
+        "invalid_gzip",
+        _lt("The body is not valid gzip"),
+        _lt("The body is compressed with gzip once more than Content-Encoding says."),
+        field="Content-Encoding",
+        action=_lt("Compress it once, and send “Content-Encoding: gzip” with it."),
+    )
 
 
 def _say(error):

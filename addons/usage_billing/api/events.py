@@ -57,6 +57,7 @@ _OWN = frozenset(
 _DATA = frozenset("value amount currency dimensions properties".split())
 _EMPTY = {}
 _NO_TIME = _lt("not a date and time as in RFC 3339")
+_NO_MEMBER = _lt("there is no such member; anything else goes into “properties”")
 _NO_SUCH_TIME = _lt("there is no such day or hour")
 _from_iso = datetime.fromisoformat
 #: Whether the first digit of a number stands where numbers of the store begin.
@@ -211,7 +212,7 @@ class EventReader:
         :raise ApiProblem: the request as a whole cannot be read
         """
         kind = _media_type(content_type)
-        if headers.get("ce-specversion") is not None:
+        if _is_binary(kind, headers):
             return self._read_single(_binary(body, kind, headers), True)
         if kind in NDJSON:
             return self._read_lines(body)
@@ -465,9 +466,7 @@ class EventReader:
         if len(document) != known:
             unknown = document.keys() - _OWN
             if unknown:
-                raise Unreadable(
-                    "unreadable", min(unknown)[:100], _lt("there is no such member")
-                )
+                raise Unreadable("unreadable", min(unknown)[:100], _NO_MEMBER)
             amount = _decimal(get("amount"), "amount")
             currency = _currency(get("currency"))
             if get("unit") is not None:
@@ -479,7 +478,7 @@ class EventReader:
         if unit is None:
             return row
         if self._unit is None:
-            raise Unreadable("unreadable", "unit", _lt("there is no such member"))
+            raise Unreadable("unreadable", "unit", _NO_MEMBER)
         self._has_units = True
         return self._unit(row, unit, _encode(document).decode())
 
@@ -751,6 +750,21 @@ def _media_type(content_type):
                 action=_lt("Send UTF-8."),
             )
     return kind.strip().lower()
+
+
+def _is_binary(kind, headers):
+    """Whether a CloudEvent stands in the headers.
+
+    A content type of CloudEvents decides, whatever else a broker adds as headers
+    (HTTP binding of CloudEvents 1.0, section 3).
+    """
+    return kind not in (STRUCTURED, BATCH) and headers.get("ce-specversion") is not None
+
+
+def is_cloud(content_type, headers):
+    """Whether a request says that it has CloudEvents and nothing else."""
+    kind = _media_type(content_type)
+    return kind in (STRUCTURED, BATCH) or _is_binary(kind, headers)
 
 
 def _binary(body, kind, headers):

@@ -131,6 +131,8 @@ def unknown(name, index, code):
 
 def _refused(code, detail, field=None, action=None):
     title = _lt("The order has another shape")
+    if action is None:
+        action = _lt("Correct the order and send it again; nothing was corrected.")
     return ApiProblem(422, code, title, detail, field=field, action=action)
 
 
@@ -142,12 +144,14 @@ def _check_members(document, required, optional):
         raise _refused(
             "wrong_shape",
             _lt("The member “%(name)s” is missing.", name=missing[0]),
+            field=missing[0],
         )
     unknown_names = sorted(document.keys() - required - optional)
     if unknown_names:
         raise _refused(
             "wrong_shape",
             _lt("There is no member “%(name)s”.", name=unknown_names[0][:100]),
+            field=unknown_names[0][:100],
             action=_lt(
                 "Known ones: %(names)s.", names=", ".join(sorted(required | optional))
             ),

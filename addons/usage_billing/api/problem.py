@@ -139,12 +139,16 @@ def unsupported_type(kind, accepted):
     )
 
 
-def not_found(detail):
+def not_found(detail, action=None):
     """What the address names does not exist, or not for this key."""
-    return ApiProblem(404, "not_found", _lt("Not found"), detail)
+    if action is None:
+        action = _lt("Check the address, and that the key may read what it names.")
+    return ApiProblem(404, "not_found", _lt("Not found"), detail, action=action)
 
 
 def invalid_parameter(name, detail, action=None):
     """A query parameter cannot be read."""
+    if action is None:
+        action = _lt("Correct the parameter and send the request again.")
     title = _lt("A parameter is not valid")
     return ApiProblem(400, "invalid_parameter", title, detail, name, action)

@@ -204,7 +204,12 @@ def _number(value, place):
 
 def _invalid(where, detail):
     return ApiProblem(
-        422, "invalid_quote", _lt("The quote cannot be read"), detail, where
+        422,
+        "invalid_quote",
+        _lt("The quote cannot be read"),
+        detail,
+        where,
+        _lt("Correct the request and send it again; a quote stores nothing."),
     )
 
 

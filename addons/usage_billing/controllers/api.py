@@ -59,8 +59,14 @@ class ApiCall:
     def __init__(self, scope):
         self.http = request.httprequest
         self.query = self.http.args
-        for name, value in self.query.items():
-            queries.check_text(name[:100], name + value)
+        for name, values in self.query.lists():
+            queries.check_text(name[:100], name + values[0])
+            if len(values) > 1:
+                raise problem.invalid_parameter(
+                    name[:100],
+                    _lt("The parameter stands %(count)s times.", count=len(values)),
+                    _lt("Send it once; several names are separated by commas."),
+                )
         self.key = None
         self.lang = _language(self.query.get("lang"))
         env = api.Environment(request.env.cr, SUPERUSER_ID, {})
@@ -277,7 +283,10 @@ def _problem_of(error):
     if isinstance(error, (MissingError, AccessError)):
         return problem.not_found(_lt("The record does not exist, or not for this key."))
     if isinstance(error, UserError):
-        return ApiProblem(422, "refused", _lt("Not possible"), error.args[0])
+        action = _lt("Change the request as the detail says, and send it again.")
+        return ApiProblem(
+            422, "refused", _lt("Not possible"), error.args[0], action=action
+        )
     _logger.error("Request to the API failed", exc_info=error)
     if isinstance(error, psycopg2.OperationalError):
         return problem.unavailable(5)

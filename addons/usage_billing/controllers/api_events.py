@@ -108,7 +108,8 @@ class EventApi(http.Controller):
         body = call.read_body()
         source = call.env["usage.source"].browse(call.key.source_id)
         reader = source._get_event_reader(call.key.company_id)
-        reading = reader.read(body, call.http.content_type or "", call.http.headers)
+        kind = call.http.content_type or ""
+        reading = reader.read(body, kind, call.http.headers)
         if reading.has_units:
             alias = call.env["usage.alias"]
             reading.rows = alias._in_source_units(
@@ -118,8 +119,9 @@ class EventApi(http.Controller):
             result = source._ingest(reading.rows)
         except COLLISIONS as error:
             raise problem.unavailable() from error
+        is_cloud = events.is_cloud(kind, call.http.headers)
         if reading.is_single:
-            return self._answer_single(call, reading, result)
+            return self._answer_single(call, reading, result, is_cloud)
         reasons = reasons_in(call.lang)
         found = {outcome.row_number: outcome for outcome in result.outcomes}
         if wanted == "all":
@@ -137,12 +139,13 @@ class EventApi(http.Controller):
                     reading.fields.get(number),
                     number in found
                     and _say(call, found[number], reading.sentences.get(number)),
+                    is_cloud,
                 )
                 for number in shown
             ],
         )
 
-    def _answer_single(self, call, reading, result):
+    def _answer_single(self, call, reading, result, is_cloud):
         outcome = result.outcomes[0] if result.outcomes else None
         described = outcomes.describe(
             0,
@@ -150,6 +153,8 @@ class EventApi(http.Controller):
             outcome,
             reasons_in(call.lang),
             said=outcome and _say(call, outcome),
+            is_cloud=is_cloud,
+            place="",
         )
         if result.conflict:
             raise ApiProblem(

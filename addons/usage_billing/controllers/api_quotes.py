@@ -276,6 +276,7 @@ class _Finder:
                     day=str(day),
                 ),
                 "plan",
+                _lt("Ask for a day on which the plan has a version in force."),
             )
         return version
 
@@ -296,6 +297,7 @@ class _Finder:
             _lt("Not found"),
             _lt("There is none with the code “%(code)s”.", code=value),
             member,
+            _lt("Send a code of the company of the key."),
         )
 
 

@@ -1,6 +1,7 @@
 """Reading through the API: usage, events, meters, batches, within the key's scope."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import fields, http
@@ -88,7 +89,13 @@ class ReadApi(http.Controller):
                 ),
                 CUSTOMER,
                 SUBSCRIPTION,
-                SUBJECT,
+                replace(
+                    SUBJECT,
+                    description=_lt(
+                        "A subject as events name it. It stands for its subscription: "
+                        "the answer has the usage of all subjects of that one."
+                    ),
+                ),
                 LIMIT,
                 CURSOR,
             ),
@@ -112,6 +119,7 @@ class ReadApi(http.Controller):
                     "Hours are read of at most %(days)s days at once.",
                     days=MOST_HOURS.days,
                 ),
+                _lt("Ask for a shorter span, or for days."),
             )
         group_by = read_names(query, "group_by")
         limit = read_limit(query)
@@ -468,7 +476,9 @@ def _sources(call):
 def _meter(call, code, parameter=None):
     if code is None:
         raise problem.invalid_parameter(
-            parameter, _lt("The code of a meter is needed.")
+            parameter,
+            _lt("The code of a meter is needed."),
+            _lt("GET /usage/v1/meters lists the meters with their codes."),
         )
     meter = (
         call.env["usage.meter"]
@@ -478,9 +488,10 @@ def _meter(call, code, parameter=None):
     if meter:
         return meter
     text = _lt("There is no meter “%(code)s”.", code=code[:100])
+    action = _lt("GET /usage/v1/meters lists the meters with their codes.")
     if parameter:
-        raise problem.invalid_parameter(parameter, text)
-    raise problem.not_found(text)
+        raise problem.invalid_parameter(parameter, text, action)
+    raise problem.not_found(text, action)
 
 
 def _refuse_customer_key(call):

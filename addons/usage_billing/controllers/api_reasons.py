@@ -56,12 +56,15 @@ REASONS = {
     ),
     "currency": (
         _lt("The currency is not the subscription's."),
-        _lt("Send the amount in the subscription's currency, under a new id."),
+        _lt(
+            "Send the event again with the same id and the amount in the "
+            "subscription's currency; this one is kept until somebody decides."
+        ),
     ),
     "invalid_value": (
         _lt("A value cannot be stored."),
         _lt(
-            "Correct the value and send the event under a new id; this one is "
+            "Correct the value and send the event again with the same id; this one is "
             "kept until somebody decides."
         ),
     ),

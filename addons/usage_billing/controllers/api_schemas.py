@@ -166,7 +166,10 @@ OUTCOME = register_schema(
             },
             "code": {"type": "string", "description": _lt("The reason, for programs.")},
             "detail": {"type": "string"},
-            "field": {"type": "string"},
+            "field": {
+                "type": "string",
+                "description": _lt("Where it stands in the request: events[3].time."),
+            },
             "action": {"type": "string", "description": _lt("What you can do.")},
         },
     },

@@ -144,12 +144,12 @@ class TestApiCorrect(ApiCase, HttpCase):
     def test_orders_that_cannot_be_read_correct_nothing(self):
         self._send()
         for path, document, code, field in (
-            ("/void", {"events": [{"id": "e-1"}]}, "wrong_shape", None),
+            ("/void", {"events": [{"id": "e-1"}]}, "wrong_shape", "reason"),
             ("/void", {"events": [], "reason": "x"}, "wrong_shape", "events"),
             ("/void", {"events": [{"id": "e-1"}], "reason": "x", "dry_run": "no"},
              "invalid_value", "dry_run"),
             ("/void", {"events": [{"id": "e-1"}], "reason": "x", "dryrun": True},
-             "wrong_shape", None),
+             "wrong_shape", "dryrun"),
             ("/void", {"events": [{"id": "e-1"}], "reason": " "}, "missing_reason",
              "reason"),
             ("/void", {"events": [{"id": "e-1"}, {"id": 5}], "reason": "x"},

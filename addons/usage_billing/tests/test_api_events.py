@@ -2,8 +2,10 @@
 
 import gzip
 import json
+from datetime import timedelta
 from decimal import Decimal
 
+from odoo import fields
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import api_reasons
@@ -67,6 +69,7 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual((document["status"], document["code"]), (status, code))
         self.assertTrue(document["type"].endswith(f"#{code}"))
         self.assertTrue(document["title"] and document["detail"])
+        self.assertTrue(document["action"], document)
         return document
 
     def _quantity(self):
@@ -230,6 +233,108 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(listed[6]["status"], "duplicate")
         none = self._post({"events": events}, query="?results=none").json()["results"]
         self.assertEqual(none, [])
+
+    def test_results_name_the_member_that_the_store_holds_an_event_for(self):
+        self._post(self._event(1))
+        meters = self.env["usage.meter"]
+        common = {"company_id": self.company.id, "unit_label": "u"}
+        meters.create(
+            [
+                common
+                | {
+                    "name": "Users",
+                    "code": "users",
+                    "event_type": "login",
+                    "aggregation": "unique_count",
+                    "unique_property": "user",
+                },
+                common
+                | {
+                    "name": "Fees",
+                    "code": "fees",
+                    "event_type": "fee",
+                    "value_source": "amount",
+                },
+                common
+                | {
+                    "name": "Bytes",
+                    "code": "bytes",
+                    "event_type": "transfer",
+                    "value_source": "property",
+                    "value_property": "bytes",
+                },
+            ]
+        )
+        self.source.future_tolerance_min = 60
+        later = fields.Datetime.now() + timedelta(days=3)
+        events = [
+            (self._event(1, value="2"), "id"),
+            (self._event(2, subject="nobody"), "subject"),
+            (self._event(3, type="unheard"), "type"),
+            (self._event(4, time=f"{later.isoformat()}Z"), "time"),
+            (self._event(5, value=None), "value"),
+            (self._event(6, value="0." + "1" * 101), "value"),
+            (self._event(7, type="login"), "properties.user"),
+            (self._event(8, type="fee", amount="1", currency="XXX"), "currency"),
+            (self._event(9, type="fee"), "amount"),
+            (
+                self._event(10, type="transfer", dimensions={"bytes": "1,5"}),
+                "dimensions.bytes",
+            ),
+            (self._event(11, unit="furlong"), "unit"),
+            (7, ""),
+        ]
+        response = self._post({"events": [event for event, _member in events]})
+        for result, (_event, member) in zip(
+            response.json()["results"], events, strict=True
+        ):
+            place = f"events[{result['index']}]"
+            expected = f"{place}.{member}" if member else place
+            self.assertEqual(result.get("field"), expected, result)
+            self.assertTrue(result["action"])
+        [single] = self._post(self._event(20, subject="nobody")).json()["results"]
+        self.assertEqual(single["field"], "subject")
+        cloud = self._cloud(21, data={"region": "fr"})
+        [single] = self._post(cloud, "application/cloudevents+json").json()["results"]
+        self.assertEqual(single["field"], "data.value")
+
+    def test_corrected_event_may_keep_its_id(self):
+        response = self._post({"events": [self._event(1, value="1,5")]})
+        [result] = response.json()["results"]
+        self.assertIn("same id", result["action"])
+        self.assertEqual(self._counts(self._post([self._event(1)])), (1, 0, 0, 0))
+        self.assertEqual(self._quantity(), {"": ("1.5", 1)})
+
+    def test_content_type_of_cloudevents_outweighs_headers_of_a_broker(self):
+        headers = {
+            f"ce-{name}": value
+            for name, value in self._cloud(9).items()
+            if name != "data"
+        }
+        one = self._post(self._cloud(1), "application/cloudevents+json", **headers)
+        self.assertEqual(self._counts(one), (1, 0, 0, 0))
+        two = self._post(
+            [self._cloud(1), self._cloud(2)],
+            "application/cloudevents-batch+json",
+            **headers,
+        )
+        self.assertEqual(self._counts(two), (1, 1, 0, 0))
+
+    def test_compression_that_nothing_tells_is_refused_whole(self):
+        line = json.dumps(self._event(1)).encode()
+        once = gzip.compress(line)
+        for kind in ("application/json", "application/x-ndjson"):
+            for body, headers in (
+                (once, {}),
+                (gzip.compress(once), {"Content-Encoding": "gzip"}),
+            ):
+                problem = self._problem(
+                    self._post(body, kind, **headers), 400, "invalid_gzip"
+                )
+                self.assertEqual(problem["field"], "Content-Encoding")
+                self.assertIn("once", problem["action"])
+        held = self.env["usage.quarantine"].search([("source_id", "=", self.source.id)])
+        self.assertFalse(held)
 
     def test_single_event_sent_again_and_changed(self):
         first = self._post(self._event(1)).json()
@@ -457,4 +562,13 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual(
             self._problem(response, 400, "invalid_parameter")["field"], "result"
         )
-        self._problem(self._post([], query="?results=x"), 400, "invalid_parameter")
+        wrong = self._problem(
+            self._post([], query="?results=x"), 400, "invalid_parameter"
+        )
+        self.assertTrue(wrong["action"])
+
+    def test_parameter_that_stands_twice_is_refused(self):
+        response = self._post([], query="?results=all&results=none")
+        problem = self._problem(response, 400, "invalid_parameter")
+        self.assertEqual(problem["field"], "results")
+        self.assertIn("once", problem["action"])

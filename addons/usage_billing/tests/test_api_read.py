@@ -57,7 +57,7 @@ class TestApiRead(ApiCase, HttpCase):
 
     def _get(self, path, token=None, **query):
         response = self.url_open(
-            f"{V1}/{path}?{urlencode(query)}",
+            f"{V1}/{path}?{urlencode(query, doseq=True)}",
             headers={"Authorization": f"Bearer {token or self.read_token}"},
         )
         return response
@@ -71,6 +71,7 @@ class TestApiRead(ApiCase, HttpCase):
         response = self._get(path, **query)
         self.assertEqual(response.status_code, status, response.text)
         self.assertEqual(response.json()["code"], code)
+        self.assertTrue(response.json()["action"])
         return response.json()
 
     def _usage(self, **query):
@@ -138,6 +139,8 @@ class TestApiRead(ApiCase, HttpCase):
             ({"cursor": "WzEsMl0"}, "invalid_parameter"),
             ({"custommer": "C-1"}, "invalid_parameter"),
             ({"customer": "\x00"}, "invalid_parameter"),
+            ({"meter": [self.meter.code, "other"]}, "invalid_parameter"),
+            ({"group_by": ["region", "host"]}, "invalid_parameter"),
             ({"bucket": "hour", "from": "2020-01-01T00:00:00Z"}, "invalid_parameter"),
         ):
             with self.subTest(query=query):

@@ -40,7 +40,7 @@ def test_a_backfill_is_read_in_utc_with_its_defaults():
         ({"subscriptions": ["a\x00"]}, "invalid_value", "subscriptions"),
         ({"reason": "\ud800"}, "missing_reason", "reason"),
         ({"reason": "x" * 501}, "missing_reason", "reason"),
-        ({"until": "x"}, "wrong_shape", None),
+        ({"until": "x"}, "wrong_shape", "until"),
     ],
 )
 def test_what_is_wrong_is_named(changes, code, field):
