@@ -29,7 +29,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tools import SQL
 
 from odoo.addons.usage_billing.metering import copybin
-from odoo.addons.usage_billing.metering.routing import to_microseconds
+from odoo.addons.usage_billing.metering.instants import to_microseconds
 
 ROWS = {"small": 300_000, "full": 5_000_000}
 ORM_ROWS, ORM_ROUNDS = 3000, 5

@@ -502,7 +502,7 @@ def value_of(event, spec):
     """The figure a meter reads of an event.
 
     :param metering.StoredEvent event: as stored
-    :param metering.routing.MeterSpec spec: of the meter
+    :param metering.meters.MeterSpec spec: of the meter
     :rtype: Decimal
     """
     if not spec.needs_value:

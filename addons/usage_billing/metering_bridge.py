@@ -20,18 +20,14 @@ from .metering import archive, closing, finding, schema
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
+from .metering.instants import OPEN_END, to_microseconds
+from .metering.places import PeriodSpan, SubjectSpan
 from .metering.pool import RouterPool, refresh
 from .metering.postgres import PostgresStore
 from .metering.recut import recut
-from .metering.routing import (
-    OPEN_END,
-    PeriodSpan,
-    Router,
-    SubjectSpan,
-    storable,
-    to_microseconds,
-)
+from .metering.routing import Router
 from .metering.store import BatchSpec
+from .metering.texts import storable
 from .metering.values import AppendResult, RejectedRow, UsageSpan
 from .metering_archive import ArchivedEvents
 from .metering_engine import store_of

@@ -27,6 +27,7 @@ from .columns import column_function
 from .copybin import fact_head, identity_row
 from .eventcolumns import EventColumns
 from .held import held_as_received
+from .instants import OPEN_END, from_microseconds, to_microseconds
 from .keys import DECODERS, key_function
 from .known import Known
 from .leading import Leader
@@ -40,7 +41,7 @@ from .prepare import (
 )
 from .quick import Feed, Quick, Unfit
 from .rollups import Additions
-from .routing import OPEN_END, Router, from_microseconds, to_microseconds
+from .routing import Router
 from .store import BatchSpec
 from .values import AppendResult, RejectedRow
 

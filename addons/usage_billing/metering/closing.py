@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from psycopg2.extras import execute_values
 
-from .routing import canonical
+from .texts import canonical
 
 ZERO = Decimal(0)
 

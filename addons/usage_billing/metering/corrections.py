@@ -20,8 +20,9 @@ from . import parts
 from .append import Append
 from .errors import StoreError
 from .facts import select_from_events
+from .instants import OPEN_END
 from .keys import MS_BEFORE_2000
-from .routing import OPEN_END, Router
+from .routing import Router
 from .targets import Targets
 from .values import CorrectionResult
 

@@ -16,8 +16,8 @@ from operator import sub
 import numpy as np
 
 from .blocks import Numbers, numbers, numbers_in, picked
+from .instants import EPOCH, from_microseconds
 from .jsonform import are_plain, encode, is_in_order, said_in
-from .routing import EPOCH, from_microseconds
 from .values import EventRow
 
 _DAY = 86_400_000_000

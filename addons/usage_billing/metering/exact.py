@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from . import levels
 from .facts import whole
-from .routing import canonical
+from .texts import canonical
 from .values import Aggregate
 
 ZERO = Decimal(0)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from .errors import StoreError
-from .routing import PeriodSpan, canonical, from_microseconds
+from .instants import from_microseconds
+from .places import PeriodSpan
 from .schema import be_current
+from .texts import canonical
 
 #: Events of a delivery that a newer version replaced do not count.
 LIVE = "e.batch_id NOT IN (SELECT b.id FROM usage_batch b WHERE b.state = 'superseded')"

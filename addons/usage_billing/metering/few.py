@@ -14,11 +14,12 @@ from decimal import localcontext
 from typing import NamedTuple
 
 from . import append, schema
+from .instants import EPOCH, OPEN_END, from_microseconds, to_microseconds
 from .jsonform import document_of
 from .keys import key_function, route_hash
+from .meters import EXACT
 from .prepare import gather, naive, prepare, route_keys
 from .rollups import Additions
-from .routing import EPOCH, EXACT, OPEN_END, from_microseconds, to_microseconds
 from .values import RejectedRow
 
 #: What makes a route, behind its company and source, see :func:`.keys.route_hash`.

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from . import archive, monthfile, parts, schema
 from .errors import StoreError
 from .facts import CORRECTED, COUNTS
+from .instants import to_microseconds
 from .keys import identity_function, key_function
-from .routing import to_microseconds
 
 _COLUMNS = (
     "e.id, e.event_id, e.type, e.subject, e.time, e.value, e.amount, e.currency,"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .eventcolumns import times_in
+from .instants import to_microseconds
 from .paving import pave, unpaved
 from .prepare import columns_of_keys, oldest_of, route_keys
-from .routing import to_microseconds
 from .schema import month_of
 from .ways import Ways
 

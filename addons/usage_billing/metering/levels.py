@@ -19,8 +19,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from .facts import Window
+from .instants import EPOCH, from_microseconds, to_microseconds
 from .meters import EXACT, divide
-from .routing import EPOCH, canonical, from_microseconds, to_microseconds
+from .texts import canonical
 
 ZERO = Decimal(0)
 

@@ -11,8 +11,8 @@ import json
 import tempfile
 
 from . import archive, monthfile, schema
+from .instants import from_microseconds, to_microseconds
 from .keys import DECODERS, MS_BEFORE_2000, key_function
-from .routing import from_microseconds, to_microseconds
 
 #: Events of a month that is looked through here; a larger one is brought back by hand.
 MOST = 20_000_000

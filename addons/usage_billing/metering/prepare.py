@@ -12,9 +12,9 @@ from operator import itemgetter
 
 from . import copybin
 from .copybin import NOTHING_OPTIONAL
+from .instants import EPOCH, from_microseconds, to_microseconds
 from .jsonform import document_of, members_of, said_by
 from .keys import IdTimeError, payload_hasher
-from .routing import EPOCH, from_microseconds, to_microseconds
 from .values import EventRow
 
 _type_of = itemgetter(1)

@@ -17,9 +17,9 @@ from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
 from .eventcolumns import EventColumns, Unfit
+from .instants import OPEN_END
 from .jsonform import members_of, said_by
 from .paving import pave, unpaved, way_of
-from .routing import OPEN_END
 from .sums import days_of, of_rows
 from .ways import NO_SUM, UNSURE, Several
 

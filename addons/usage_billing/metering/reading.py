@@ -21,10 +21,12 @@ from .facts import (
     whole,
 )
 from .figures import PostgresFacts
+from .instants import from_microseconds, to_microseconds
+from .places import PeriodSpan
 from .planned import COLUMNS
 from .prepare import many_objects
 from .rollups import Rollup, merge_dimensions
-from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
+from .texts import canonical
 from .usage import daily, usage
 from .values import Aggregate, DayAggregate, Difference, StoredEvent
 

@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import numpy as np
 
+from .instants import to_microseconds
 from .known import NEW, OTHER, SAME
 from .quick import Unfit
-from .routing import to_microseconds
 
 #: From so many rows on, one is looked up before they are sent.
 LOOKED_AT = 5000

@@ -11,10 +11,10 @@ from itertools import compress
 from struct import Struct
 
 from . import copybin
+from .instants import EPOCH, to_microseconds
 from .meters import EXACT, figure_of
 from .planned import adding
 from .prepare import shows, values_of
-from .routing import EPOCH, to_microseconds
 from .sums import together
 
 #: Sums that go into a statement themselves instead of a table beside it.

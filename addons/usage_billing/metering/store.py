@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from .meters import MeterSpec
-from .routing import PeriodSpan
+from .places import PeriodSpan
 from .values import (
     Aggregate,
     AppendResult,

@@ -11,7 +11,7 @@ import numpy as np
 
 from .blocks import SCALE, SUM, TENS, filled, number_fields, sized
 from .copybin import NULL
-from .routing import SLOT
+from .instants import SLOT
 
 
 @dataclass(slots=True)

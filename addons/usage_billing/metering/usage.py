@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 from . import exact, levels
 from .facts import Window, whole
+from .instants import from_microseconds, to_microseconds
 from .meters import EXACT, divide, figure_of
-from .routing import PeriodSpan, canonical, from_microseconds, to_microseconds
+from .places import PeriodSpan
+from .texts import canonical
 from .values import DayAggregate, UsageRow
 
 BUCKETS = ("hour", "day", "month", "total")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from metering.blocks import numbers
 from metering.eventcolumns import EventColumns, Unfit, documents_of, times_of
+from metering.instants import LocalDays, to_microseconds
 from metering.jsonform import document_of
 from metering.rollups import Additions
-from metering.routing import LocalDays, to_microseconds
 from metering.sums import days_of, of_rows, together
 from metering.values import EventRow
 

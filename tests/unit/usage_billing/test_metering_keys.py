@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.instants import to_microseconds
 from metering.keys import (
     IdTimeError,
     identity_function,
@@ -17,7 +18,6 @@ from metering.keys import (
     ulid_time,
     uuid7_time,
 )
-from metering.routing import to_microseconds
 
 identity = identity_function(1, 2)
 

@@ -17,20 +17,16 @@ from metering.blocks import numbers
 from metering.columns import column_function
 from metering.copybin import number as number_of
 from metering.eventcolumns import EventColumns
+from metering.instants import OPEN_END, to_microseconds
 from metering.jsonform import document_of, members_of, said_by
 from metering.keys import key_function
 from metering.meters import MeterSpec
+from metering.places import PeriodSpan, SubjectSpan
 from metering.prepare import gather, prepare, route_keys
 from metering.quick import BLOCK, Feed, Quick, Unfit, cut
 from metering.rollups import Additions
-from metering.routing import (
-    OPEN_END,
-    PeriodSpan,
-    Router,
-    SubjectSpan,
-    storable,
-    to_microseconds,
-)
+from metering.routing import Router
+from metering.texts import storable
 from metering.values import EventRow, RejectedRow
 
 START, END = datetime(2026, 10, 1), datetime(2026, 11, 1)

@@ -6,15 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from metering.routing import (
-    OPEN_END,
-    LocalDays,
-    MeterSpec,
-    PeriodSpan,
-    Router,
-    SubjectSpan,
-    to_microseconds,
-)
+from metering.instants import OPEN_END, LocalDays, to_microseconds
+from metering.meters import MeterSpec
+from metering.places import PeriodSpan, SubjectSpan
+from metering.routing import Router
 
 
 def us(*parts):

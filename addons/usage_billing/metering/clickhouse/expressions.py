@@ -5,7 +5,8 @@ the events in question have; everything that a set decides is decided here, once
 each set, and reaches the query as lists of their numbers.
 """
 
-from ..routing import canonical
+from ..meters import EXACT
+from ..texts import canonical
 from .driver import numbers, text, texts
 from .tables import NARROW_DECIMALS, WIDE_DECIMALS
 
@@ -196,8 +197,6 @@ def _not_negative(value):
 
 
 def _together(whole, rest):
-    from ..routing import EXACT
-
     return EXACT.add(rest, whole)
 
 

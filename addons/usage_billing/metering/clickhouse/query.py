@@ -3,7 +3,8 @@
 from datetime import date, timedelta
 
 from ..errors import StoreError
-from ..routing import canonical, to_microseconds
+from ..instants import to_microseconds
+from ..texts import canonical
 from ..values import StoredEvent
 from . import expressions, rows
 from .driver import Table, numbers, text

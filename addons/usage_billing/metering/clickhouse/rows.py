@@ -8,7 +8,7 @@ from decimal import Decimal
 from hashlib import md5
 
 from ..errors import StoreError
-from ..routing import EXACT
+from ..meters import EXACT
 from . import tables
 from .driver import Table
 from .tables import NARROW_DECIMALS, NARROW_WHOLE, WIDE_DECIMALS, WIDE_WHOLE

@@ -15,7 +15,7 @@ from ..facts import whole
 from ..jsonform import event_to_json
 from ..planned import COLUMNS
 from ..postgres import PostgresStore
-from ..routing import canonical
+from ..texts import canonical
 from ..usage import Clock, Part
 from ..values import Difference, EventRow, RejectedRow
 from . import rows, ship
