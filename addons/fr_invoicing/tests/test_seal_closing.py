@@ -6,8 +6,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import pypdf
 from freezegun import freeze_time
@@ -28,9 +31,12 @@ PACKAGE = Path(__file__).parents[1]
 class TestSealClosing(SealCommon):
     """Closings, anchors, keys, and the bundle of an inspection."""
 
+    @contextmanager
     def _at(self, instant):
-        """Seal facts at an instant (Odoo reads the clock of Python)."""
-        return freeze_time(instant)
+        """Seal facts at an instant: of Python's clock and of the transaction's."""
+        now = datetime.fromisoformat(instant)
+        with freeze_time(instant), patch.object(self.env.cr, "_now", now):
+            yield
 
     def _story(self):
         """Two days of November and one of December; the second day is empty."""
