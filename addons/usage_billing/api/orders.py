@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from . import events
-from .events import Unreadable
+from .limits import MAX_EVENTS
+from .members import Unreadable, read_name, read_time
 from .problem import ApiProblem
 from .query import is_storable
 from .words import Sentence as _lt
@@ -77,7 +77,7 @@ def read_backfill(document):
             field="mode",
         )
     return Backfill(
-        events=_read_list(document, events.MAX_EVENTS, 0),
+        events=_read_list(document, MAX_EVENTS, 0),
         reason=_read_reason(document),
         is_dry=_read_flag(document, "dry_run"),
         start=start,
@@ -99,8 +99,8 @@ def read_event_to_void(entry, index):
     try:
         time = entry.get("time")
         return (
-            events.read_name(entry.get("id"), "id"),
-            None if time is None else events.read_time(time, "time"),
+            read_name(entry.get("id"), "id"),
+            None if time is None else read_time(time, "time"),
         )
     except Unreadable as error:
         code, name, sentence = error.args
@@ -201,7 +201,7 @@ def _read_flag(document, name):
 
 def _read_second(document, name):
     try:
-        moment = events.read_time(document[name], name)
+        moment = read_time(document[name], name)
     except Unreadable as error:
         code, _name, sentence = error.args
         raise _refused(code, _lt("%(detail)s.", detail=sentence), field=name) from error

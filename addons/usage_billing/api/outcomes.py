@@ -1,6 +1,6 @@
 """What became of the events of a request."""
 
-from .events import MAX_DIGITS
+from .limits import MAX_DIGITS
 
 #: Reason -> member of the event that it is about, where the reason alone says it.
 _FIELDS = {

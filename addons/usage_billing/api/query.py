@@ -5,8 +5,8 @@ import binascii
 import json
 from datetime import UTC, datetime
 
-from . import events
-from .events import Unreadable
+from . import members
+from .members import Unreadable
 from .problem import invalid_parameter
 from .words import Sentence as _lt
 
@@ -79,7 +79,7 @@ def read_time(query, name, default=None):
     if text is None:
         return default
     try:
-        return events.read_time(text.replace(" ", "+"), name)
+        return members.read_time(text.replace(" ", "+"), name)
     except Unreadable as error:
         raise invalid_parameter(
             name,

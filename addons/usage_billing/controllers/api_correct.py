@@ -5,7 +5,7 @@ import base64
 from odoo import http
 from odoo.tools import LazyTranslate
 
-from ..api import events, orders, problem
+from ..api import forms, orders, problem
 from ..api.operations import Operation
 from ..api.query import write_time
 from ..fields_exact import to_text
@@ -38,7 +38,7 @@ class CorrectionApi(http.Controller):
             ),
             scope="correct",
             body={
-                events.JSON: (
+                forms.JSON: (
                     VOID,
                     {"void": {"events": [{"id": EXAMPLE["id"]}], "reason": "Test run"}},
                 )
@@ -68,7 +68,7 @@ class CorrectionApi(http.Controller):
             ),
             scope="correct",
             body={
-                events.JSON: (
+                forms.JSON: (
                     AMEND,
                     {
                         "amend": {
@@ -100,7 +100,7 @@ class CorrectionApi(http.Controller):
             ),
             scope="correct",
             body={
-                events.JSON: (
+                forms.JSON: (
                     BACKFILL,
                     {
                         "backfill": {
@@ -132,7 +132,7 @@ class CorrectionApi(http.Controller):
                 call, "usage.subscription", order.subscriptions, "subscriptions"
             ),
             meter_ids=_named(call, "usage.meter", order.meters, "meters"),
-            data=base64.b64encode(events.write_lines(order.events) or b"\n"),
+            data=base64.b64encode(forms.write_lines(order.events) or b"\n"),
             file_name="events.ndjson",
         )
         done = answer.moved.done
@@ -177,8 +177,8 @@ def _document(call):
     """
     call.refuse_unknown_parameters()
     kind = (call.http.content_type or "").partition(";")[0].strip().lower()
-    if kind != events.JSON:
-        raise problem.unsupported_type(kind, [events.JSON])
+    if kind != forms.JSON:
+        raise problem.unsupported_type(kind, [forms.JSON])
     return call.read_json()
 
 

@@ -4,7 +4,7 @@ from odoo import http
 from odoo.http import Response
 from odoo.tools import LazyTranslate
 
-from ..api import events, openapi, page
+from ..api import limits, openapi, page
 from ..api.operations import Operation, Parameter
 from .api import ApiCall, api_route
 from .api_reasons import reasons_in
@@ -95,10 +95,10 @@ class DocumentationApi(http.Controller):
                     if code
                 ],
                 "limits": {
-                    "events": events.MAX_EVENTS,
-                    "name": events.MAX_NAME,
-                    "dimensions": events.MAX_DIMENSIONS,
-                    "properties": events.MAX_PROPERTIES,
+                    "events": limits.MAX_EVENTS,
+                    "name": limits.MAX_NAME,
+                    "dimensions": limits.MAX_DIMENSIONS,
+                    "properties": limits.MAX_PROPERTIES,
                 },
             },
         )

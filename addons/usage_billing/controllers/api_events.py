@@ -3,7 +3,7 @@
 from odoo import http
 from odoo.tools import LazyTranslate
 
-from ..api import events, outcomes, problem
+from ..api import forms, limits, outcomes, problem
 from ..api.operations import Operation, Parameter
 from ..api.problem import ApiProblem
 from ..api.query import read_choice
@@ -62,13 +62,13 @@ class EventApi(http.Controller):
                 ),
             ),
             body={
-                events.JSON: (
+                forms.JSON: (
                     {
                         "anyOf": [
                             EVENTS,
                             {
                                 "type": "array",
-                                "maxItems": events.MAX_EVENTS,
+                                "maxItems": limits.MAX_EVENTS,
                                 "items": {"anyOf": [EVENT, CLOUD_EVENT]},
                             },
                             EVENT,
@@ -77,16 +77,16 @@ class EventApi(http.Controller):
                     },
                     {"events": {"events": [EXAMPLE]}, "event": EXAMPLE},
                 ),
-                events.STRUCTURED: (CLOUD_EVENT, {"event": CLOUD_EXAMPLE}),
-                events.BATCH: (
+                forms.STRUCTURED: (CLOUD_EVENT, {"event": CLOUD_EXAMPLE}),
+                forms.BATCH: (
                     {
                         "type": "array",
-                        "maxItems": events.MAX_EVENTS,
+                        "maxItems": limits.MAX_EVENTS,
                         "items": CLOUD_EVENT,
                     },
                     {"events": [CLOUD_EXAMPLE]},
                 ),
-                events.NDJSON[0]: ({"type": "string"}, {}),
+                forms.NDJSON[0]: ({"type": "string"}, {}),
             },
             responses={202: (_lt("Stored"), "Receipt")},
             problems={
@@ -119,7 +119,7 @@ class EventApi(http.Controller):
             result = source._ingest(reading.rows)
         except COLLISIONS as error:
             raise problem.unavailable() from error
-        is_cloud = events.is_cloud(kind, call.http.headers)
+        is_cloud = forms.is_cloud(kind, call.http.headers)
         if reading.is_single:
             return self._answer_single(call, reading, result, is_cloud)
         reasons = reasons_in(call.lang)

@@ -2,7 +2,7 @@
 
 from odoo.tools import LazyTranslate
 
-from ..api import events
+from ..api import limits
 from ..api.operations import reference, register_schema
 
 _lt = LazyTranslate(__name__)
@@ -18,7 +18,7 @@ NUMBER = {
         {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?$"},
     ],
 }
-NAME = {"type": "string", "minLength": 1, "maxLength": events.MAX_NAME}
+NAME = {"type": "string", "minLength": 1, "maxLength": limits.MAX_NAME}
 TIME = {
     "type": "string",
     "format": "date-time",
@@ -63,7 +63,7 @@ EVENT = register_schema(
             "value": {"anyOf": [NUMBER, {"type": "null"}]},
             "unit": {
                 "type": ["string", "null"],
-                "maxLength": events.MAX_NAME,
+                "maxLength": limits.MAX_NAME,
                 "description": _lt(
                     "Unit of the value, where it is not the one the source always "
                     "sends: the meter's own, or a name that was given a factor. An "
@@ -83,7 +83,7 @@ EVENT = register_schema(
             },
             "dimensions": {
                 **MEMBERS,
-                "maxProperties": events.MAX_DIMENSIONS,
+                "maxProperties": limits.MAX_DIMENSIONS,
                 "description": _lt(
                     "What prices may depend on, with few distinct values: a region, "
                     "a machine type."
@@ -91,7 +91,7 @@ EVENT = register_schema(
             },
             "properties": {
                 **MEMBERS,
-                "maxProperties": events.MAX_PROPERTIES,
+                "maxProperties": limits.MAX_PROPERTIES,
                 "description": _lt("Anything else worth keeping."),
             },
         },
@@ -107,7 +107,7 @@ EVENTS = register_schema(
         "properties": {
             "events": {
                 "type": "array",
-                "maxItems": events.MAX_EVENTS,
+                "maxItems": limits.MAX_EVENTS,
                 "items": {"anyOf": [EVENT, reference("CloudEvent")]},
             }
         },

@@ -2,7 +2,7 @@
 
 from odoo.tools import LazyTranslate
 
-from ..api import events
+from ..api import limits
 from ..api.operations import reference, register_schema
 from ..api.orders import MAX_CORRECTIONS, MAX_NAMES, MAX_REASON, MODES
 from .api_schemas import EVENT, MODULE, NAME, TIME
@@ -106,7 +106,7 @@ BACKFILL = register_schema(
             "to": {**TIME, "description": _lt("End of the span, itself excluded.")},
             "events": {
                 "type": "array",
-                "maxItems": events.MAX_EVENTS,
+                "maxItems": limits.MAX_EVENTS,
                 "items": ANY_EVENT,
                 "description": _lt("What the source should have sent for the span."),
             },

@@ -29,7 +29,10 @@ BOOK = Phrasebook(KNOWN)
 
 def test_every_sentence_about_a_row_is_known():
     said = literals("api/jsontext.py") | {
-        text for text in literals("api/events.py") if not text[0].isupper()
+        text
+        for name in ("events", "members")
+        for text in literals(f"api/{name}.py")
+        if not text[0].isupper()
     }
     # sentences about the whole request end with a full stop
     assert {text for text in said if not text.endswith(".")} <= KNOWN

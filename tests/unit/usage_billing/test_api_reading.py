@@ -10,16 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import events
+from api import plain
 from api.body import decompress, read_json
-from api.events import MAX_EVENTS, EventReader, join_id
+from api.events import EventReader
 from api.jsontext import decode
+from api.limits import MAX_EVENTS
+from api.members import join_id
 from api.problem import ApiProblem
 from metering.eventcolumns import EventColumns
 from metering.values import EventRow, RejectedRow, UnitRow
 
 READER = EventReader(EventRow, RejectedRow, ["region"])
-COLUMNS = EventReader(EventRow, RejectedRow, (), columns=EventColumns.of_texts)
 MINIMAL = {"id": "1", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z"}
 
 
@@ -239,20 +240,25 @@ _plain = st.fixed_dictionaries(
 )
 
 
+def _columns(body):
+    """A plain request as columns, from so many events on; None for any other."""
+    return plain.read_plain(body, EventRow, EventColumns.of_texts)
+
+
 @given(st.lists(_plain, max_size=3))
 def test_a_plain_request_is_read_as_any_other(documents):
     """One request in one go, or event by event: the same rows."""
     body = json.dumps({"events": documents}).encode()
-    plain = READER._read_plain(body)
+    rows = plain.read_plain(body, EventRow)
     careful = READER.read_events(read_json(body)["events"])
-    if plain is not None:
-        assert plain.rows == careful.rows
-        assert list(map(repr, plain.rows)) == list(map(repr, careful.rows))
+    if rows is not None:
+        assert rows == careful.rows
+        assert list(map(repr, rows)) == list(map(repr, careful.rows))
     assert READER.read(body, "application/json").rows == careful.rows
-    with patch.object(events, "MANY", 1):  # the same as columns
-        many = COLUMNS._read_plain(body)
-    assert many is None or list(map(repr, many.rows)) == list(map(repr, careful.rows))
-    assert documents == [] or (many is None) >= (plain is None)
+    with patch.object(plain, "MANY", 1):  # the same as columns
+        many = _columns(body)
+    assert many is None or list(map(repr, many)) == list(map(repr, careful.rows))
+    assert documents == [] or (many is None) >= (rows is None)
 
 
 def test_nearly_every_request_is_plain():
@@ -262,18 +268,18 @@ def test_nearly_every_request_is_plain():
         MINIMAL,
     ]
     body = json.dumps({"events": documents}).encode()
-    assert isinstance(READER._read_plain(body).rows, list)
-    assert isinstance(COLUMNS._read_plain(body).rows, list)  # there are few
-    with patch.object(events, "MANY", 3):
-        found = COLUMNS._read_plain(body).rows
+    assert isinstance(plain.read_plain(body, EventRow), list)
+    assert isinstance(_columns(body), list)  # there are few
+    with patch.object(plain, "MANY", 3):
+        found = _columns(body)
     assert isinstance(found, EventColumns)
-    assert list(found) == READER._read_plain(body).rows
+    assert list(found) == plain.read_plain(body, EventRow)
     empty = [{**each, "properties": {}, "dimensions": None} for each in documents]
-    with patch.object(events, "MANY", 3):
+    with patch.object(plain, "MANY", 3):
         body = json.dumps({"events": empty}).encode()
-        found = COLUMNS._read_plain(body).rows
+        found = _columns(body)
     assert isinstance(found, EventColumns)
-    assert list(found) == READER._read_plain(body).rows
+    assert list(found) == plain.read_plain(body, EventRow)
     many = json.dumps({"events": [MINIMAL] * 10_001}).encode()
     with pytest.raises(ApiProblem) as caught:
         READER.read(many, "application/json")

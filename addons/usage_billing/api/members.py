@@ -1,0 +1,201 @@
+"""Members of events, read one by one; who finds one amiss says what is wrong."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+
+from . import jsontext
+from .jsontext import BadNumber
+from .limits import MAX_DIGITS, MAX_NAME
+from .words import Sentence as _lt
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
+#: Words of Python's own messages about parts of a time that there are not.
+_NO_SUCH = re.compile("must be in|out of range")
+_NO_TIME = _lt("not a date and time as in RFC 3339")
+_NO_SUCH_TIME = _lt("there is no such day or hour")
+_from_iso = datetime.fromisoformat
+EMPTY = {}
+#: Whether the first digit of a number stands where numbers of the store begin.
+is_modest = frozenset(range(-MAX_DIGITS, MAX_DIGITS)).__contains__
+encode = msgspec.json.Encoder(
+    enc_hook=str, decimal_format="number", order="deterministic"
+).encode
+
+
+class Unreadable(Exception):
+    """An event that cannot be read: reason code, field, sentence."""
+
+
+def join_id(source, event_id):
+    """One id of a CloudEvent's source and id; no two pairs share one.
+
+    >>> join_id("/gateway/eu", "4711")
+    '/gateway/eu 4711'
+    """
+    if "%" in source or " " in source:
+        source = source.replace("%", "%25").replace(" ", "%20")
+    return f"{source} {event_id}"
+
+
+def read_name(value, name):
+    """A text that is there and not too long."""
+    if value.__class__ is not str:
+        if value is None:
+            raise Unreadable("missing_field", name, _lt("is missing"))
+        raise Unreadable("invalid_value", name, _lt("must be a text"))
+    if not value:
+        raise Unreadable("missing_field", name, _lt("is empty"))
+    if len(value) > MAX_NAME:
+        raise Unreadable(
+            "invalid_value",
+            name,
+            _lt("is longer than %(most)s characters", most=MAX_NAME),
+        )
+    if "\0" in value:
+        raise Unreadable("invalid_value", name, jsontext.HAS_NUL)
+    return value
+
+
+def read_time(text, name):
+    """Naive UTC datetime of an RFC 3339 date-time with its zone."""
+    try:
+        if text[13] == text[16] == ":" and len(text) > 18:
+            if text[-1] == "Z":
+                moment = _from_iso(text[:-1])
+                if moment.tzinfo is None:
+                    return moment
+                raise ValueError(_lt("two zones"))
+            moment = _from_iso(text[:-1] + "Z" if text[-1] == "z" else text)
+            if moment.tzinfo is None:
+                raise ValueError(
+                    _lt("the zone is missing: end with Z or an offset as +02:00")
+                )
+            return moment.astimezone(UTC).replace(tzinfo=None)
+        raise ValueError(_NO_TIME)
+    except (ValueError, OverflowError, IndexError) as error:
+        said = error.args[0]
+        if not isinstance(said, _lt):
+            is_time = not isinstance(error, IndexError) and _NO_SUCH.search(said)
+            said = _NO_SUCH_TIME if is_time else _NO_TIME
+        raise Unreadable(
+            "invalid_time",
+            name,
+            _lt("“%(text)s”: %(said)s", text=text[:50], said=said),
+        ) from error
+    except (TypeError, KeyError) as error:
+        if text is None:
+            raise Unreadable("missing_field", name, _lt("is missing")) from error
+        raise Unreadable(
+            "invalid_time", name, _lt("must be a text as in RFC 3339")
+        ) from error
+
+
+def read_number(value, name):
+    """A Decimal with every digit, or None."""
+    kind = value.__class__
+    if value is None:
+        return None
+    if kind is int:
+        number = Decimal(value)
+    elif kind is Decimal:
+        number = value
+    elif kind is str and _NUMBER.fullmatch(value):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            raise Unreadable("invalid_value", name, _lt("is not a number")) from None
+    else:
+        raise Unreadable(
+            "invalid_value",
+            name,
+            _lt("%(text)s is not a decimal number", text=shown(value)[:60]),
+        )
+    if not is_modest(number.adjusted()):
+        raise Unreadable(
+            "invalid_value",
+            name,
+            _lt("has more than %(most)s digits on one side", most=MAX_DIGITS),
+        )
+    return number
+
+
+def read_currency(value, name="currency"):
+    if value is None:
+        return None
+    if value.__class__ is not str or not (
+        len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+    ):
+        raise Unreadable(
+            "invalid_value", name, _lt("must be a code such as EUR (ISO 4217)")
+        )
+    return value
+
+
+def read_object(value, name):
+    if value is None:
+        return EMPTY
+    if value.__class__ is not dict:
+        raise Unreadable("invalid_value", name, _lt("must be a JSON object"))
+    return value
+
+
+def read_texts(members, name, most, longest):
+    """Members of an object as texts; nulls are left out.
+
+    :param int most: members allowed; :param int longest: characters of a value
+    """
+    if members.__class__ is not dict:
+        raise Unreadable("invalid_value", name, _lt("must be a JSON object"))
+    if not members:
+        return EMPTY
+    if len(members) > most:
+        raise Unreadable(
+            "invalid_value", name, _lt("has more than %(most)s members", most=most)
+        )
+    for key, value in members.items():
+        if value.__class__ is not str or len(value) > longest or len(key) > MAX_NAME:
+            break
+    else:
+        return members
+    if max(map(len, members)) > MAX_NAME:
+        raise Unreadable("invalid_value", name, _lt("has a name that is too long"))
+    texts = {
+        key: _text(value, f"{name}.{key[:100]}")
+        for key, value in members.items()
+        if value is not None
+    }
+    for key, text in texts.items():
+        if len(text) > longest:
+            raise Unreadable(
+                "invalid_value",
+                f"{name}.{key[:100]}",
+                _lt("is longer than %(most)s characters", most=longest),
+            )
+    return texts
+
+
+def _text(value, name):
+    """A JSON value as text: numbers in full, lists and objects as JSON."""
+    kind = value.__class__
+    if kind is str:
+        return value
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is Decimal:
+        text = format(read_number(value, name), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if kind is BadNumber:
+        raise Unreadable(
+            "invalid_value", name, _lt("%(text)s is not a number", text=value[:60])
+        )
+    return encode(value).decode()
+
+
+def shown(value):
+    """A value in a message or a list, cut to a sensible length."""
+    if value is None:
+        return ""
+    return (value if isinstance(value, str) else encode(value).decode())[:MAX_NAME]
