@@ -6,7 +6,8 @@ from odoo.tools import LazyTranslate
 
 from ..api import limits, openapi, page
 from ..api.operations import Operation, Parameter
-from .api import ApiCall, api_route
+from .api import answer, api_route
+from .api_problems import problems_in
 from .api_reasons import reasons_in
 
 _lt = LazyTranslate(__name__)
@@ -81,7 +82,9 @@ class DocumentationApi(http.Controller):
     )
     def show_documentation(self, **_query):
         """The page: nothing of it comes from another server, no script runs in it."""
-        call = ApiCall(None)
+        return answer(DocumentationApi._show, self, None, {})
+
+    def _show(self, call):
         document = _make(openapi.document, call)
         env = call.env(context={"lang": call.lang})
         html = env["ir.qweb"]._render(
@@ -94,6 +97,7 @@ class DocumentationApi(http.Controller):
                     for code, texts in reasons_in(call.lang).items()
                     if code
                 ],
+                "problems": problems_in(call.lang),
                 "limits": {
                     "events": limits.MAX_EVENTS,
                     "name": limits.MAX_NAME,

@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode
 
 from odoo.tests import HttpCase, tagged
 
+from ..controllers.api_problems import PROBLEMS
+from ..controllers.api_reasons import REASONS
 from ..metering import EventRow, RejectedRow
 from .common_api import ApiCase
 
@@ -274,10 +276,16 @@ class TestApiRead(ApiCase, HttpCase):
             self.assertEqual(page.status_code, 200)
             self.assertIn(words, page.text)
             self.assertIn("script-src 'none'", page.headers["Content-Security-Policy"])
+            for code in (*PROBLEMS, *REASONS):
+                self.assertEqual(page.text.count(f'id="{code}"'), 1, code)
             for operation in ("sendEvents", "readUsage", "listBatches"):
                 self.assertIn(f'id="{operation}"', page.text)
             for foreign in ('src="http', 'href="http', "<script"):
                 self.assertNotIn(foreign, page.text)
+        twice = self.url_open(f"{V1}/docs?lang=en&lang=fr")
+        self.assertEqual(
+            (twice.status_code, twice.json()["field"]), (400, "lang"), twice.text
+        )
 
 
 def _references(value):

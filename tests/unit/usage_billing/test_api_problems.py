@@ -24,6 +24,31 @@ def test_every_problem_says_what_to_do(file):
             assert len(node.args) >= 6 or "action" in named, node.lineno
 
 
+def literal_keys(file, name):
+    """Keys of the dictionary that a file assigns to a name."""
+    [found] = (
+        node.value
+        for node in ast.parse((ADD_ON / file).read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == name
+    )
+    return {key.value for key in found.keys}
+
+
+def test_the_documentation_has_every_code():
+    """The type of a problem is a place on the page of the documentation."""
+    known = literal_keys("controllers/api_problems.py", "PROBLEMS")
+    known |= literal_keys("controllers/api_reasons.py", "REASONS")
+    used = set()
+    for file in (*FILES, *sorted(ADD_ON.glob("models/*.py"))):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                place = {"ApiProblem": 1, "_refused": 0, "unauthorized": 1}.get(name)
+                if place is not None and len(node.args) > place:
+                    used.add(getattr(node.args[place], "value", None))
+    assert {code for code in used if isinstance(code, str)} - known == set()
+
+
 @pytest.mark.parametrize(
     "found",
     [
