@@ -142,7 +142,7 @@ class FrArchiveEntry(models.Model):
         for name in ("invoice_date", "date", "date_stop"):
             if name in record._fields and isinstance(record[name], date):
                 return record[name]
-        return fields.Date.context_today(company._usage_at_home(self))
+        return company._usage_get_today()
 
     @api.model
     def _get_retention_date(self, company, day):

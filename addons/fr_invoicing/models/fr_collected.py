@@ -237,6 +237,7 @@ class AccountMove(models.Model):
         :param dict found: key -> date, amount, amount_company of the reconciliations
         """
         self.ensure_one()
+        today = self.company_id._usage_get_today()
         recorded = self.fr_collected_ids
         open_rows = recorded.filtered(lambda row: not row.reversed_id)
         open_rows -= recorded.reversed_id
@@ -258,7 +259,7 @@ class AccountMove(models.Model):
                 "move_id": self.id,
                 "currency_id": row.currency_id.id,
                 "key": f"{row.key}/back",
-                "date": max(row.date, fields.Date.context_today(self)),
+                "date": max(row.date, today),
                 "amount": -row.amount,
                 "amount_company": -row.amount_company,
                 "reversed_id": row.id,

@@ -115,10 +115,12 @@ class FrEreportingPeriod(models.Model):
 
     @api.depends("state", "date_end", "deadline")
     def _compute_light(self):
-        today = fields.Date.context_today(self)
         for period in self:
             period.light = period.deadline and periods.light(
-                period.state, today, period.date_end, period.deadline
+                period.state,
+                period.company_id._usage_get_today(),
+                period.date_end,
+                period.deadline,
             )
 
     def _compute_totals(self):
@@ -274,8 +276,8 @@ class FrEreportingPeriod(models.Model):
         Periods already begun keep the regime they began under: what was made ahead and
         holds neither report nor operation goes, and comes again under the new one.
         """
-        today = fields.Date.context_today(self)
         for company in companies:
+            today = company._usage_get_today()
             ahead = self.search(
                 [
                     ("company_id", "=", company.id),
@@ -362,9 +364,9 @@ class FrEreportingPeriod(models.Model):
     def _refresh_state(self):
         """Say the state of the periods again from their reports and operations."""
         self.invalidate_recordset(TOTALS, flush=False)
-        today = fields.Date.context_today(self)
         totals = self._totals()
         for period in self:
+            today = period.company_id._usage_get_today()
             values = totals.get(period.id, {})
             state = period._state_of(values, today)
             if period.state != state:
@@ -446,7 +448,7 @@ class FrEreportingPeriod(models.Model):
             if not company._fr_has_ereporting():
                 continue
             self = company._usage_at_home(self)
-            today = fields.Date.context_today(self)
+            today = company._usage_get_today()
             self._ensure(company, today + timedelta(days=AHEAD_DAYS))
             self.env["fr.ereporting.collector"]._collect(company, commit=True)
             self.search(

@@ -222,7 +222,7 @@ class FrEreportingReport(models.Model):
                 )
             )
         period = self.period_id
-        if fields.Date.context_today(self) <= period.date_end:
+        if period.company_id._usage_get_today() <= period.date_end:
             raise UserError(
                 self.env._(
                     "%(report)s cannot be sent before its period is over, on %(date)s.",

@@ -435,3 +435,15 @@ class TestEreporting(EreportingCommon):
             with self.enter_registry_test_mode(), freeze_time(moment):
                 cron.method_direct_trigger()
             self.assertEqual(len(period.report_ids), count)
+
+    def test_report_leaves_once_the_period_is_over_where_the_company_is(self):
+        self.company.partner_id.tz = "America/Martinique"
+        self._consumer_invoice(day=date(2026, 11, 21))
+        report = self._report("sale", date(2026, 11, 21))
+        after = report.period_id.date_end + timedelta(days=1)
+        report = report.with_context(tz="Europe/Paris")
+        with freeze_time(f"{after} 03:30"), self.assertRaises(UserError):
+            report.action_mark_sent()
+        with freeze_time(f"{after} 04:30"):
+            report.action_mark_sent()
+        self.assertEqual(report.state, "sent")

@@ -1,7 +1,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from odoo import fields, models
+from odoo import models
 
 from .. import bridge
 from ..splitting import reversal
@@ -139,7 +139,6 @@ class RevenueShareItemCredit(models.Model):
             [("move_id", "in", moves.ids), ("source", "in", (SALE, CREDIT))]
         )
         items -= self.search([("undone_item_id", "in", items.ids)]).undone_item_id
-        today = fields.Date.context_today(self)
         open_net = self._get_credited(items.filtered(lambda i: i.source == SALE))
         vals_list = []
         for item in items:
@@ -155,7 +154,9 @@ class RevenueShareItemCredit(models.Model):
                     "move_id": item.move_id.id,
                     "move_line_id": item.move_line_id.id,
                     # a document undone before it was told leaves no trace in its period
-                    "date": item.date if not item.statement_period_start else today,
+                    "date": item.company_id._usage_get_today()
+                    if item.statement_period_start
+                    else item.date,
                 }
             )
         return self._create_mirrored(vals_list)

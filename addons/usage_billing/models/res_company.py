@@ -44,3 +44,7 @@ class ResCompany(models.Model):
         Odoo takes the day of UTC for today, also in all that they call.
         """
         return records.with_company(self).with_context(tz=self._usage_get_zone())
+
+    def _usage_get_today(self):
+        """Today where the company is, whoever asks."""
+        return fields.Date.context_today(self._usage_at_home(self))
