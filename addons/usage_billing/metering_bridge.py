@@ -17,6 +17,7 @@ from odoo.tools import SQL
 
 from . import bridge
 from .metering import archive, closing, finding, schema
+from .metering.beside import Beside
 from .metering.clickhouse import ship
 from .metering.connection import exact_cursor
 from .metering.corrections import Corrections
@@ -292,6 +293,36 @@ class Store(ArchivedEvents):
 
         :param usage.period periods: only these; default all with events of the types
         """
+        self._count_meters(meters, periods, self.rebuild)
+
+    def count_new_meters(self, meters):
+        """Count what is stored, for meters that nobody but this transaction knows, and
+        hold up nobody. What others store meanwhile is left to :meth:`catch_up`.
+        """
+        self._count_meters(
+            meters,
+            None,
+            lambda *records: self._here().count(*self._specs(*records)),
+        )
+
+    def catch_up(self, meters, seen, cr):
+        """Add what others stored since new meters were counted.
+
+        :param metering.beside.Seen seen: by this transaction, when it counted
+        :param cr: cursor in READ COMMITTED, since nobody can store any more
+        """
+        self.env.flush_all()
+        theirs = self.env(cr=cr)
+        specs = self._meter_specs(meters)  # only this transaction knows them
+        others = Store(theirs, self.company.with_env(theirs))
+        Beside(exact_cursor(cr), self._here()).catch_up(
+            self.company.id,
+            specs,
+            seen,
+            lambda ids: others._spans(theirs["usage.period"].browse(ids), specs),
+        )
+
+    def _count_meters(self, meters, periods, count):
         self.env.flush_all()
         if periods is None:
             period_ids = self._postgres().periods_of_types(
@@ -312,7 +343,7 @@ class Store(ArchivedEvents):
         unmoved = billed.filtered(
             lambda period: (period.billed_fingerprint or "") == then.get(period.id, "")
         )
-        self.rebuild(periods, meters)
+        count(periods, meters)
         now = self.fingerprints(unmoved)
         for period in unmoved:  # counted by one meter more, and nothing came late
             if now.get(period.id, "") != then.get(period.id, ""):
@@ -332,6 +363,7 @@ class Store(ArchivedEvents):
                 )
             )
         period_ids = self._postgres().periods_of_batches(batches.ids)
+        schema.note_remade(self.env.cr, period_ids)
         self.rebuild(self.env["usage.period"].browse(period_ids))
 
     def periods_of(self, batches):

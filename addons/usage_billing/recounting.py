@@ -1,41 +1,100 @@
-"""Meters are counted again once they are committed, where events came in between.
+"""Stored events are counted for meters that are new or changed, while others go on.
 
 Records are written in REPEATABLE READ: who makes a meter does not see the events that
 others commit while the form is saved. Those who store these events do not know the
-meter yet, so neither side would count them. A second look after the commit does: from
-then on every append knows the meter, and the lock that comes before the first look at
+meter yet. So neither side would count them.
+
+A new meter is counted without a lock, and what came meanwhile is added as the
+transaction ends, see ``metering.beside``: who stores events waits for that alone. A
+meter that changed is known to those who store events, and they add to its rollups.
+They wait while it is counted; and it is looked at again once it is committed: from then
+on every append knows what it counts, and the lock that comes before the first look at
 the data waits for those that do not.
 """
 
 import logging
+import time
 from contextlib import contextmanager
 from functools import partial
 
 import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID, api, sql_db
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 
+from .metering import beside
+
 _logger = logging.getLogger(__name__)
 
-#: What this transaction sees, and when the oldest began that may be at work beside it.
-#: A batch is written with the time its transaction began: older ones need no look. The
-#: hour is for a long one that ended just before this question.
-_NOW = """
-    SELECT pg_current_snapshot()::text,
-           least(now(), min(xact_start)) AT TIME ZONE 'UTC' - interval '1 hour'
-      FROM pg_stat_activity WHERE datname = current_database()
-"""
-_LOCK = "LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE"
-#: Batches written by transactions that a snapshot does not show, or that are about as
-#: young: none is left out. (A batch is written where its events are.)
-_CAME = """
-    SELECT b.id FROM usage_batch b
-     WHERE b.company_id = %s AND b.write_date >= %s
-       AND age(b.xmin) <= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-                          - pg_snapshot_xmin(%s::pg_snapshot)::text::bigint
-"""
+_LOCK = "LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE"
+#: Who waits for the lock holds up all who come later. A delivery under way for long (an
+#: import) is not waited for in one go: so many seconds at a time, and a rest for the
+#: others, as often as this.
+_SECONDS, _REST, _TIMES = 0.5, 1.0, 120
+
+
+def count_new(meters):
+    """Count the stored events for meters of this transaction that nobody knows yet.
+
+    :param usage.meter meters: of one company, new
+    """
+    env = meters.env
+    cr = env.cr
+    company = meters.company_id
+    store = env["usage.batch"].with_company(company)._store()
+    seen = beside.seen_by(cr)  # before the count
+    if not _is_held_up_by_none(env, company, seen):
+        with again_after_commit(meters):
+            store.rebuild_meters(meters)
+        return
+    store.count_new_meters(meters)
+    cr.precommit.add(partial(_add_what_came, meters, seen))
+
+
+def _is_held_up_by_none(env, company, seen):
+    """Whether the transaction can count beside others, see ``metering.beside``."""
+    return (
+        env.registry.ready  # nobody stores events while the add-on is installed
+        and seen.is_fixed
+        and company.sudo().usage_store_engine == "postgres"
+        and not company.sudo().usage_store_target
+    )
+
+
+def _add_what_came(meters, seen):
+    """Add what others stored since meters were counted; they wait until the end of the
+    transaction from here on.
+    """
+    meters = meters.exists()
+    if not meters:
+        return
+    cr = meters.env.cr
+    _keep_others_away(cr)
+    # What is seen here was committed before the lock; and this must not wait for one
+    # who waits for the lock.
+    with sql_db.db_connect(cr.dbname).cursor() as other:
+        other.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+        store = meters.env["usage.batch"].with_company(meters.company_id)._store()
+        store.catch_up(meters, seen, other)
+
+
+def _keep_others_away(cr):
+    """Take the lock that appends wait for, without long waits of theirs."""
+    for _time in range(_TIMES):
+        try:
+            with cr.savepoint(flush=False):
+                cr.execute(
+                    "SELECT set_config('lock_timeout', %s, true)",
+                    [f"{_SECONDS * 1000:.0f}ms"],
+                )
+                cr.execute(_LOCK, log_exceptions=False)
+                cr.execute("SET LOCAL lock_timeout TO DEFAULT")
+            return
+        except psycopg2.errors.LockNotAvailable:
+            time.sleep(_REST)
+    cr.execute(_LOCK)
 
 
 @contextmanager
@@ -49,22 +108,18 @@ def again_after_commit(meters):
         yield  # nobody stores events while the add-on is installed or updated
         return
     cr = env.cr
-    cr.execute(_NOW)  # counting waits for those who store events: this comes before
-    seen, since = cr.fetchone()
+    seen = beside.seen_by(cr)  # counting waits for appends: this comes before
     yield
     company_id = meters.company_id.id
-    cr.postcommit.add(
-        partial(_look_again, cr.dbname, company_id, meters.ids, seen, since)
-    )
+    cr.postcommit.add(partial(_look_again, cr.dbname, company_id, meters.ids, seen))
 
 
-def _look_again(database, company_id, meter_ids, seen, since):
+def _look_again(database, company_id, meter_ids, seen):
     """Count meters again in the periods into which events came that were not seen."""
     try:
         with Registry(database).cursor() as cr:
             cr.execute(_LOCK)
-            cr.execute(_CAME, [company_id, since, seen])
-            came = [batch_id for (batch_id,) in cr.fetchall()]
+            came = beside.batches_since(cr, company_id, seen)
             if came:
                 env = api.Environment(cr, SUPERUSER_ID, {})
                 store = env["usage.batch"].with_company(company_id)._store()

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 
-from . import parts
+from . import parts, schema
 from .append import Append
 from .errors import StoreError
 from .facts import select_from_events
@@ -91,12 +91,13 @@ class Corrections(Targets):
 
     def _begin(self):
         # A rebuild of rollups must not run beside a correction it cannot see.
-        self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
+        self.cursor.execute("LOCK TABLE usage_store_gate IN ROW EXCLUSIVE MODE")
 
     def _finish(self, taken, status):
         for number, target in taken.items():
             self._tell(number, target.event_id, status)
             self.periods.add(target.period_id)
+        schema.note_remade(self.cursor, self.periods)
         self._count_again(
             {target.period_id for target in taken.values()},
             {target.type for target in taken.values()},

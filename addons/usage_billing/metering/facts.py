@@ -381,7 +381,7 @@ class EventRoute:
         return self.meter.value_source if self.meter.needs_value else "none"
 
 
-def select_from_events(cursor, periods, routes, as_of=None, days=True):
+def select_from_events(cursor, periods, routes, as_of=None, days=True, only=""):
     """SQL text of the rollup rows of these periods, made from the events.
 
     Many meters in one pass over the events, for figures that add up.
@@ -389,6 +389,7 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
     :param list[EventRoute] routes: all that these periods hold, not empty
     :param datetime as_of: only what had arrived by then
     :param bool days: make the rows of local days too, not of whole periods only
+    :param str only: SQL of one more condition on events ``e``
     :return: text of a SELECT of ``planned.COLUMNS``, parameters filled in
     """
     keys = "subscription_id, period_id, meter_id, dimset_id"
@@ -431,7 +432,7 @@ def select_from_events(cursor, periods, routes, as_of=None, days=True):
              WHERE e.period_id = ANY(%(periods)s)
                AND e.time >= %(start)s AND e.time < %(end)s
                AND (r.filters = '{{}}' OR coalesce(e.properties, '{{}}') @> r.filters)
-               AND {reach.where}
+               AND {reach.where}{only and f" AND {only}"}
         )
         SELECT {keys}, {bucket} AS bucket,
                {count} AS event_count, sum(value){live} AS value_sum,

@@ -12,7 +12,7 @@ COLUMNS = (
 )
 
 #: What becomes of a row of sums that is there already.
-_MERGE = (
+MERGE = (
     "ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
     " event_count = r.event_count + excluded.event_count,"
     " value_sum = r.value_sum + excluded.value_sum,"
@@ -41,7 +41,7 @@ def adding(days):
         f" min(first_time), max(last_time), max(watermark) FROM {days}"
         " GROUP BY subscription_id, period_id, meter_id, dimset_id"
         " ORDER BY period_id, meter_id, dimset_id, bucket"
-        f" {_MERGE}"
+        f" {MERGE}"
     )
 
 
@@ -75,7 +75,7 @@ END $$;
 
 #: Neither a rebuild of rollups nor the cut of a period may pass between a look at what
 #: changed and the append that follows; so the lock comes first.
-_LOCK = "LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE"
+_LOCK = "LOCK TABLE usage_store_gate IN ROW EXCLUSIVE MODE"
 #: Whether something was noted since a snapshot.
 _IS_CHANGED = """EXISTS (
         SELECT FROM usage_store_change c
@@ -165,7 +165,7 @@ BEGIN
             VALUES (
                 subscriptions[i], periods[i], meters[i], dimsets[i], days[i], counts[i],
                 sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived)
-            {_MERGE};
+            {MERGE};
         END LOOP;
         IF wanted IS NOT NULL THEN
             INSERT INTO usage_store_route (

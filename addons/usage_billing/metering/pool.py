@@ -104,6 +104,7 @@ def refresh(cursor, lease):
 
 def forget_changes(cursor):
     """Delete notes that no process can need any more (cron)."""
-    cursor.execute(
-        "DELETE FROM usage_store_change WHERE at < now() - %s::interval", [NOTES_KEPT]
-    )
+    for table in ("usage_store_change", "usage_store_remade"):
+        cursor.execute(
+            f"DELETE FROM {table} WHERE at < now() - %s::interval", [NOTES_KEPT]
+        )

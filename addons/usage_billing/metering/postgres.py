@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from psycopg2.extras import execute_values
 
+from . import schema
 from .append import MANY, Append
 from .facts import select_from_events
 from .keys import identity_function, route_hash
@@ -49,7 +50,7 @@ class PostgresStore(Reading):
         """
         if router is None:  # else it was taken with the router, see .pool
             # A rebuild of rollups must not run beside an append it cannot see.
-            self.cursor.execute("LOCK TABLE usage_store_rollup IN ROW EXCLUSIVE MODE")
+            self.cursor.execute("LOCK TABLE usage_store_gate IN ROW EXCLUSIVE MODE")
         return Append(self, batch, router).run(rows, chunk)
 
     def append_all(self, batches, router):
@@ -77,13 +78,21 @@ class PostgresStore(Reading):
         if not periods or not meters:
             return
         cursor = self.cursor
-        cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
             "DELETE FROM usage_store_rollup"
             " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
             _ids(periods, meters),
         )
         self._fill_rollups(periods, meters)
+
+    def count(self, periods, meters):
+        """Make the rollups of new meters, which nobody else knows: none is waited for.
+
+        What others store meanwhile is not in them, see :mod:`.beside`.
+        """
+        if periods and meters:
+            self._fill_rollups(periods, meters)
 
     def _fill_rollups(self, periods, meters):
         """Write the rollups of these periods and meters, which have none."""
@@ -103,7 +112,7 @@ class PostgresStore(Reading):
         :return: ids of the periods the events fell into
         """
         cursor = self.cursor
-        cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
             "DELETE FROM usage_store_correction c USING usage_batch b"
             " WHERE b.id = c.batch_id AND b.company_id = %s AND b.source_id = %s",
@@ -121,7 +130,9 @@ class PostgresStore(Reading):
             "DELETE FROM usage_store_identity WHERE identity = ANY(%s::uuid[])",
             [[identity(event_id)[1].hex() for event_id, _period in erased]],
         )
-        return sorted({period_id for _event_id, period_id in erased})
+        period_ids = sorted({period_id for _event_id, period_id in erased})
+        schema.note_remade(cursor, period_ids)
+        return period_ids
 
     def amending(self, hold):
         """The same store for amendments: what fits nowhere goes to ``hold``."""
@@ -133,18 +144,22 @@ class PostgresStore(Reading):
         :param dict wanted: canonical text -> dimensions
         :return: canonical text -> id
         """
-        if not wanted:
-            return {}
-        texts = sorted(wanted)
+        found = self._find_dimsets(wanted) if wanted else {}
+        missing = {text: wanted[text] for text in wanted.keys() - found.keys()}
+        return found | self._add_dimsets(missing) if missing else found
+
+    def _find_dimsets(self, wanted):
+        """:return: canonical text -> number, of dimension sets that are known"""
         self.cursor.execute(
             "SELECT t.text, d.id FROM unnest(%s) AS t(text)"
             " JOIN usage_store_dimset d ON d.hash = md5(t.text)::uuid",
-            [texts],
+            [sorted(wanted)],
         )
-        found = dict(self.cursor.fetchall())
-        new = [(text, json.dumps(wanted[text])) for text in texts if text not in found]
-        if not new:
-            return found
+        return dict(self.cursor.fetchall())
+
+    def _add_dimsets(self, wanted):
+        """Add dimension sets to the dictionary, see :meth:`dimset_ids`."""
+        new = [(text, json.dumps(wanted[text])) for text in sorted(wanted)]
         with self._adding() as cursor:
             execute_values(
                 cursor,
@@ -154,7 +169,7 @@ class PostgresStore(Reading):
                 new,
                 page_size=1000,
             )
-        return found | self.dimset_ids({text: wanted[text] for text, _dims in new})
+        return self._find_dimsets(wanted)
 
     def route_ids(self, keys):
         """Numbers of routes, new ones added to the dictionary.

@@ -407,16 +407,17 @@ class Reading:
         )
         return [period_id for (period_id,) in self.cursor.fetchall()]
 
-    def _event_routes(self, periods, meters):
+    def _event_routes(self, periods, meters, only="true"):
         """Which meter counts which (type, dimension set) of these periods' events.
 
+        :param str only: SQL of one more condition on events ``e``
         :rtype: list[EventRoute]
         """
         self.cursor.execute(
             "SELECT k.type, k.dimset_id, d.dims FROM ("
-            "   SELECT DISTINCT type, dimset_id FROM usage_store_event"
-            "   WHERE period_id = ANY(%s) AND time >= %s AND time < %s"
-            "   AND type = ANY(%s)"
+            "   SELECT DISTINCT e.type, e.dimset_id FROM usage_store_event e"
+            "   WHERE e.period_id = ANY(%s) AND e.time >= %s AND e.time < %s"
+            f"  AND e.type = ANY(%s) AND {only}"
             ") AS k JOIN usage_store_dimset d ON d.id = k.dimset_id",
             [
                 [period.id for period in periods],

@@ -5,6 +5,8 @@ part already. What an event says never changes; which period it counts in follow
 own time. Corrections go with their events.
 """
 
+from . import schema
+
 #: routes of a period that have events of its second part
 _ROUTES = """
     SELECT DISTINCT r.id, r.company_id, r.source_id, r.subscription_id, r.dimset_id,
@@ -27,7 +29,7 @@ def recut(store, period_id, rest_id, instant):
     :return: number of events that went over
     """
     cursor = store.cursor
-    cursor.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
+    cursor.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
     cursor.execute(_ROUTES, [period_id, instant])
     keys = {}
     for row in cursor.fetchall():
@@ -35,6 +37,7 @@ def recut(store, period_id, rest_id, instant):
         keys[route_id] = (company, source, subscription, rest_id, *rest)
     if not keys:
         return 0
+    schema.note_remade(cursor, [period_id, rest_id])
     numbers = store.route_ids(list(keys.values()))
     for column, event in (("period_id", "target_id"), ("row_period_id", "row_id")):
         cursor.execute(

@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from . import schema
+
 #: The far ends of a stretch that has none.
 BEGINNING, END = datetime(1, 1, 1), datetime(9999, 12, 31)
 
@@ -105,6 +107,8 @@ def move(store, stretch, going):
     :return: ids of the periods whose quantities changed
     """
     cursor = store.cursor
+    # Who counts a new meter must see all of this or nothing of it.
+    cursor.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
     cursor.execute(
         "SELECT id, company_id, source_id, dimset_id, kind, currency, type, subject"
         "  FROM usage_store_route WHERE id = ANY(%s)",
@@ -133,6 +137,8 @@ def move(store, stretch, going):
                 stretch.end,
             ],
         )
-    return sorted(
+    period_ids = sorted(
         {id_ for part in going for id_ in (part.period_id, part.new_period_id)}
     )
+    schema.note_remade(cursor, period_ids)
+    return period_ids

@@ -16,6 +16,10 @@
 ``usage_store_rollup``
     sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
     a date one local day of it
+``usage_store_gate``
+    holds nothing: who adds to sums goes through it (ROW EXCLUSIVE), who makes them
+    again or moves events closes it (SHARE ROW EXCLUSIVE); its lock and no other comes
+    first, so that sums of a new meter may be written while others go through
 ``usage_store_correction``
     which row a void or an amendment is about, see :mod:`.corrections`
 ``usage_store_month``
@@ -27,6 +31,9 @@
 ``usage_store_change``
     transactions that changed what routes are made of, so that a process may keep them
     from one batch to the next, see :mod:`.pool`
+``usage_store_remade``
+    periods whose events changed otherwise than by new ones, for who counts them at the
+    same time, see :mod:`.beside`
 
 No foreign key leads here or away: the ORM side refuses to delete what events refer to.
 """
@@ -101,6 +108,8 @@ ALTER TABLE usage_store_rollup SET (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS usage_store_rollup_period
     ON usage_store_rollup (period_id, meter_id) WHERE bucket = '-infinity';
 
+CREATE TABLE IF NOT EXISTS usage_store_gate ();
+
 CREATE TABLE IF NOT EXISTS usage_store_correction (
     target_id bigint PRIMARY KEY,
     row_id bigint NOT NULL UNIQUE,
@@ -148,6 +157,11 @@ CREATE TABLE IF NOT EXISTS usage_store_closing (
 
 CREATE TABLE IF NOT EXISTS usage_store_change (
     xid xid8 PRIMARY KEY,
+    at timestamp NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS usage_store_remade (
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    period_id integer NOT NULL,
     at timestamp NOT NULL DEFAULT now()
 );
 CREATE OR REPLACE FUNCTION usage_store_note_change() RETURNS trigger AS $$
@@ -233,9 +247,11 @@ def drop(cursor):
         "identity",
         "dimset",
         "rollup",
+        "gate",
         "month",
         "month_period",
         "change",
+        "remade",
         "correction",
         "closing",
     ):
@@ -343,6 +359,14 @@ def note_change(cursor):
     cursor.execute(
         "INSERT INTO usage_store_change (xid) VALUES (pg_current_xact_id())"
         " ON CONFLICT DO NOTHING"
+    )
+
+
+def note_remade(cursor, period_ids):
+    """Tell who counts events of these periods that some moved, or count no more."""
+    cursor.execute(
+        "INSERT INTO usage_store_remade (period_id) SELECT unnest(%s::int[])",
+        [list(period_ids)],
     )
 
 

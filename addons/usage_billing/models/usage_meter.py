@@ -281,7 +281,9 @@ class UsageMeter(models.Model):
     def create(self, vals_list):
         meters = super(UsageMeter, self._with_filters()).create(vals_list)
         meters = meters.with_env(self.env)
-        meters._rebuild_rollups()
+        meters.flush_recordset()
+        for new in meters.grouped("company_id").values():
+            recounting.count_new(new)
         return meters
 
     def write(self, vals):

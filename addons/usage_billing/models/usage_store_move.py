@@ -173,7 +173,7 @@ class ResCompany(models.Model):
     def _usage_store_change_over(self):
         """Change the engine while no append is under way."""
         # first in its transaction: the snapshot must see what the lock waited for
-        self.env.cr.execute("LOCK TABLE usage_store_rollup IN SHARE ROW EXCLUSIVE MODE")
+        self.env.cr.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
         self.invalidate_recordset()
         if self.usage_store_target == "clickhouse":
             # events of the last moment are read from PostgreSQL until they are shipped

@@ -35,6 +35,7 @@ from . import test_usage_store_turns
 from . import test_usage_store_undone
 from . import test_usage_store_ways
 from . import test_usage_store_two_connections
+from . import test_usage_meter_beside
 from . import test_billing_tour
 from . import test_price_simulation
 from . import test_grant_advance

@@ -61,13 +61,13 @@ class TestUsageMeterChange(StoreCase):
 
     def test_filters_of_the_form_count_once(self):
         counted = []
-        rebuild = Store.rebuild_meters
+        count_meters = Store._count_meters
 
-        def note(store, meters, periods=None):
+        def note(store, meters, periods, count):
             counted.append(meters)
-            rebuild(store, meters, periods)
+            count_meters(store, meters, periods, count)
 
-        with patch.object(Store, "rebuild_meters", note):
+        with patch.object(Store, "_count_meters", note):
             self.meter.filter_ids = [
                 Command.create({"key": "region", "value": "fr"}),
                 Command.create({"key": "zone", "value": "b"}),

@@ -11,8 +11,7 @@ from odoo import SUPERUSER_ID, api, sql_db
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
 
-from .. import recounting
-from ..metering import EventRow
+from ..metering import EventRow, beside
 from ..metering_bridge import Store
 
 ROWS = [
@@ -236,9 +235,10 @@ class TestTwoConnections(TwoConnectionsCase):
         self.meter_id = meter.id
         self.assertEqual(self._total(), (200, TOTAL))
 
+    @mute_logger("odoo.sql_db")
     def test_a_meter_that_waits_for_an_import_counts_what_it_brought(self):
         """The import is over when the meter is looked at again, its start long ago."""
-        self.patch(recounting, "_NOW", recounting._NOW.replace("'1 hour'", "'0'"))
+        self.patch(beside, "_SEEN", beside._SEEN.replace("'1 hour'", "'0'"))
         counted = []
         rebuild = Store.rebuild_meters
 
@@ -261,7 +261,19 @@ class TestTwoConnections(TwoConnectionsCase):
             lambda env: self._append(env, ROWS[100:]), [make], "REPEATABLE READ"
         )
         self.assertEqual(self._total(), (200, TOTAL))
-        self.assertEqual(counted, [None, ["2026-09-01"]])
+        self.assertEqual(counted, [])  # what came is added
+
+        def change(env):
+            env["usage.meter"].browse(self.meter_id).dimension_keys = "zone"
+
+        later = [row._replace(time=row.time + timedelta(days=30)) for row in ROWS[:9]]
+        self._meet(
+            lambda env: self._append(env, later, "time_keyed"),
+            [change],
+            "REPEATABLE READ",
+        )
+        self.assertEqual(self._total(), (209, TOTAL + 45))
+        self.assertEqual(counted, [None, ["2026-10-01"]])
 
     @mute_logger("odoo.sql_db")
     def test_repeatable_read_fails_so_that_odoo_tries_again(self):
