@@ -14,7 +14,10 @@ STATUSES = {
     "voided": _lt("It does not count any more."),
     "amended": _lt("The new content counts in its place."),
     "already": _lt("It was corrected before."),
-    "unknown": _lt("The source of the key has no such event."),
+    "unknown": _lt(
+        "The source of the key has no such event in the store; one that waits in the "
+        "inbox is settled there, or sent again."
+    ),
     "replaced": _lt("A newer delivery took its place, so it does not count."),
     "refused": _lt("The new content fits nowhere; the event stays as it was."),
     "known": _lt("The id was used before, for an event that does not count there."),

@@ -67,6 +67,7 @@ class TestApiCorrect(ApiCase, HttpCase):
         self.assertEqual(
             self._statuses(response), [("e-2", "voided"), ("e-9", "unknown")]
         )
+        self.assertIn("inbox", response.json()["results"][1]["detail"])
         self.assertEqual(response.json()["corrected"], 1)
         self.assertEqual(self._quantity(), 4)
         again = self._post("/void", order)
