@@ -23,7 +23,9 @@ from .metering.pool import Lease
 from .metering.postgres import PostgresStore
 from .metering.store import BatchSpec
 from .metering.values import AppendResult, RejectedRow
-from .metering_bridge import OdooCatalogue, Store, leases_of, time_rules
+from .metering_bridge import Store
+from .metering_catalogue import OdooCatalogue, time_rules
+from .metering_leases import leases_of
 
 _SOURCE = """
     SELECT s.code, s.identity_mode, s.id_format, s.id_tolerance_min,

@@ -23,7 +23,7 @@ _LONG_MONTH = 31 * 86_400_000_000
 
 
 class Catalogue(Protocol):
-    """What an append asks for. Implemented over the ORM by ``metering_bridge``."""
+    """What an append asks for. Implemented by ``metering_catalogue``."""
 
     def meters(self) -> Iterable[MeterSpec]:
         """Meters in use in the company."""

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from odoo import sql_db
 from odoo.tests import get_db_name, tagged
 
-from .. import ingesting, metering_bridge
+from .. import ingesting, metering_leases
 from ..metering import append, sessions
 from .test_usage_store import event, uuid7
 from .test_usage_store_two_connections import ROWS, TwoConnectionsCase
@@ -74,7 +74,7 @@ class TestUsageStoreFew(WaysCase):
             patch.object(ingesting, "fields", clock(NOW)),
             patch.object(ingesting, "MANY", 0 if way == "careful" else 20),
             patch.object(
-                metering_bridge._Leases,
+                metering_leases.Leases,
                 "is_settled",
                 property(lambda _leases: way == "kept", lambda _leases, _value: None),
             ),
@@ -99,7 +99,7 @@ class TestUsageStoreFew(WaysCase):
                 left.append(cr.fetchall())
             raise Undo
         self.env.invalidate_all(flush=False)
-        metering_bridge.leases_of(cr).clear()
+        metering_leases.leases_of(cr).clear()
         return left
 
     def test_all_ways_leave_the_same(self):

@@ -343,7 +343,7 @@ class TestTwoConnections(TwoConnectionsCase):
         :return: (accepted, quarantined by reason, routers were asked for subjects)
         """
         from ..metering import connection
-        from ..metering_bridge import OdooCatalogue
+        from ..metering_catalogue import OdooCatalogue
 
         asked = []
         subjects = OdooCatalogue.subjects
