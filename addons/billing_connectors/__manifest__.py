@@ -18,7 +18,6 @@
         "views/billing_connectors_menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["billing_connectors/static/src/usage_file/*"],
         "web.assets_tests": ["billing_connectors/static/tests/tours/**/*"],
     },
 }

@@ -15,11 +15,6 @@ DELIVERY_STATES = [
 SLICE_ROWS = 100_000
 #: files up to this size (unpacked) are imported at once, larger ones in the background
 DIRECT_BYTES = 4 << 20
-#: largest file that the import form takes; ``billing_connectors.upload_bytes`` says
-#: otherwise
-UPLOAD_BYTES = 2 << 30
-#: what a form may hold beside its file
-UPLOAD_MARGIN = 1 << 20
 #: rows a test or preview reads at most
 TEST_ROWS = 50_000
 PREVIEW_ROWS = 10

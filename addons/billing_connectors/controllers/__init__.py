@@ -1,4 +1,3 @@
 from . import lago
 from . import openmeter
 from . import stripe
-from . import upload

@@ -6,5 +6,4 @@ from . import usage_batch
 from . import usage_quarantine
 from . import usage_sample
 from . import usage_source
-from . import ir_attachment
 from . import ir_http

@@ -21,7 +21,7 @@ class TestBillingUpload(ConnectorCase, HttpCase):
 
     def _send(self, content, **kw):
         return self.url_open(
-            "/billing/usage_file",
+            "/usage/upload/billing.import.wizard",
             data={"csrf_token": http.Request.csrf_token(self), **kw},
             files={"ufile": ("usage.csv", content)},
         )
@@ -70,7 +70,7 @@ class TestBillingUpload(ConnectorCase, HttpCase):
 
     def test_what_is_too_large_is_refused_unread(self):
         parameters = self.env["ir.config_parameter"].sudo()
-        parameters.set_param("billing_connectors.upload_bytes", 3 << 20)
+        parameters.set_param("usage_billing.upload_bytes", 3 << 20)
         user = self._login("upload_user", "user")
         wizard = self.env["billing.import.wizard"].with_user(user).new({})
         self.assertEqual(wizard.upload_limit, 3 << 20)

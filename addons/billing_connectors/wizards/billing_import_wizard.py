@@ -1,17 +1,15 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
-from datetime import timedelta
-
 from odoo import Command, api, fields, models
-from odoo.exceptions import AccessError, UserError
-from odoo.tools import format_datetime, formatLang
+from odoo.exceptions import UserError
+from odoo.tools import format_datetime
 
 from odoo.addons.usage_billing.fields_exact import Exact
 
 from .. import messages
-from ..const import PREVIEW_ROWS, TEST_ROWS, UPLOAD_BYTES
+from ..const import PREVIEW_ROWS, TEST_ROWS
 from ..feeds.parsers import open_feed
 from ..feeds.values import FeedError, ParsedUsage, RowError
-from ..models.billing_delivery import decode_upload
+from ..models.billing_delivery import IMPORTER, decode_upload
 
 
 class BillingImportWizard(models.TransientModel):
@@ -23,23 +21,17 @@ class BillingImportWizard(models.TransientModel):
 
     _name = "billing.import.wizard"
     _description = "Import Usage"
+    _inherit = ["usage.upload.mixin"]
 
     company_id = fields.Many2one(
         "res.company", required=True, default=lambda self: self.env.company
     )
     attachment_id = fields.Many2one(
-        "ir.attachment",
-        string="Usage File",
-        help="CSV or FOCUS 1.0, plain or packed with gzip.",
+        ondelete="set null", help="CSV or FOCUS 1.0, plain or packed with gzip."
     )
-    upload_limit = fields.Float(
-        default=lambda self: self._get_upload_limit(), readonly=True, digits=(20, 0)
-    )
-    upload_text = fields.Char(compute="_compute_upload_text")
     data = fields.Binary(
         string="Content", attachment=False, help="For programs: instead of a file."
     )
-    file_name = fields.Char()
     mapping_id = fields.Many2one(
         "billing.mapping",
         domain="[('company_id', '=', company_id)]",
@@ -101,82 +93,23 @@ class BillingImportWizard(models.TransientModel):
                 date=format_datetime(self.env, known.received_at),
             )
 
-    @api.depends("upload_limit")
-    def _compute_upload_text(self):
-        for wizard in self:
-            number = int(wizard.upload_limit) >> 20
-            if number < 1024:
-                size = self.env._("%(number)s MB", number=number)
-            else:
-                number = formatLang(self.env, number / 1024, digits=1)
-                size = self.env._("%(number)s GB", number=number)
-            wizard.upload_text = self.env._(
-                "Files of up to %(size)s. Larger ones are imported on the server, by "
-                "the command odoo billing_import: ask your administrator.",
-                size=size,
-            )
-
-    # ------------------------------------------------------------------
-    # create / write
-    # ------------------------------------------------------------------
-    @api.model_create_multi
-    def create(self, vals_list):
-        wizards = super().create(vals_list)
-        wizards._own_uploads()
-        return wizards
-
-    def write(self, vals):
-        result = super().write(vals)
-        if "attachment_id" in vals:
-            self._own_uploads()
-        return result
-
     # ------------------------------------------------------------------
     # uploads
     # ------------------------------------------------------------------
     @api.model
-    def _get_upload_limit(self):
-        """Bytes of the largest file that the form takes."""
-        parameters = self.env["ir.config_parameter"].sudo()  # a number, no secret
-        return int(
-            parameters.get_param("billing_connectors.upload_bytes", UPLOAD_BYTES)
-        )
+    def _may_upload(self):
+        return self.env.user.has_group(IMPORTER)
 
     @api.model
-    def _keep_upload(self, file, name):
-        """Keep a file for an import of this user that is not there yet.
-
-        :param BinaryIO file: open
-        :rtype: ir.attachment
-        """
+    def _check_uploader(self):
         self.env["billing.delivery"]._check_importer()
-        return self.env["ir.attachment"]._keep_file(
-            file, {"name": name or "usage.csv", "res_model": self._name}
+
+    def _say_upload_limit(self, size):
+        return self.env._(
+            "Files of up to %(size)s. Larger ones are imported on the server, by "
+            "the command odoo billing_import: ask your administrator.",
+            size=size,
         )
-
-    def _own_uploads(self):
-        """Uploads go with their import; only the user's own can be imported."""
-        for wizard in self:
-            file = wizard.attachment_id.sudo()  # to look whose it is
-            if file and (
-                file.res_model != self._name
-                or file.create_uid != self.env.user
-                or (file.res_id and file.res_id != wizard.id)
-            ):
-                raise AccessError(self.env._("Upload the usage file again."))
-            if file and not file.res_id:
-                file.res_id = wizard.id
-
-    @api.autovacuum
-    def _gc_uploads(self):
-        """Forget files that were uploaded and never read."""
-        self.env["ir.attachment"].search(
-            [
-                ("res_model", "=", self._name),
-                ("res_id", "in", (False, 0)),
-                ("create_date", "<", fields.Datetime.now() - timedelta(days=1)),
-            ]
-        ).unlink()
 
     # ------------------------------------------------------------------
     # actions

@@ -8,5 +8,6 @@ from . import api_read
 from . import api_quotes
 from . import api_docs
 from . import usage_report
+from . import upload
 from . import api_correct
 from . import api_explain

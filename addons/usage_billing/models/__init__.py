@@ -1,4 +1,6 @@
 from . import base
+from . import ir_attachment
+from . import usage_upload
 from . import ir_module
 from . import usage_plan
 from . import usage_plan_version

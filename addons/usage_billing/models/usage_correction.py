@@ -11,6 +11,8 @@ from ..fields_exact import Exact
 from .usage_quarantine_cause import what_of
 
 ZERO = Decimal(0)
+#: Rows that go to the store at once.
+SLICE_ROWS = 100_000
 #: Problems kept as text; more are counted only.
 PROBLEMS_SHOWN = 100
 
@@ -45,7 +47,7 @@ class UsageCorrection(models.Model):
 
     _name = "usage.correction"
     _description = "Usage Correction"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "usage.upload.mixin"]
     _order = "id desc"
     _check_company_auto = True
 
@@ -268,30 +270,29 @@ class UsageCorrection(models.Model):
             held.extend(found)
             return set()
 
-        batch = self._create_batch(source)
-        rows = [row._replace(row_number=number) for number, row in enumerate(rows, 1)]
-        result = self._get_store().append(batch, rows, hold, report=True)
+        batch, added = self._create_batch(source), 0
+        for start in range(0, len(rows), SLICE_ROWS):
+            part = [
+                row._replace(row_number=start + number)
+                for number, row in enumerate(rows[start : start + SLICE_ROWS], 1)
+            ]
+            result = self._get_store().append(batch, part, hold, report=True)
+            added += result.accepted
+            moved.outcomes += [
+                {
+                    "event_id": row.event_id,
+                    "status": "known" if outcome.status == "duplicate" else "refused",
+                    "code": outcome.code,
+                    "detail": outcome.detail,
+                    "about": _about(outcome.code, row),
+                }
+                for outcome in result.outcomes
+                for row in [rows[outcome.row_number - 1]]
+            ]
         # what was left out is told by the correction, not by its batch
-        batch.write(
-            {
-                "rows_read": result.accepted,
-                "quarantined_count": 0,
-                "duplicate_count": 0,
-            }
-        )
-        moved.done["added"] += result.accepted
+        batch.write({"rows_read": added, "quarantined_count": 0, "duplicate_count": 0})
+        moved.done["added"] += added
         moved.period_ids.update(self._get_store().periods_of(batch).ids)
-        names = {row.row_number: row.event_id for row in rows}
-        moved.outcomes += [
-            {
-                "event_id": names[outcome.row_number],
-                "status": "known" if outcome.status == "duplicate" else "refused",
-                "code": outcome.code,
-                "detail": outcome.detail,
-                "about": _about(outcome.code, rows[outcome.row_number - 1]),
-            }
-            for outcome in result.outcomes
-        ]
 
     def _create_batch(self, source):
         Batch = self.env["usage.batch"].sudo()  # deliveries are made by the system

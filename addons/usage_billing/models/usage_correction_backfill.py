@@ -3,6 +3,8 @@ import csv
 import io
 import json
 from datetime import UTC
+from itertools import chain, islice
+from pathlib import Path
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -10,6 +12,9 @@ from odoo.exceptions import UserError
 from ..metering import RejectedRow
 from .usage_quarantine_cause import BY_DETAIL
 
+#: Largest file: its events are compared in memory, about nine times its size.
+#: ``usage_billing.backfill_bytes`` says otherwise.
+BACKFILL_BYTES = 200 << 20
 #: Events the reader takes at once.
 _PAGE = 10_000
 _OWN = ("id", "type", "subject", "time", "value", "unit", "amount", "currency")
@@ -43,20 +48,19 @@ class UsageCorrection(models.Model):
         help="Replaces the span: events of the source that are not in the file are "
         "voided.",
     )
+    attachment_id = fields.Many2one(string="Usage File")
     data = fields.Binary(
-        string="File",
+        string="Content",
         attachment=True,
         copy=False,
-        help="Up to 90 MB. Fill in a long span of time in several parts, each with its "
-        "own file.",
+        help="For programs: instead of a file.",
     )
-    file_name = fields.Char(copy=False)
 
     def write(self, vals):
         """What is filled in decides the difference: changed, it must be found anew."""
         decisive = {
             "source_id", "start_at", "end_at", "subscription_ids", "meter_ids", "mode",
-            "data",
+            "attachment_id", "data",
         }  # fmt: skip
         if decisive & vals.keys():
             for correction in self:
@@ -94,6 +98,18 @@ class UsageCorrection(models.Model):
             kw.get("dry_run", False),
         )
 
+    @api.model
+    def _get_upload_limit(self):
+        parameters = self.env["ir.config_parameter"].sudo()  # a number, no secret
+        most = int(parameters.get_param("usage_billing.backfill_bytes", BACKFILL_BYTES))
+        return min(super()._get_upload_limit(), most)
+
+    def _say_upload_limit(self, size):
+        return self.env._(
+            "A file of up to %(size)s; fill in a long span of time in several parts.",
+            size=size,
+        )
+
     # ------------------------------------------------------------------
     # business
     # ------------------------------------------------------------------
@@ -108,7 +124,8 @@ class UsageCorrection(models.Model):
 
         :return: see :meth:`_get_orders`
         """
-        if not (self.source_id and self.start_at and self.end_at and self.data):
+        has_file = self.attachment_id or self.data
+        if not (self.source_id and self.start_at and self.end_at and has_file):
             raise UserError(
                 self.env._("Give the source, the span of time and the file.")
             )
@@ -154,7 +171,7 @@ class UsageCorrection(models.Model):
         :return: (list of EventRow, list of outcomes)
         """
         rows, problems = [], []
-        for row in self._read_documents(base64.b64decode(self.data)):
+        for row in self._read_documents():
             if isinstance(row, RejectedRow):
                 problems.append(
                     {
@@ -180,32 +197,36 @@ class UsageCorrection(models.Model):
                 )
         return rows, problems
 
-    def _read_documents(self, data):
-        """Rows of a file: JSON lines, or CSV with a header.
+    def _read_documents(self):
+        """Rows of the file, page by page: JSON lines, or CSV with a header.
 
         Columns of a CSV are those of an event; others are properties, and those that
         begin with "dimensions." dimensions.
         """
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(self.env._("The file is not in UTF-8.")) from error
-        if (self.file_name or "").lower().endswith(".csv"):
-            dialect = ";" if text.partition("\n")[0].count(";") else ","
-            lines = [
-                json.dumps(_own_form(record))
-                for record in csv.DictReader(io.StringIO(text), delimiter=dialect)
-            ]
-        else:
-            lines = [line for line in text.splitlines() if line.strip()]
-        rows = []
-        for start in range(0, len(lines), _PAGE):
-            page = "\n".join(lines[start : start + _PAGE]).encode()
-            rows += [
-                row._replace(row_number=row.row_number + start)
-                for row in self._read_rows(self.source_id, page, "application/x-ndjson")
-            ]
-        return rows
+        is_csv = (self.file_name or "").lower().endswith(".csv")
+        with self._open_file() as file:
+            text = io.TextIOWrapper(
+                file, encoding="utf-8-sig", newline="" if is_csv else None
+            )
+            lines = _csv_lines(text) if is_csv else filter(str.strip, text)
+            start = 0
+            try:
+                while page := list(islice(lines, _PAGE)):
+                    document = "\n".join(page).encode()
+                    for row in self._read_rows(
+                        self.source_id, document, "application/x-ndjson"
+                    ):
+                        yield row._replace(row_number=row.row_number + start)
+                    start += len(page)
+            except UnicodeDecodeError as error:
+                raise UserError(self.env._("The file is not in UTF-8.")) from error
+
+    def _open_file(self):
+        """:rtype: BinaryIO"""
+        content = self.attachment_id and self.attachment_id._get_kept()
+        if isinstance(content, Path):
+            return content.open("rb")
+        return io.BytesIO(content or base64.b64decode(self.data))
 
     def _say_problem(self, outcome):
         """A sentence for an event that was left out."""
@@ -244,6 +265,14 @@ class UsageCorrection(models.Model):
         if facts["detail"]:
             return self.env._("%(event)s: %(reason)s (%(detail)s).", **facts)
         return self.env._("%(event)s: %(reason)s.", **facts)
+
+
+def _csv_lines(text):
+    """Rows of a CSV as JSON lines, one after the other."""
+    header = text.readline()
+    dialect = ";" if header.count(";") else ","
+    for record in csv.DictReader(chain([header], text), delimiter=dialect):
+        yield json.dumps(_own_form(record))
 
 
 def _own_form(record):

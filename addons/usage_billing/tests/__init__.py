@@ -4,6 +4,7 @@ from . import test_billing_run_archived
 from . import test_bulk
 from . import test_usage_access
 from . import test_usage_corrections
+from . import test_usage_upload
 from . import test_usage_aggregation
 from . import test_portal
 from . import test_row_words

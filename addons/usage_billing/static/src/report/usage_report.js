@@ -92,6 +92,7 @@ export class UsageReport extends Component {
         const { options } = this.state;
         options[name] = value;
         if (name === "meter_id") {
+            options.meter_id = parseInt(value); // templates know no parseInt
             options.group = "";
         }
         if (options.start && options.end) {

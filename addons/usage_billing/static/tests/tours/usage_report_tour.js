@@ -35,6 +35,17 @@ registry.category("web_tour.tours").add("usage_report_tour", {
             trigger: ".o_usage_report_table th:contains('02:00 CET')",
         },
         {
+            content: "go from meter to meter",
+            trigger: "#report_meter",
+            run() {
+                const select = document.querySelector("#report_meter");
+                select.value = select.options[select.options.length - 1].value;
+                select.dispatchEvent(new Event("change", { bubbles: true }));
+                select.value = select.options[0].value;
+                select.dispatchEvent(new Event("change", { bubbles: true }));
+            },
+        },
+        {
             content: "by machine",
             trigger: "#report_group:has(option[value=resource])",
             run() {

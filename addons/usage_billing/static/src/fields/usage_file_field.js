@@ -5,13 +5,17 @@ import { standardFieldProps } from "@web/views/fields/standard_field_props";
 import { Component, onWillUnmount, useRef, useState } from "@odoo/owl";
 
 /**
- * A file of any size on its way to the import: sent as it is, not as text within a call,
+ * A file of any size on its way to a form: sent as it is, not as text within a call,
  * so that neither the browser nor the server holds it in memory. What is wrong is said
  * below the button, before the file leaves or as soon as the server says so.
  */
 export class UsageFileField extends Component {
-    static template = "billing_connectors.UsageFileField";
-    static props = { ...standardFieldProps };
+    static template = "usage_billing.UsageFileField";
+    static props = {
+        ...standardFieldProps,
+        accept: { type: String, optional: true },
+    };
+    static defaultProps = { accept: ".csv,.tsv,.txt,.gz" };
 
     setup() {
         this.state = useState({ percent: null, problem: "", isOver: false });
@@ -69,7 +73,7 @@ export class UsageFileField extends Component {
         const request = new XMLHttpRequest();
         this.request = request;
         this.state.percent = 0;
-        request.open("POST", "/billing/usage_file");
+        request.open("POST", `/usage/upload/${this.props.record.resModel}`);
         request.upload.onprogress = (ev) => {
             this.state.percent = Math.floor((100 * ev.loaded) / ev.total);
         };
@@ -106,7 +110,7 @@ export class UsageFileField extends Component {
         this.state.percent = null;
         if (status === 413) {
             this.state.problem = _t(
-                "%(name)s is larger than the server takes (413). Nothing was kept. Have it imported on the server, by the command odoo billing_import, or cut it into several files.",
+                "%(name)s is larger than the server takes (413). Nothing was kept. Cut it into several files, or ask your administrator to allow more.",
                 { name: file.name }
             );
         } else {
@@ -122,6 +126,7 @@ registry.category("fields").add("usage_file", {
     component: UsageFileField,
     displayName: _t("Usage File"),
     supportedTypes: ["many2one"],
+    extractProps: ({ options }) => ({ accept: options.accept }),
     fieldDependencies: [
         { name: "upload_limit", type: "float" },
         { name: "upload_text", type: "char" },
