@@ -65,12 +65,14 @@ class OdooCatalogue:
         reached = {span.subscription_id: span.end for span in spans}  # the last one's
         needed = to_microseconds(until)
         short = [id_ for id_ in subscription_ids if reached.get(id_, needed) <= needed]
+        if not short:
+            return spans
         made = self.env["usage.subscription"].browse(short)._ensure_periods(until)
         if made:
             self.has_added = True
             made.flush_recordset()
-            spans = self._existing_periods(subscription_ids)
-        return spans
+        # those that another append made meanwhile too
+        return self._existing_periods(subscription_ids)
 
     def _existing_periods(self, subscription_ids):
         """Periods of subscriptions, in the order of time."""

@@ -378,6 +378,25 @@ class TestTwoConnections(TwoConnectionsCase):
             self.assertEqual(self._sent(ROWS[50:100]), (50, {}, False))
         self.assertEqual(self._sent(ROWS[100:]), (0, {"after_end": 100}, True))
 
+    def test_periods_that_another_append_makes_meanwhile_are_found(self):
+        with self._transaction() as env:
+            subscriptions = type(env["usage.subscription"])
+            env.cr.execute(
+                "DELETE FROM usage_period WHERE subscription_id = %s",
+                [self.subscription_id],
+            )
+        ensure = subscriptions._ensure_periods
+
+        def after_another(records, until=None):
+            with self._transaction() as other:
+                ensure(records.with_env(other), until)
+            return ensure(records, until)
+
+        self.patch(subscriptions, "_ensure_periods", after_another)
+        with self._transaction("READ COMMITTED") as env:
+            result = self._append(env)
+        self.assertEqual((result.accepted, result.quarantined), (200, {}))
+
     def test_routes_of_a_rolled_back_append_are_forgotten(self):
         from ..metering import connection
 
