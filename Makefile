@@ -14,8 +14,8 @@ demo: ##   [SERVE=0] [PORT=8069] [WORKERS=n] [USAGE=file [MAPPING=file]]
 test: ## every check: lint, unit, Odoo, browser, translations, golden cases
 	@$(RELEVE) test
 
-faults: ## kill server, workers and PostgreSQL while usage comes in, 24 times
-	@$(RELEVE) fault-test --long -- -s -k killed_at_random
+faults: ## kill server, workers and PostgreSQL while usage comes in, 24 times; a minute of mixed load
+	@$(RELEVE) fault-test --long -- -s -k "killed_at_random or mixed_load"
 
 golden: ## golden cases: [CASES=dir] [ENGINE=core|odoo] [STORE=clickhouse]
 	@$(RELEVE) golden $(if $(CASES),--cases "$(CASES)") \
