@@ -95,6 +95,13 @@ class UsageCorrection(models.Model):
     # ------------------------------------------------------------------
     # compute
     # ------------------------------------------------------------------
+    @api.depends("name")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for correction in self:
+            is_new = correction.name in (False, "/")
+            correction.display_name = self.env._("New") if is_new else correction.name
+
     @api.depends("line_ids.amount_difference", "line_ids.currency_id")
     @api.depends_context("lang")
     def _compute_difference_text(self):

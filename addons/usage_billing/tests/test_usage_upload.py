@@ -77,6 +77,16 @@ class TestUsageUpload(UsageCase, HttpCase):
         correction.action_check()
         self.assertEqual((correction.added_count, correction.voided_count), (0, 1))
 
+    def test_a_draft_is_named_and_goes_with_its_file(self):
+        user = self._login("manager")
+        Correction = self.env["usage.correction"].with_user(user)
+        self.assertEqual(Correction.new({}).display_name, "New")
+        correction = self._correction(user, self._send(b"x").json()["id"])
+        self.assertEqual(correction.display_name, correction.name)
+        kept = correction.attachment_id
+        correction.unlink()
+        self.assertFalse(kept.sudo().exists())
+
     def test_a_file_is_its_senders(self):
         self._login("manager")
         kept = self._send(b"x").json()["id"]
