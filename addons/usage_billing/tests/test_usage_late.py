@@ -1,6 +1,6 @@
 """Late usage by policy, interim bills, thresholds, changes of plan, corrections."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -42,7 +42,8 @@ class TestUsageLate(UsageCase):
         return run
 
     def _period(self, subscription, month=9):
-        return subscription.period_ids.filtered(lambda p: p.local_start.month == month)
+        day = date(2026, month, 1)
+        return subscription.period_ids.filtered(lambda p: p.local_start == day)
 
     # -- late usage --------------------------------------------------------
 
