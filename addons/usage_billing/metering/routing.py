@@ -174,28 +174,38 @@ class Router:
         wanted = {
             span.subscription_id for name in names for span in self._spans[name]
         } - self._periods.keys()
+        late = set()
         if self._until is None:
             self._until = until
         elif until > self._until:
             self._until = until
-            late = [
+            late = {
                 subscription
                 for subscription, periods in self._periods.items()
-                if not periods or periods[-1].end <= until
-            ]
-            if late:
-                wanted.update(late)
-                self.routes.clear()
-                self._places.clear()
-                self.forget_ways()
-        if wanted:
-            self._periods.update({subscription: [] for subscription in wanted})
-            for period in self.catalogue.periods(
-                sorted(wanted), from_microseconds(self._until)
-            ):
-                self._periods[period.subscription_id].append(period)
-            for subscription in wanted:
-                self._periods[subscription].sort(key=lambda period: period.start)
+                if subscription not in self._over
+                and (not periods or periods[-1].end <= until)
+            }
+        if wanted or late:
+            self._read_periods(wanted | late)
+
+    def _read_periods(self, subscriptions):
+        """Read the periods of subscriptions; what leads to other ones is forgotten."""
+        found = {subscription: [] for subscription in subscriptions}
+        for period in self.catalogue.periods(
+            sorted(found), from_microseconds(self._until)
+        ):
+            found[period.subscription_id].append(period)
+        has_changed = False
+        for subscription, periods in found.items():
+            periods.sort(key=lambda period: period.start)
+            if periods and periods[-1].end <= self._until:
+                self._over.add(subscription)  # there will be none, unless it changes
+            has_changed |= self._periods.get(subscription, periods) != periods
+        self._periods.update(found)
+        if has_changed:
+            self.routes.clear()
+            self._places.clear()
+            self.forget_ways()
 
     def build(self, key, dimset_id):
         """Make the route of a key.
@@ -281,6 +291,7 @@ class Router:
         self._places = {}
         self._kinds = {}
         self._until = None
+        self._over = set()
 
     def _read_dimensions(self):
         """(dimensions, canonical text, members) of each number of dimension items."""

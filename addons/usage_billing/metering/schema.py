@@ -192,7 +192,7 @@ WATCHED = {
     "usage_subject": "subject, company_id, source_id, subscription_id, valid_from,"
     " valid_to",
     "usage_period": "subscription_id, start_at, end_at, tz",
-    "usage_subscription": "currency_id",
+    "usage_subscription": "currency_id, date_end",
     "usage_meter": "",
     "usage_meter_filter": "",
 }

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Thread
+from unittest.mock import patch
 
 import psycopg2.errors
 
@@ -13,6 +14,7 @@ from odoo.tools import mute_logger
 
 from ..metering import EventRow, beside
 from ..metering_bridge import Store
+from ..metering_catalogue import OdooCatalogue
 
 ROWS = [
     EventRow(
@@ -343,7 +345,6 @@ class TestTwoConnections(TwoConnectionsCase):
         :return: (accepted, quarantined by reason, routers were asked for subjects)
         """
         from ..metering import connection
-        from ..metering_catalogue import OdooCatalogue
 
         asked = []
         subjects = OdooCatalogue.subjects
@@ -368,6 +369,19 @@ class TestTwoConnections(TwoConnectionsCase):
         self.assertEqual(self._sent(ROWS[100:150]), (19, {"after_end": 31}, True))
         self.assertEqual(self._sent(ROWS[150:]), (0, {"after_end": 50}, False))
         self.assertEqual(self._total()[0], 119)
+
+    def test_subscription_that_is_over_is_asked_for_when_it_goes_on(self):
+        self._set_end("2026-09-10")
+        self.assertEqual(self._sent(ROWS[:50]), (0, {"no_period": 50}, True))
+        with patch.object(OdooCatalogue, "periods") as asked:
+            self.assertEqual(self._sent(ROWS[50:100]), (0, {"no_period": 50}, False))
+        asked.assert_not_called()
+        self._set_end(False)
+        self.assertEqual(self._sent(ROWS[100:]), (100, {}, True))
+
+    def _set_end(self, day):
+        with self._transaction() as env:
+            env["usage.subscription"].browse(self.subscription_id).date_end = day
 
     def test_change_that_is_not_committed_yet_counts_once_it_is(self):
         self._sent(ROWS[:50])

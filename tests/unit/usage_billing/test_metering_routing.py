@@ -143,9 +143,42 @@ def test_periods_are_asked_for_again_only_when_later_ones_are_needed():
     router.load([], us(2026, 3, 20))
     assert len(catalogue.asked) == 1
     assert router.routes
+    catalogue.last_month = 4
     router.load([], us(2026, 4, 20))
     assert len(catalogue.asked) == 2
     assert not router.routes, "routes without the new period are made again"
+
+
+def test_a_subscription_that_is_over_costs_the_others_nothing():
+    subjects = [
+        SubjectSpan(name, None, number, -OPEN_END, OPEN_END)
+        for number, name in ((7, "a"), (8, "gone"), (9, "to come"))
+    ]
+    catalogue = Catalogue(subjects=subjects)
+    last = {7: 12, 8: 3, 9: 0}
+
+    def periods(subscription_ids, until):
+        return [
+            period
+            for period in Catalogue.periods(catalogue, subscription_ids, until)
+            if period.id % 100 <= last[period.subscription_id]
+        ]
+
+    catalogue.periods = periods
+    router = Router(catalogue, company_id=1, source_id=5)
+    for _number, name in ((7, "a"), (8, "gone"), (9, "to come")):
+        build(router, ("cpu", name, ()), (2026, 4, 1))
+    catalogue.asked.clear()
+    for day in range(2, 6):
+        router.load([], us(2026, 4, day))
+        assert len(router.routes) == 3
+    last[9] = 5
+    router.load([], us(2026, 4, 6))
+    assert not router.routes
+    assert (
+        build(router, ("cpu", "to come", ()), (2026, 4, 6)).move(us(2026, 4, 6)) is None
+    )
+    assert build(router, ("cpu", "gone", ()), (2026, 4, 6)).move(us(2026, 4, 6))
 
 
 @pytest.mark.parametrize(
