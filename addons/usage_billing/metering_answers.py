@@ -267,5 +267,5 @@ class Answers:
             return [period_span(period) for period in periods.sudo()]
         self.env["usage.period"].flush_model()
         self.env["usage.subscription"].flush_model(["currency_id"])
-        by_id = {span.id: span for span in read_spans(self.env, "p.id", periods.ids)}
+        by_id = {span.id: span for span in read_spans(self.env, "id", periods.ids)}
         return [by_id[period_id] for period_id in periods.ids]

@@ -76,7 +76,7 @@ class OdooCatalogue:
 
     def _existing_periods(self, subscription_ids):
         """Periods of subscriptions, in the order of time."""
-        return read_spans(self.env, "p.subscription_id", subscription_ids)
+        return read_spans(self.env, "subscription_id", subscription_ids)
 
 
 def time_rules(rules, received_at):
@@ -100,7 +100,7 @@ def time_rules(rules, received_at):
 def read_spans(env, column, ids):
     """Values of periods, in the order of time.
 
-    :param str column: what the ids are of, of period ``p``
+    :param str column: of periods, what the ids are of
     """
     rows = env.execute_query(
         SQL(
@@ -109,7 +109,7 @@ def read_spans(env, column, ids):
             "  JOIN usage_subscription s ON s.id = p.subscription_id"
             "  LEFT JOIN res_currency c ON c.id = s.currency_id"
             " WHERE %s = ANY(%s) ORDER BY p.start_at",
-            SQL(column),
+            SQL.identifier("p", column),
             list(ids),
         )
     )
