@@ -72,12 +72,25 @@ def _add_what_came(meters, seen):
         return
     cr = meters.env.cr
     _keep_others_away(cr)
-    # What is seen here was committed before the lock; and this must not wait for one
-    # who waits for the lock.
-    with sql_db.db_connect(cr.dbname).cursor() as other:
-        other.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
-        store = meters.env["usage.batch"].with_company(meters.company_id)._store()
-        store.catch_up(meters, seen, other)
+    store = meters.env["usage.batch"].with_company(meters.company_id)._store()
+    try:
+        # What is seen here was committed before the lock; and this must not wait for
+        # one who waits for the lock.
+        with (
+            sql_db.db_connect(cr.dbname).cursor() as other,
+            cr.savepoint(flush=False),
+        ):
+            other.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
+            other.execute(
+                "SELECT set_config('lock_timeout', %s, true)",
+                [f"{_SECONDS * 1000:.0f}ms"],
+            )
+            store.catch_up(meters, seen, other)
+    except psycopg2.errors.LockNotAvailable:
+        # This transaction holds what the look needs (it archived a month, say) and
+        # would wait for itself: all is counted once it is committed.
+        company_id = meters.company_id.id
+        cr.postcommit.add(partial(_count_again, cr.dbname, company_id, meters.ids))
 
 
 def _keep_others_away(cr):
@@ -116,15 +129,27 @@ def again_after_commit(meters):
 
 def _look_again(database, company_id, meter_ids, seen):
     """Count meters again in the periods into which events came that were not seen."""
+
+    def periods_of(store):
+        came = beside.batches_since(store.env.cr, company_id, seen)
+        return came and store.periods_of(store.env["usage.batch"].browse(came))
+
+    _count_again(database, company_id, meter_ids, periods_of)
+
+
+def _count_again(database, company_id, meter_ids, periods_of=None):
+    """Count meters again under the lock, in a transaction of its own.
+
+    :param periods_of: function store -> periods, none for nothing to do; default all
+    """
     try:
         with Registry(database).cursor() as cr:
             cr.execute(_LOCK)
-            came = beside.batches_since(cr, company_id, seen)
-            if came:
-                env = api.Environment(cr, SUPERUSER_ID, {})
-                store = env["usage.batch"].with_company(company_id)._store()
+            env = api.Environment(cr, SUPERUSER_ID, {})
+            store = env["usage.batch"].with_company(company_id)._store()
+            periods = periods_of and periods_of(store)
+            if periods or not periods_of:
                 meters = env["usage.meter"].browse(meter_ids).exists()
-                periods = store.periods_of(env["usage.batch"].browse(came))
                 store.rebuild_meters(meters, periods)
     except (psycopg2.Error, UserError):  # UserError: ClickHouse does not answer
         # the meters are stored; what they lack is found by the verification

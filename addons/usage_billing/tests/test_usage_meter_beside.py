@@ -71,6 +71,17 @@ class TestMeterBesideIngestion(TwoConnectionsCase):
         )
         self.assertEqual(self._total(), (403, 2 * TOTAL + 6))
 
+    def test_transaction_that_holds_what_the_look_needs_does_not_wait_for_itself(self):
+        with self._transaction() as env:
+            self._append(env, ROWS[:100])
+
+        def archive(env):
+            env.cr.execute("LOCK TABLE usage_store_month IN ACCESS EXCLUSIVE MODE")
+            env.cr.execute("LOCK TABLE usage_store_fact IN ACCESS EXCLUSIVE MODE")
+
+        self._beside(lambda env: self._append(env, ROWS[100:]), then=archive)
+        self.assertEqual(self._total(), (200, TOTAL))
+
     def test_dimensions_that_the_meter_makes_and_others_bring(self):
         def placed(rows):
             return [
