@@ -20,28 +20,19 @@ class IrHttp(models.AbstractModel):
     _inherit = "ir.http"
 
     @classmethod
-    def _match(cls, path_info):
-        try:
-            return super()._match(path_info)
-        except werkzeug.exceptions.MethodNotAllowed as error:
-            if face := _face_of(path_info):
-                error.error_response = _refuse(face, error)
-            raise
-
-    @classmethod
-    def _handle_error(cls, exception):
+    def _usage_refusal(cls, path, exception):
         """What a face does not have is said as its client reads it.
 
         The clients expect JSON: from a page they make "invalid response" or a 500 of
         their own, which hides what is wrong.
         """
-        face = _face_of(request.httprequest.path)
+        face = _face_of(path)
         if face and isinstance(
             exception,
             werkzeug.exceptions.NotFound | werkzeug.exceptions.MethodNotAllowed,
         ):
             return _refuse(face, exception)
-        return super()._handle_error(exception)
+        return super()._usage_refusal(path, exception)
 
 
 def _face_of(path):

@@ -18,8 +18,9 @@ class IrHttp(models.AbstractModel):
         try:
             return super()._match(path_info)
         except werkzeug.exceptions.MethodNotAllowed as error:
-            if path_info.startswith(PREFIX):
-                error.error_response = _respond(_problem(error))
+            response = cls._usage_refusal(path_info, error)
+            if response is not None:
+                error.error_response = response
             raise
 
     @classmethod
@@ -29,10 +30,17 @@ class IrHttp(models.AbstractModel):
         A body that is too large, an address or a method that does not exist: none of
         them reaches a route, and a program that expects JSON would get a page.
         """
-        path = request.httprequest.path
-        if path.startswith(PREFIX) and (found := _problem(exception)):
-            return _respond(found)
-        return super()._handle_error(exception)
+        response = cls._usage_refusal(request.httprequest.path, exception)
+        return super()._handle_error(exception) if response is None else response
+
+    @classmethod
+    def _usage_refusal(cls, path, exception):
+        """Response to what the framework refuses, None for a page of its own.
+
+        Extension point: another add-on says it for addresses of its own.
+        """
+        found = _problem(exception) if path.startswith(PREFIX) else None
+        return found and _respond(found)
 
 
 def _respond(found):
