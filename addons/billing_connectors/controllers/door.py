@@ -44,6 +44,7 @@ def route(face, path, method, limit=2 << 20, **facts):
             methods=[method],
             csrf=False,
             save_session=False,
+            readonly=method == "GET",  # without a login, Odoo takes all for readers
             max_content_length=limit,
         )
         @functools.wraps(endpoint)

@@ -91,7 +91,7 @@ CODES = {
     "bad_text": "{field} holds a character that is no text (NUL or half a pair).",
     "too_long": "{field} is longer than {value} characters.",
     "too_many_names": "{field} holds more than {value} names.",
-    "bad_number": "{field} is not a finite decimal number.",
+    "bad_number": "{field} is not a finite decimal number: “{value}”.",
     "out_of_range": "{field} has more than 38 digits before or after the decimal sign.",
     "bad_time": "{field} is not a time that can be billed.",
     "not_supported": "{field} is not supported: {value}.",

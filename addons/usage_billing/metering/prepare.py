@@ -24,6 +24,11 @@ _dimensions_of = itemgetter(7)
 _TEXTS = ("event_id", "type", "subject", "currency")
 #: What PostgreSQL cannot store.
 _STRANGE = re.compile("[\0\ud800-\udfff]")
+_NUMBER = re.compile(
+    r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,6})?\s*", re.ASCII
+)
+#: Characters of a text that is no number, as far as the reason shows them.
+_SHOWN = 60
 
 
 class Held(Exception):
@@ -81,7 +86,7 @@ def prepare(rows, routes, key_of):
             raw_id, unique, key = key_of(event_id, microseconds)
             value_text, value_bytes = number_of(value)
             if value is None and segment.needs_value:
-                raise Held("missing_field", "value")
+                raise _no_value(row)
             if amount is None and currency is None and not properties:
                 rest = NOTHING_OPTIONAL
                 slot = segment.slot or segment.slot_of(None)
@@ -322,7 +327,28 @@ def _check_meters(segment, row):
                 said = f"{meter.value_property}: {text[:60]} is not a decimal number"
                 raise Held("invalid_value", said) from None
         elif row[4] is None:
-            raise Held("missing_field", "value")
+            raise _no_value(row)
+
+
+def _no_value(row):
+    """Why an event has no value: none was sent, or a text that is no number.
+
+    Doors of other systems take any text under the name "value". What no number can be
+    read from stays with the event as sent, and is told here if a meter needs it.
+
+    :rtype: Held
+    """
+    text = _property("value", row)
+    if text is None:
+        return Held("missing_field", "value")
+    if not _NUMBER.fullmatch(text):
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        return Held("invalid_value", f"value: {shown} is not a decimal number")
+    try:
+        copybin.number(Decimal(text))
+    except (ValueError, ArithmeticError) as error:
+        return Held("invalid_value", f"value: {error}")
+    return Held("missing_field", "value")
 
 
 def _property(name, row):
