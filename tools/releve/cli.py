@@ -39,6 +39,14 @@ def prepare(kind="main", *, packages=True):
     return Odoo(home, source, postgres.start(home, kind), paths.VAR / f"odoo-{kind}")
 
 
+def _prepare_for(options):
+    """Everything up to a database that must be there."""
+    odoo = prepare(options.cluster, packages=False)
+    others = postgres.running(odoo.environment, options.cluster)
+    databases.require(odoo, options.name, others)
+    return odoo
+
+
 def _split(text):
     return [part for part in (text or "").split(",") if part]
 
@@ -86,6 +94,7 @@ def db(options):
     if options.drop:
         databases.drop(odoo, options.name)
     elif options.update:
+        databases.require(odoo, options.name)
         odoo.install(options.name, _split(options.update), update=True)
     elif options.install:
         odoo.install(options.name, _split(options.install))
@@ -96,7 +105,7 @@ def db(options):
 
 def serve(options):
     demo.require_port(options.port)
-    odoo = prepare(options.cluster, packages=False)
+    odoo = _prepare_for(options)
     config = odoo.configuration(
         options.name,
         http_port=options.port,
@@ -114,7 +123,7 @@ def serve(options):
 
 
 def shell(options):
-    odoo = prepare(options.cluster, packages=False)
+    odoo = _prepare_for(options)
     if options.script:
         odoo.script_in(
             options.name, options.script, *options.rest, log_level=options.log_level
@@ -124,7 +133,7 @@ def shell(options):
 
 
 def verify(options):
-    odoo = prepare(options.cluster, packages=False)
+    odoo = _prepare_for(options)
     if not odoo.verify(options.name, *options.rest):
         raise Failure("Some rollups do not equal their events")
 

@@ -9,6 +9,7 @@ kept in the cluster. A database for work or tests is a copy of one of them.
 import os
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 from . import environment, paths, safe
@@ -59,6 +60,28 @@ def exists(odoo, database):
         odoo.server.query(
             f"select 1 from pg_database where datname = '{_name(database)}'"
         )
+    )
+
+
+def require(odoo, database, elsewhere=()):
+    """Stop where a command is about a database that is not there.
+
+    Odoo would make an empty one, which looks as if everything were lost.
+
+    :param elsewhere: (name of a cluster, its server) to look in too
+    """
+    if exists(odoo, database):
+        return
+    for cluster, server in elsewhere:
+        if exists(replace(odoo, server=server), database):
+            raise Failure(
+                f"The database {database} is in the cluster {cluster}: say "
+                f"--cluster {cluster}."
+            )
+    raise Failure(
+        f"There is no database {database} here. Make one with `python3 -m tools.releve "
+        f"db {database} --addons usage_billing,…`, with the same --cluster, or show "
+        "the sample with `make demo`."
     )
 
 

@@ -137,6 +137,18 @@ def start(environment, kind="main"):
     return _Cluster(kind, programs).start()
 
 
+def running(environment, besides):
+    """Clusters of this clone that run already, but one.
+
+    :return: list of (kind, Server)
+    """
+    if settings.get("database", "host", "RELEVE_DB_HOST"):
+        return []  # one server for all
+    programs = _programs(environment)
+    clusters = [_Cluster(kind, programs) for kind in SETTINGS if kind != besides]
+    return [(each.kind, each.found()) for each in clusters if each.found()]
+
+
 def stop(environment, kind):
     """Stop the cluster if it runs."""
     _Cluster(kind, _programs(environment)).stop()
@@ -357,6 +369,10 @@ class _Cluster:
                 return self._server()
             self._launch()
         return self._server()
+
+    def found(self):
+        """The server if it runs, else None."""
+        return self._server() if self._runs() else None
 
     def _forget_dead_server(self):
         """Remove the note of a killed server whose process nobody has cleared away.
