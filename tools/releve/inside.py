@@ -25,6 +25,7 @@ def main(config, database, script, *arguments):
             init_globals={"env": env, "arguments": list(arguments)},
             run_name="__main__",
         )
+    registry.signal_changes()  # servers that run forget what the script changed
 
 
 if __name__ == "__main__":

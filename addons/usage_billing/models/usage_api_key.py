@@ -3,6 +3,7 @@ import secrets
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ SCOPES = {
 }
 #: Seconds between two notes of a key's use.
 NOTED_EVERY_S = 60
+
+#: Seconds after which a worker reads a key again that nobody said changed: a request
+#: that began before a change may read the key as it was after the others forgot it.
+KEPT_S = 5
 
 #: Parts of a second's allowance that a worker takes at once.
 BLOCKS = 20
@@ -53,6 +58,14 @@ class KeyFacts(NamedTuple):
     expires_at: datetime | None
     rate_limit: int
     rate_burst: int
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Facts of a key, and when they were read (monotonic)."""
+
+    facts: KeyFacts
+    read_at: float
 
 
 class UsageApiKey(models.Model):
@@ -202,9 +215,16 @@ class UsageApiKey(models.Model):
     # create / write / unlink
     # ------------------------------------------------------------------
     def init(self):
-        """Allowances live in an unlogged table: counting costs no disk write.
+        """Make what keys need in the database besides their table.
 
-        A crash of the server empties it, and every key has its full allowance again.
+        Allowances live in an unlogged table: counting costs no disk write. A crash of
+        the server empties it, and every key has its full allowance again.
+
+        A change of a key, or of what keys of a source may do, tells every worker to
+        forget what it knows, in the transaction of the change itself: each request
+        looks for that anyhow, so the next one after the commit asks anew, whoever made
+        the change (a shell, a scheduled action, SQL). Odoo tells the others only where
+        a request ends.
         """
         self.env.cr.execute(
             SQL(
@@ -213,11 +233,15 @@ class UsageApiKey(models.Model):
                 " refilled_at timestamptz NOT NULL) WITH (fillfactor = 20)"
             )
         )
+        self.env.cr.execute(_SIGNAL)
 
     @api.model
     def _drop_allowances(self):
-        """Drop the table that :meth:`init` made (uninstall of the add-on)."""
-        self.env.cr.execute("DROP TABLE IF EXISTS usage_api_allowance")
+        """Drop what :meth:`init` made (uninstall of the add-on)."""
+        self.env.cr.execute(
+            "DROP TABLE IF EXISTS usage_api_allowance;"
+            " DROP FUNCTION IF EXISTS usage_api_signal CASCADE"
+        )
 
     def write(self, vals):
         result = super().write(vals)
@@ -317,7 +341,11 @@ class UsageApiKey(models.Model):
     @api.model
     def _check_hash(self, token_hash, scope):
         """The same for a key that is known by the hash of its token."""
-        facts = self._get_facts(token_hash)
+        kept = self._get_kept(token_hash)
+        now = time.monotonic()
+        if abs(now - kept.read_at) > KEPT_S:
+            kept.facts, kept.read_at = self._read_facts(token_hash), now
+        facts = kept.facts
         if facts.expires_at and facts.expires_at <= fields.Datetime.now():
             raise problem.unauthorized(_lt("The API key has expired."), "expired_key")
         if scope and scope not in facts.scopes:
@@ -333,11 +361,20 @@ class UsageApiKey(models.Model):
 
     @api.model
     @tools.ormcache("token_hash")
-    def _get_facts(self, token_hash):
+    def _get_kept(self, token_hash):
         """Facts of the key with this hash, kept until some key changes.
 
-        :rtype: KeyFacts
+        :rtype: _Kept
         :raise ApiProblem: there is none, which is not kept
+        """
+        return _Kept(self._read_facts(token_hash), time.monotonic())
+
+    @api.model
+    def _read_facts(self, token_hash):
+        """Facts of the key with this hash, as its record has them.
+
+        :rtype: KeyFacts
+        :raise ApiProblem: there is none
         """
         key = (
             self.env["usage.api.key"]
@@ -436,6 +473,25 @@ class UsageApiKeyToken(models.AbstractModel):
     token = fields.Char(readonly=True)
 
 
+#: What clears the caches of every process, see ``Registry.check_signaling``. The columns
+#: are those that ``KeyFacts`` come from: noting a use is no change. The table may be
+#: missing while the first registry of a database is made.
+_SIGNAL = """
+    CREATE OR REPLACE FUNCTION usage_api_signal() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF to_regclass('orm_signaling_default') IS NOT NULL THEN
+            INSERT INTO orm_signaling_default DEFAULT VALUES;
+        END IF;
+        RETURN NULL;
+    END $$;
+    CREATE OR REPLACE TRIGGER usage_api_signal
+        AFTER DELETE OR UPDATE OF token_hash, revoked_at, expires_at, company_id,
+            source_id, partner_id, can_ingest, can_read, can_correct, can_quote,
+            rate_limit, rate_burst
+        ON usage_api_key FOR EACH STATEMENT EXECUTE FUNCTION usage_api_signal();
+    CREATE OR REPLACE TRIGGER usage_api_signal AFTER UPDATE OF active, company_id
+        ON usage_source FOR EACH STATEMENT EXECUTE FUNCTION usage_api_signal();
+"""
 _REFILLED = (
     "least(%(burst)s, a.tokens + %(rate)s * greatest(0,"
     " extract(epoch FROM clock_timestamp() - a.refilled_at))::double precision)"

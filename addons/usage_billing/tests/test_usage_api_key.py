@@ -62,6 +62,41 @@ class TestUsageApiKey(ApiCursorCase):
         with self.assertRaises(UserError):
             self.key.action_issue_token()
 
+    def test_change_of_a_key_tells_every_worker_when_it_commits(self):
+        """Also one that is not made through a request: it is in the transaction."""
+
+        def signals():
+            self.env.cr.execute("SELECT count(*) FROM orm_signaling_default")
+            return self.env.cr.fetchone()[0]
+
+        self.env.flush_all()
+        for table, change in (
+            ("usage_api_key", "revoked_at = now()"),
+            ("usage_api_key", "can_read = NOT can_read"),
+            ("usage_api_key", "expires_at = now()"),
+            ("usage_source", "active = false"),
+        ):
+            before = signals()
+            self.env.cr.execute(f"UPDATE {table} SET {change}")
+            self.assertEqual(signals(), before + 1, change)
+        before = signals()
+        self.env.cr.execute("UPDATE usage_api_key SET last_used_at = now()")
+        self.assertEqual(signals(), before, "to be used is no change")
+
+    def test_key_that_a_slow_request_kept_is_read_again(self):
+        keys = self.env["usage.api.key"]
+        keys._authenticate(self.token, "ingest")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE usage_api_key SET revoked_at = now() WHERE id = %s", [self.key.id]
+        )
+        self.env.invalidate_all()
+        kept = keys._get_kept(usage_api_key._hash(self.token))
+        with self.assertQueryCount(0):  # nothing to ask within the time
+            self.assertEqual(keys._check(self.token, "ingest").id, self.key.id)
+        kept.read_at -= usage_api_key.KEPT_S + 1
+        self.assertEqual(self._refused(self.token).status, 401)
+
     def test_replaced_token_stops_working(self):
         action = self.key.action_issue_token()
         self.assertEqual(self._refused(self.token).status, 401)
