@@ -1,5 +1,6 @@
 """What the event store knows, asked in terms of records."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from .metering import closing, finding
@@ -102,13 +103,17 @@ class Answers:
         (span,), (spec,) = self._specs(period, meter)
         return self._postgres().stream(span, spec, dimensions)
 
-    def usage(self, subscriptions, meter, start, end, bucket, group_by=(), tz=None):
+    def usage(
+        self, subscriptions, meter, start, end, bucket, group_by=(), tz=None,
+        subject=None,
+    ):  # fmt: skip
         """Quantities by bucket of time, each subscription in its own zone.
 
         :param datetime start, end: naive UTC, half-open
         :param str bucket: "hour", "day", "month" or "total"
         :param group_by: names of dimensions, else properties, to keep apart
         :param str tz: one zone for all instead; dearer where it is not their own
+        :param str subject: only of this subject; dearer, it is read from the events
         :rtype: list[metering.UsageRow]
         """
         self.env.flush_all()
@@ -116,7 +121,8 @@ class Answers:
             UsageSpan(subscription.id, start, end, tz or subscription.tz)
             for subscription in subscriptions.sudo()
         ]
-        return self._postgres().usage(spans, meter.sudo()._get_spec(), bucket, group_by)
+        spec = replace(meter.sudo()._get_spec(), subject=subject)
+        return self._postgres().usage(spans, spec, bucket, group_by)
 
     def rows(self, row_ids):
         """Events by the ids of ``usage.event``, whatever counts.

@@ -40,6 +40,11 @@ CUSTOMER = Parameter(
     {"type": "string", "minLength": 1},
     example="C-0042",
 )
+CUSTOMER_ID = Parameter(
+    "customer_id",
+    _lt("Number of a customer, as answers name it."),
+    {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+)
 SUBSCRIPTION = Parameter(
     "subscription",
     _lt("Code of a subscription."),
@@ -88,12 +93,15 @@ class ReadApi(http.Controller):
                     example="region",
                 ),
                 CUSTOMER,
+                CUSTOMER_ID,
                 SUBSCRIPTION,
                 replace(
                     SUBJECT,
                     description=_lt(
-                        "A subject as events name it. It stands for its subscription: "
-                        "the answer has the usage of all subjects of that one."
+                        "A subject as events name it: only its own usage, read from "
+                        "the events themselves. Quantities of the subjects of a "
+                        "subscription need not add up to those of the subscription, "
+                        "for example where a meter counts what is unique."
                     ),
                 ),
                 LIMIT,
@@ -106,8 +114,8 @@ class ReadApi(http.Controller):
         """Usage by time and dimension, paged by subscription, time and dimensions."""
         query = call.query
         call.refuse_unknown_parameters(
-            "meter", "from", "to", "bucket", "group_by", "customer", "subscription",
-            "subject", "limit", "cursor",
+            "meter", "from", "to", "bucket", "group_by", "customer", "customer_id",
+            "subscription", "subject", "limit", "cursor",
         )  # fmt: skip
         meter = _meter(call, query.get("meter"), "meter")
         bucket = read_choice(query, "bucket", BUCKETS, "day")
@@ -150,7 +158,10 @@ class ReadApi(http.Controller):
         self, call, subscriptions, meter, start, end, bucket, group_by, after
     ):
         """(place, row) of these subscriptions, in the order of places."""
-        found = _store(call).usage(subscriptions, meter, start, end, bucket, group_by)
+        found = _store(call).usage(
+            subscriptions, meter, start, end, bucket, group_by,
+            subject=call.query.get("subject"),
+        )  # fmt: skip
         by_id = {subscription.id: subscription for subscription in subscriptions}
         rows = []
         for row in found:
@@ -167,6 +178,7 @@ class ReadApi(http.Controller):
                     place,
                     {
                         "subscription": subscription.code,
+                        "customer_id": subscription.partner_id.id,
                         "customer": subscription.partner_id.ref or None,
                         "customer_name": subscription.partner_id.display_name,
                         "start": write_time(row.start),
@@ -211,6 +223,7 @@ class ReadApi(http.Controller):
                 ),
                 SUBJECT,
                 CUSTOMER,
+                CUSTOMER_ID,
                 SUBSCRIPTION,
                 Parameter(
                     "batch",
@@ -227,14 +240,16 @@ class ReadApi(http.Controller):
         query = call.query
         call.refuse_unknown_parameters(
             "from", "to", "id", "source", "type", "subject", "customer",
-            "subscription", "batch", "limit", "cursor",
+            "customer_id", "subscription", "batch", "limit", "cursor",
         )  # fmt: skip
         limit = read_limit(query)
         sources = _sources(call)
         if query.get("id") is not None:
             return 200, {"data": _find(call, sources, query["id"]), "next": None}
         start, end = _span(query, _start_of_month())
-        chosen = call.key.partner_id or {"customer", "subscription"} & query.keys()
+        chosen = call.key.partner_id or (
+            {"customer", "customer_id", "subscription"} & query.keys()
+        )
         subscriptions = _subscriptions(call) if chosen else None
         search = Search(
             company_id=call.key.company_id,
@@ -453,6 +468,9 @@ def _subscriptions(call):
         domain &= Domain("partner_id", "child_of", call.key.partner_id)
     if "customer" in query:
         domain &= Domain("partner_id.ref", "=", query["customer"])
+    if "customer_id" in query:
+        number = read_int(query, "customer_id", low=1)
+        domain &= Domain("partner_id", "=", number)
     if "subscription" in query:
         domain &= Domain("code", "=", query["subscription"])
     if "subject" in query:

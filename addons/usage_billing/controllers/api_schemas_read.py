@@ -70,10 +70,20 @@ def _object(name, required, properties, **more):
 
 USAGE_ROW = _object(
     "UsageRow",
-    ["subscription", "start", "dimensions", "quantity", "count"],
+    [
+        *("subscription", "customer_id", "customer_name", "start", "dimensions"),
+        *("quantity", "count"),
+    ],
     {
         "subscription": TEXT,
-        "customer": {**NULLABLE, "description": _lt("Reference of the customer.")},
+        "customer_id": {
+            "type": "integer",
+            "description": _lt("Number of the customer; it never changes."),
+        },
+        "customer": {
+            **NULLABLE,
+            "description": _lt("Reference of the customer; null where it has none."),
+        },
         "customer_name": TEXT,
         "start": {**MOMENT, "description": _lt("Beginning of the bucket.")},
         "dimensions": TEXTS,

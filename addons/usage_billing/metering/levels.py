@@ -84,7 +84,8 @@ def openings(source, windows, meter, group, as_of=None):
         if to_microseconds(window.start) > window.period.start
     ]
     if meter.carries_over:
-        if as_of is None and set(group) <= set(meter.dimension_keys):
+        is_kept = set(group) <= set(meter.dimension_keys) and meter.subject is None
+        if as_of is None and is_kept:
             _add(found, _levels_of_rollups(source.cursor, windows, meter, group))
         else:
             before += _windows_before(source.cursor, windows)

@@ -79,6 +79,8 @@ class MeterSpec:
     of_whole: the level of a period that is cut short is weighed against the calendar
         period it is a part of, as a fee of it would be, not against the part itself
     divide_by: source units of one unit of the meter, None for the same unit
+    subject: only events of this subject, for questions about one of several; None for
+        all. Rollups know no subjects: what asks this reads the events
     """
 
     id: int
@@ -97,6 +99,7 @@ class MeterSpec:
     weighting: str = "time"
     of_whole: bool = False
     divide_by: Decimal | None = None
+    subject: str | None = None
 
     @property
     def needs_value(self):

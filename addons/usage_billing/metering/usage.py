@@ -238,7 +238,11 @@ def _additive(source, clocks, windows, meter, group):
         have[1].add(part)
 
     left = windows
-    if set(group) <= set(meter.dimension_keys) and clocks[0].bucket != "hour":
+    if (
+        set(group) <= set(meter.dimension_keys)
+        and clocks[0].bucket != "hour"
+        and meter.subject is None
+    ):
         left = _from_rollups(source.cursor, clocks, windows, meter, group, add)
     if left:
         names = ("sum", "min", "max") if meter.needs_value else ()

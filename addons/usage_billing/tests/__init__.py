@@ -52,4 +52,5 @@ from . import test_usage_catalogue
 from . import test_usage_api_key
 from . import test_api_events
 from . import test_api_read
+from . import test_api_subject
 from . import test_api_correct

@@ -37,13 +37,16 @@ def _sorted(found):
 class TestUsageStoreAgree(ClickhouseCase, CorrectionCase):
     ship_every = 10**9
     start, steps = test_usage_store_ways.EVENING, test_usage_store_ways.WaysCase.steps
-    subjects = ["acct-1"] * 9 + ["acct-2", "weekly"]
+    subjects = ["acct-1"] * 6 + ["acct-1b"] * 3 + ["acct-2", "weekly"]
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.second = cls._create_store_subscription("acct-2", date_start="2026-10-01")
         cls.second += cls._create_store_subscription("weekly", period_unit="week")
+        cls.env["usage.subject"].create(
+            {"subject": "acct-1b", "subscription_id": cls.subscription.id}
+        )
         cls.aggregates = cls.env["usage.meter"]
         for name in ("sum", "count", "max", "min", "average", "latest"):
             cls.aggregates += cls._meter(name, aggregation=name)
@@ -141,6 +144,9 @@ class TestUsageStoreAgree(ClickhouseCase, CorrectionCase):
             ):
                 answers[meter.code, bucket] = store.usage(
                     spans[0], meter, *spans[1:], bucket, groups
+                )
+                answers[meter.code, bucket, "of a subject"] = store.usage(
+                    spans[0], meter, *spans[1:], bucket, groups, subject="acct-1b"
                 )
             for period in periods:
                 page = store.explain(period, meter, limit=30)

@@ -28,6 +28,8 @@ class Query:
         self.windows = windows
         self.meter = meter
         self.where = facts.where(windows, [meter.event_type], as_of)
+        if meter.subject is not None:
+            self.where += f" AND subject = {text(meter.subject)}"
         self.corrected = snapshot.corrected(
             sorted({window.period.id for window in windows}), as_of
         )
