@@ -192,6 +192,10 @@ class Answers:
             around,
         )
 
+    def find_deliveries(self, wanted):
+        """Deliveries of stored events; see :func:`.metering.finding.deliveries`."""
+        return finding.deliveries(self._finding_cursor(), self.company.id, wanted)
+
     def find_corrections(self, events):
         """Rows that void or amend these found events, in the order they were made.
 

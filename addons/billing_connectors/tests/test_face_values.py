@@ -25,9 +25,7 @@ class TestFaceValues(ConnectorCase, HttpCase):
         )
         cls.token = (
             cls.env["usage.api.key"]
-            .create(
-                {"name": "Gateway", "source_id": cls.gateway.id, "rate_limit": 0}
-            )
+            .create({"name": "Gateway", "source_id": cls.gateway.id, "rate_limit": 0})
             ._issue_token()
         )
 
@@ -107,9 +105,7 @@ class TestFaceValues(ConnectorCase, HttpCase):
     def test_events_that_are_only_counted_may_have_any_value(self):
         self.meter.aggregation = "count"
         self._lago("counted", {"value": "1,5"})
-        self.assertTrue(
-            self.env["usage.event"].search([("event_id", "=", "counted")])
-        )
+        self.assertTrue(self.env["usage.event"].search([("event_id", "=", "counted")]))
 
     def test_stripe_refuses_the_event_with_what_was_sent(self):
         path = "/usage/stripe/v{}/billing/meter_events"

@@ -555,7 +555,7 @@ def _find(call, sources, event_id):
         [
             ("source_id", "in", sources.ids),
             ("event_id", "=", event_id),
-            ("state", "!=", "replayed"),
+            ("state", "in", ("open", "ignored")),
         ],
         limit=MAX_LIMIT,
     )

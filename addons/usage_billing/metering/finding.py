@@ -156,6 +156,57 @@ def by_id(cursor, company_id, sources, event_id, around=None):
     return [FoundEvent(*row) for row in cursor.fetchall()]
 
 
+def deliveries(cursor, company_id, wanted):
+    """In which deliveries events with these ids came that are stored, if they are.
+
+    Found by their keys, all in two statements.
+
+    :param list wanted: (source id, mode, event id, time or None); ids that mean nothing
+        without a time need theirs
+    :return: {position: (batch id, row number)}; not of replaced deliveries
+    """
+    identities, keys = {}, {}
+    for place, (source_id, mode, event_id, time) in enumerate(wanted):
+        with suppress(ValueError):  # else no id of this source
+            if mode == "strict":
+                identity = identity_function(company_id, source_id)(event_id)[1]
+                identities.setdefault(identity.hex(), []).append(place)
+            elif time is not None or mode != "composed":
+                moment = to_microseconds(time) if mode == "composed" else 0
+                key_of = key_function(mode, company_id, source_id)
+                keys[place] = key_of(event_id, moment)[2].hex()
+    if identities:
+        cursor.execute(
+            "SELECT replace(identity::text, '-', ''), time FROM usage_store_identity"
+            " WHERE identity = ANY(%s::uuid[])",
+            [list(identities)],
+        )
+        for identity, time in cursor.fetchall():
+            for place in identities[identity]:
+                source_id, mode, event_id, _time = wanted[place]
+                key_of = key_function(mode, company_id, source_id)
+                keys[place] = key_of(event_id, to_microseconds(time))[2].hex()
+    if not keys:
+        return {}
+    cursor.execute(
+        "SELECT k.place, e.batch_id, e.row_number"
+        "  FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::int[])"
+        "       AS k(place, key, event_id, source_id)"
+        "  JOIN usage_store_event e ON e.key = k.key AND e.event_id = k.event_id"
+        "   AND e.source_id = k.source_id AND e.company_id = %s"
+        "  JOIN usage_batch b ON b.id = e.batch_id"
+        " WHERE e.kind = 'u' AND b.state <> 'superseded'",
+        [
+            list(keys),
+            list(keys.values()),
+            [wanted[place][2] for place in keys],
+            [wanted[place][0] for place in keys],
+            company_id,
+        ],
+    )
+    return {place: (batch_id, row) for place, batch_id, row in cursor.fetchall()}
+
+
 def corrections(cursor, company_id, ids):
     """Rows that void or amend these events, amendments of amendments too, in order.
 

@@ -55,6 +55,7 @@ from . import usage_quarantine_hold
 from . import usage_quarantine_decision
 from . import usage_quarantine_assess
 from . import usage_quarantine_replay
+from . import usage_quarantine_superseded
 from . import usage_quarantine_inbox
 from . import usage_alias
 from . import usage_subject

@@ -473,7 +473,7 @@ class UsageApiKeyToken(models.AbstractModel):
     token = fields.Char(readonly=True)
 
 
-#: What clears the caches of every process, see ``Registry.check_signaling``. The columns
+#: What clears the caches of every process, see ``Registry.check_signaling``. Columns
 #: are those that ``KeyFacts`` come from: noting a use is no change. The table may be
 #: missing while the first registry of a database is made.
 _SIGNAL = """

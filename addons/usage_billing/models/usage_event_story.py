@@ -163,7 +163,7 @@ class UsageEventStory(models.AbstractModel):
         reason = reasons.get(row.reason_code, "")
         lines = [f"{reason}.", *filter(None, [row.detail_text])]
         links = []
-        if row.cause_id and row.state != "replayed":
+        if row.cause_id and row.state not in ("replayed", "superseded"):
             inbox = self.env["usage.quarantine.inbox"].browse(row.cause_id.id)
             links.append((inbox.headline or reason, "usage.quarantine.inbox", inbox.id))
         decision = row.decision_id
@@ -180,6 +180,24 @@ class UsageEventStory(models.AbstractModel):
                 "fa-ban",
                 "stop",
                 self.env._("Ignored"),
+                row.resolved_at,
+                lines,
+                links,
+            )
+        if row.state == "superseded":
+            batch = row.superseding_batch_id
+            lines.append(
+                self.env._(
+                    "Superseded by the event with this id that came later, in "
+                    "%(batch)s, and was accepted. This row counts nowhere.",
+                    batch=batch.name,
+                )
+            )
+            links.append((batch.name, "usage.batch", batch.id))
+            return Step(
+                "fa-refresh",
+                "done",
+                self.env._("Came again, corrected"),
                 row.resolved_at,
                 lines,
                 links,

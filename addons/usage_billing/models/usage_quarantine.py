@@ -32,7 +32,8 @@ class UsageQuarantine(models.Model):
     """A row that could not become usage, kept as received until somebody decides.
 
     What it says never changes. It leaves the quarantine by a replay, when the reason is
-    gone, or by being ignored for a reason that a person gives.
+    gone, by being ignored for a reason that a person gives, or because its event came
+    again, corrected, and was accepted.
     """
 
     _name = "usage.quarantine"
@@ -101,7 +102,12 @@ class UsageQuarantine(models.Model):
         help="Who last decided on this row, and what became of it.",
     )
     state = fields.Selection(
-        [("open", "Open"), ("replayed", "Replayed"), ("ignored", "Ignored")],
+        [
+            ("open", "Open"),
+            ("replayed", "Replayed"),
+            ("ignored", "Ignored"),
+            ("superseded", "Sent Again"),
+        ],
         required=True,
         default="open",
         readonly=True,

@@ -25,6 +25,7 @@ from . import test_usage_store_agree
 from . import test_usage_store_clickhouse
 from . import test_usage_report
 from . import test_usage_subject_move
+from . import test_usage_superseded
 from . import test_usage_event_story
 from . import test_usage_store_days
 from . import test_usage_store_few

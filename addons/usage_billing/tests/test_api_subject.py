@@ -67,7 +67,7 @@ class TestApiSubject(ApiCase, HttpCase):
                 "properties": {"user": f"u-{draw.randrange(4)}"},
             }
             rows += [
-                EventRow(event_id=f"{name}-{number}", subject=f"{name}-{subject}", **event)
+                EventRow(f"{name}-{number}", subject=f"{name}-{subject}", **event)
                 for name in ("both", "alone")
             ]
         cls._new_batch()._append(rows)
@@ -137,9 +137,8 @@ class TestApiSubject(ApiCase, HttpCase):
         )
         self.assertEqual(one["count"] + two["count"], all_["count"])
         self.assertFalse(self._get(subject="nobody", **query)["data"])
-        self.assertFalse(
-            self._get(subject="both-1", subscription=self.alone[0].code, **query)["data"]
-        )
+        others = {"subject": "both-1", "subscription": self.alone[0].code}
+        self.assertFalse(self._get(**others, **query)["data"])
 
     def test_a_customer_without_a_reference_is_identified(self):
         query = {"meter": self.meters[0].code, "bucket": "total", **SPAN}

@@ -75,7 +75,7 @@ class UsageEventFind(models.TransientModel):
             [
                 ("event_id", "=", event_id),
                 ("source_id", "in", sources.ids),
-                ("state", "!=", "replayed"),
+                ("state", "in", ("open", "ignored")),
             ],
             limit=20,
         )
