@@ -379,8 +379,9 @@ class Append:
         return same
 
     def _write(self, prepared, same):
-        """COPY registry and facts; rows are sorted by key, so that indexes grow at one
-        end and a month's rows stand together.
+        """COPY registry and facts, each in the order of its index: two appends that
+        meet do not wait for each other in a circle, indexes grow at one end, and a
+        month's rows stand together.
         """
         entries, ordinal = prepared.entries, self.ordinal
         new = [(index, entries[index]) for index in prepared.first.values()]
@@ -390,10 +391,10 @@ class Append:
             uniques = prepared.uniques
             self._copy(
                 _IDENTITY,
-                [
+                sorted(
                     identity_row(3, 16, uniques[index], 8, entry[2], 8, entry[1])
                     for index, entry in new
-                ],
+                ),
             )
         facts = [
             fact_head(

@@ -258,7 +258,8 @@ def number_fields(units, scales, dtype):
 
 
 def identity_rows(uniques, contents, times):
-    """Rows of the registry.
+    """Rows of the registry, in its order: two appends that meet must not wait for each
+    other in a circle.
 
     :param bytes uniques: 16 for each event; contents: 8 for each
     :param times: array of microseconds
@@ -268,7 +269,8 @@ def identity_rows(uniques, contents, times):
     rows["identity"] = np.frombuffer(uniques, "V16")
     rows["payload_hash"] = np.frombuffer(contents, "V8")
     rows["time"] = times
-    return rows.tobytes()
+    order = _order(uniques)
+    return (rows if order is None else rows[order]).tobytes()
 
 
 class Block:

@@ -76,7 +76,7 @@ def call(router, batch, rows, leader=None):
         return None
     order = range(len(rows))
     if len(rows) > 1:  # two appends that meet must not wait for each other in a circle
-        order = sorted(order, key=lambda index: entries[index][0])
+        order = sorted(order, key=prepared.uniques.__getitem__)
     slots = dict.fromkeys(entry[3] for entry in entries if entry[3].number is None)
     slots = {slot: -number for number, slot in enumerate(slots, 1)}
     sums = _sums(rows, prepared)
