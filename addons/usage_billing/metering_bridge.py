@@ -252,17 +252,20 @@ class Store(Answers, ArchivedEvents):
             lambda *records: self._here().count(*self._specs(*records)),
         )
 
-    def catch_up(self, meters, seen, cr):
+    def catch_up(self, meters, seen, cr, before=None):
         """Add what others stored since new meters were counted.
 
-        :param metering.beside.Seen seen: by this transaction, when it counted
-        :param cr: cursor in READ COMMITTED, since nobody can store any more
+        :param metering.beside.Seen seen: by this transaction, when it counted, or by
+            the round before
+        :param cr: cursor, see :class:`.metering.beside.Beside`
+        :param before: cursor of the round before, None for the first one
         """
         self.env.flush_all()
         theirs = self.env(cr=cr)
         specs = self._meter_specs(meters)  # only this transaction knows them
         others = Store(theirs, self.company.with_env(theirs))
-        Beside(exact_cursor(cr), self._here()).catch_up(
+        before = before and exact_cursor(before)
+        Beside(exact_cursor(cr), self._here(), before).catch_up(
             self.company.id,
             specs,
             seen,

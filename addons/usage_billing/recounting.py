@@ -5,8 +5,8 @@ others commit while the form is saved. Those who store these events do not know 
 meter yet. So neither side would count them.
 
 A new meter is counted without a lock, and what came meanwhile is added as the
-transaction ends, see ``metering.beside``: who stores events waits for that alone. A
-meter that changed is known to those who store events, and they add to its rollups.
+transaction ends, see ``metering.beside``: who stores events waits for the last round of
+that alone, however long the count took and however much comes all the time. A meter that changed is known to those who store events, and they add to its rollups.
 They wait while it is counted; and it is looked at again once it is committed: from then
 on every append knows what it counts, and the lock that comes before the first look at
 the data waits for those that do not.
@@ -14,11 +14,14 @@ the data waits for those that do not.
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from psycopg2.extensions import (
+    ISOLATION_LEVEL_READ_COMMITTED,
+    ISOLATION_LEVEL_REPEATABLE_READ,
+)
 
 from odoo import SUPERUSER_ID, api, sql_db
 from odoo.exceptions import UserError
@@ -33,6 +36,9 @@ _LOCK = "LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE"
 #: import) is not waited for in one go: so many seconds at a time, and a rest for the
 #: others, as often as this.
 _SECONDS, _REST, _TIMES = 0.5, 1.0, 120
+#: What takes longer than this (seconds) is not left to be added under the lock, as long
+#: as each round takes less time than the one before, and so many rounds at most.
+_SHORT, _ROUNDS = 0.3, 10
 
 
 def count_new(meters):
@@ -49,8 +55,9 @@ def count_new(meters):
         with again_after_commit(meters):
             store.rebuild_meters(meters)
         return
+    started = time.monotonic()
     store.count_new_meters(meters)
-    cr.precommit.add(partial(_add_what_came, meters, seen))
+    cr.precommit.add(partial(_add_what_came, meters, seen, started))
 
 
 def _is_held_up_by_none(env, company, seen):
@@ -63,34 +70,73 @@ def _is_held_up_by_none(env, company, seen):
     )
 
 
-def _add_what_came(meters, seen):
+def _add_what_came(meters, seen, started):
     """Add what others stored since meters were counted; they wait until the end of the
-    transaction from here on.
+    transaction from the last round on.
+
+    :param float started: when the count began, on the monotonic clock
     """
     meters = meters.exists()
     if not meters:
         return
     cr = meters.env.cr
-    _keep_others_away(cr)
     store = meters.env["usage.batch"].with_company(meters.company_id)._store()
     try:
-        # What is seen here was committed before the lock; and this must not wait for
-        # one who waits for the lock.
-        with (
-            sql_db.db_connect(cr.dbname).cursor() as other,
-            cr.savepoint(flush=False),
-        ):
-            other.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
-            other.execute(
-                "SELECT set_config('lock_timeout', %s, true)",
-                [f"{_SECONDS * 1000:.0f}ms"],
-            )
-            store.catch_up(meters, seen, other)
+        with ExitStack() as rounds:
+            seen, before = _add_in_rounds(store, meters, seen, started, rounds)
+            _keep_others_away(cr)
+            # What is seen here was committed before the lock.
+            with (
+                _other_cursor(cr, ISOLATION_LEVEL_READ_COMMITTED) as other,
+                cr.savepoint(flush=False),
+            ):
+                store.catch_up(meters, seen, other, before)
     except psycopg2.errors.LockNotAvailable:
         # This transaction holds what the look needs (it archived a month, say) and
         # would wait for itself: all is counted once it is committed.
         company_id = meters.company_id.id
         cr.postcommit.add(partial(_count_again, cr.dbname, company_id, meters.ids))
+
+
+def _add_in_rounds(store, meters, seen, started, rounds):
+    """Add what came while others go on, until little is left.
+
+    :param ExitStack rounds: keeps the last round's transaction, of use to the next one
+    :return: (Seen of the last round, its cursor or None), as given without a round
+    """
+    cr, before = meters.env.cr, None
+    last = time.monotonic() - started
+    for _round in range(_ROUNDS):
+        if last <= _SHORT:
+            break
+        started = time.monotonic()
+        with ExitStack() as opened:
+            other = opened.enter_context(
+                _other_cursor(cr, ISOLATION_LEVEL_REPEATABLE_READ)
+            )
+            now = beside.seen_by(other)
+            with cr.savepoint(flush=False):
+                store.catch_up(meters, seen, other, before)
+            rounds.close()
+            rounds.push(opened.pop_all())
+        seen, before = now, other
+        took = time.monotonic() - started
+        if took >= last:  # as much comes as is added: no round will be shorter
+            break
+        last = took
+    return seen, before
+
+
+@contextmanager
+def _other_cursor(cr, isolation):
+    """A transaction of its own, which must not wait for one who waits for the lock."""
+    with sql_db.db_connect(cr.dbname).cursor() as other:
+        other.connection.set_isolation_level(isolation)
+        other.execute(
+            "SELECT set_config('lock_timeout', %s, true)",
+            [f"{_SECONDS * 1000:.0f}ms"],
+        )
+        yield other
 
 
 def _keep_others_away(cr):

@@ -6,6 +6,10 @@ rollups. What others stored meanwhile is not in the snapshot. It is added at the
 under the lock that appends wait for, and the transaction ends: from then on they know
 the meter. So the figures are all there at once, or the meter is not.
 
+After a long count much came. Then that is added first, round by round and still without
+the lock: each round adds what came during the one before, and leaves little to the
+last one.
+
 Two kinds of changes can come beside the count. New events are those that the counting
 transaction does not see; they are added. Where events moved to another period, were
 corrected or taken out, the period is noted (``usage_store_remade``), and counted again.
@@ -80,13 +84,17 @@ def batches_since(cursor, company_id, seen):
 class Beside(PostgresStore):
     """The store as others see it, while a transaction counts new meters.
 
-    :param cursor: of a transaction in READ COMMITTED
-    :param PostgresStore counting: has counted them, and keeps appends away by now
+    :param cursor: of a transaction that sees what is to be added, and nothing else
+        meanwhile: READ COMMITTED while appends are kept away, else REPEATABLE READ
+    :param PostgresStore counting: has counted them
+    :param before: cursor of the round before, which sees what that one added; default
+        the counting one
     """
 
-    def __init__(self, cursor, counting):
+    def __init__(self, cursor, counting, before=None):
         super().__init__(cursor)
         self.counting = counting
+        self.before = before or counting.cursor
 
     def _add_dimsets(self, wanted):
         """The counting one may have added them, and nobody sees that yet."""
@@ -96,7 +104,7 @@ class Beside(PostgresStore):
         """Add what came since meters were counted.
 
         :param list[MeterSpec] meters: of the company
-        :param Seen seen: by whom they were counted
+        :param Seen seen: by whom they were counted, or by the round before
         :param spans_of: function list of period ids -> list of PeriodSpan
         :return: ids of the periods whose sums changed
         """
@@ -123,7 +131,7 @@ class Beside(PostgresStore):
         event.
         """
         theirs, mine = (
-            _counts(cursor, batch_ids) for cursor in (self.cursor, self.counting.cursor)
+            _counts(cursor, batch_ids) for cursor in (self.cursor, self.before)
         )
         new = [id_ for id_, count in theirs.items() if mine.get(id_) != count]
         if not new:
@@ -131,11 +139,11 @@ class Beside(PostgresStore):
         known = []
         partly = [id_ for id_ in new if id_ in mine]
         if partly:  # some of it was committed by an earlier transaction
-            self.counting.cursor.execute(
+            self.before.execute(
                 f"SELECT id FROM usage_store_fact WHERE {_OF_BATCHES.format('id')}",
                 _span(partly),
             )
-            known = [id_ for (id_,) in self.counting.cursor.fetchall()]
+            known = [id_ for (id_,) in self.before.fetchall()]
         return self.cursor.mogrify(
             f"{_OF_BATCHES.format('e.id')} AND e.id <> ALL(%(known)s::bigint[])",
             {**_span(new), "known": known},

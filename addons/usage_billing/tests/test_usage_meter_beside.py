@@ -2,7 +2,10 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from threading import Thread
+from time import sleep
+from types import SimpleNamespace
 
 import psycopg2
 
@@ -11,6 +14,7 @@ from odoo.tools import mute_logger
 
 from .. import recounting
 from ..metering.postgres import PostgresStore
+from ..metering_bridge import Store
 from .test_usage_store_two_connections import ROWS, TOTAL, TwoConnectionsCase
 
 #: After the period of ROWS.
@@ -35,11 +39,11 @@ class TestMeterBesideIngestion(TwoConnectionsCase):
 
         :param then: function of the environment, after that
         """
-        count = PostgresStore.count
+        whole = PostgresStore.count
         outcomes = []
 
         def count_and_wait(store, *arguments):
-            count(store, *arguments)
+            whole(store, *arguments)
             for act in acts:
                 thread = Thread(target=do, args=[act])
                 thread.start()
@@ -271,6 +275,56 @@ class TestMeterBesideIngestion(TwoConnectionsCase):
 
         self._beside(then=more)
         self.assertEqual(self._total(), (203, TOTAL + 6))
+
+    def _in_rounds(self, *acts):
+        """Make a meter whose count takes long, and do something in a transaction of
+        its own after each round; none of them may wait for the meter.
+
+        :return: how many acts were done as each round began
+        """
+        self.patch(recounting, "_ROUNDS", len(acts))
+        catch_up, rounds, left = Store.catch_up, [], list(acts)
+
+        def add(store, *arguments):
+            rounds.append(len(acts) - len(left))
+            catch_up(store, *arguments)
+            if left:
+                with self._transaction("READ COMMITTED") as env:
+                    env.cr.execute("SET LOCAL lock_timeout = '5s'")
+                    left.pop(0)(env)
+
+        self.patch(Store, "catch_up", add)
+        # all take long, and each is shorter than the one before
+        clock = count(1000.0, -10.0)
+        fake = SimpleNamespace(monotonic=lambda: -(next(clock) ** 2), sleep=sleep)
+        self.patch(recounting, "time", fake)
+        with self._transaction() as env:
+            self._make(env)
+        return rounds
+
+    def test_what_comes_during_a_long_count_is_added_in_rounds(self):
+        with self._transaction() as env:
+            self._append(env, ROWS[:50])
+            batch = env["usage.batch"].create(
+                {"name": "Race", "source_id": self.sources["strict"]}
+            )
+            batch._append(ROWS[50:60])
+
+        def go_on(low, high):
+            return lambda env: (
+                env["usage.batch"].browse(batch.id)._append(ROWS[low:high]),
+                self._append(env, ROWS[low:high], "time_keyed"),
+            )
+
+        rounds = self._in_rounds(
+            go_on(60, 100),
+            go_on(100, 130),
+            lambda env: self._void(env, 1, 70, 110),
+            go_on(130, 200),
+        )
+        self.assertEqual(rounds, [0, 1, 2, 3, 4])
+        total = TOTAL + sum(range(61, 201)) - (1 + 70 + 110)
+        self.assertEqual(self._total(), (200 + 140 + 3, total))
 
     def test_later_events_are_counted_by_the_meter(self):
         self._beside(lambda env: self._append(env, ROWS[:100]))
