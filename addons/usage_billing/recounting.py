@@ -6,10 +6,11 @@ meter yet. So neither side would count them.
 
 A new meter is counted without a lock, and what came meanwhile is added as the
 transaction ends, see ``metering.beside``: who stores events waits for the last round of
-that alone, however long the count took and however much comes all the time. A meter that changed is known to those who store events, and they add to its rollups.
-They wait while it is counted; and it is looked at again once it is committed: from then
-on every append knows what it counts, and the lock that comes before the first look at
-the data waits for those that do not.
+that alone, however long the count took and however much comes all the time. A meter
+that changed is known to those who store events, and they add to its rollups. They wait
+while it is counted; and it is looked at again once it is committed: from then on every
+append knows what it counts, and the lock that comes before the first look at the data
+waits for those that do not.
 """
 
 import logging
