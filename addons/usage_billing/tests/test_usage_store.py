@@ -542,11 +542,15 @@ class TestUsageStore(StoreCase):
                     currency="USD",
                     properties={"seconds": "2"},
                 ),
+                # Python reads these, the database does not
+                event(7, None, amount=Decimal(1), properties={"seconds": "1_000"}),
+                event(8, None, amount=Decimal(1), properties={"seconds": "\uff11"}),
             ]
         )
         self.assertEqual(
             batch.quarantine_ids.sorted("row_number").mapped("reason_code"),
-            ["missing_field", "missing_field", "invalid_value", "currency"],
+            ["missing_field", "missing_field", "invalid_value", "currency"]
+            + ["invalid_value"] * 2,
         )
         september = self._period("2026-09-01")
         self.assertEqual(
