@@ -186,9 +186,12 @@ def both(rows, mode="strict"):
         facts_of(b"".join(sorted(careful[low:high]))) for low, high in cut(len(rows))
     ]
     assert facts == expected
-    assert identities == b"".join(
+    careful = [
         Struct(">hi16si8siq").pack(3, 16, unique, 8, entry[2], 8, entry[1])
         for unique, entry in zip(prepared.uniques, prepared.entries, strict=True)
+    ]
+    assert identities == b"".join(
+        each for low, high in cut(len(rows)) for each in sorted(careful[low:high])
     )
 
     def by_day(gathered):
