@@ -167,7 +167,8 @@ def deliveries(cursor, company_id, wanted):
     """
     identities, keys = {}, {}
     for place, (source_id, mode, event_id, time) in enumerate(wanted):
-        with suppress(ValueError):  # else no id of this source
+        # else no id of this source, or a time that no key can hold
+        with suppress(ValueError, ArithmeticError):
             if mode == "strict":
                 identity = identity_function(company_id, source_id)(event_id)[1]
                 identities.setdefault(identity.hex(), []).append(place)

@@ -5,9 +5,12 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..api.members import join_id
+from .usage_quarantine_cause import LONGEST
 
 #: Rows looked at in one transaction.
 SLICE = 5_000
+#: Row after which the next run goes on, where the last one had no time left.
+PLACE = "usage_billing.superseded_place"
 
 
 class UsageQuarantine(models.Model):
@@ -31,12 +34,18 @@ class UsageQuarantine(models.Model):
 
     @api.model
     def _cron_close_superseded(self):
-        """Close what was sent again, slice by slice."""
-        cron, last = self.env["ir.cron"], 0
-        while last is not None:
+        """Close what was sent again, slice by slice; go on there the next time."""
+        cron, parameters = self.env["ir.cron"], self.env["ir.config_parameter"].sudo()
+        place = int(parameters.get_param(PLACE) or 0)
+        last = place
+        while True:
             last, closed = self._close_superseded(last)
-            if not cron._commit_progress(processed=closed, remaining=int(bool(last))):
-                return
+            done = SLICE if last else closed
+            left = cron._commit_progress(processed=done, remaining=int(bool(last)))
+            if not (last and left):
+                break
+        if place or last:
+            parameters.set_param(PLACE, str(last or 0))
 
     @api.model
     def _close_superseded(self, after=0):
@@ -56,12 +65,13 @@ class UsageQuarantine(models.Model):
                           CASE WHEN NOT coalesce(q.is_event, false) THEN q.raw END
                      FROM usage_quarantine q
                     WHERE q.state = 'open' AND q.id > %s AND q.event_id IS NOT NULL
-                      AND q.reason_code <> 'conflict'
+                      AND q.reason_code <> 'conflict' AND length(q.event_id) < %s
                       AND EXISTS (SELECT FROM usage_batch b
                                    WHERE b.source_id = q.source_id
                                      AND b.id >= q.batch_id AND b.accepted_count > 0)
-                    ORDER BY q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED""",
+                    ORDER BY q.id LIMIT %s""",
                 after,
+                LONGEST,  # a longer one is kept in part
                 SLICE,
             )
         )
@@ -93,6 +103,15 @@ class UsageQuarantine(models.Model):
             for place, found in store.find_deliveries(wanted).items()
             if found > (rows[place][3], rows[place][4] or 0)
         }
+        if stored:  # no other row is locked; who has one now, settles it
+            self.env.cr.execute(
+                SQL(
+                    "SELECT id FROM usage_quarantine WHERE id = ANY(%s)"
+                    " AND state = 'open' ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+                    list(stored),
+                )
+            )
+            stored = {number: stored[number] for (number,) in self.env.cr.fetchall()}
         if not stored:
             return 0
         # What a replay stored came when its own row did.
@@ -127,5 +146,7 @@ def _sent_id(event_id, raw):
     if raw and '"specversion"' in raw:
         with suppress(ValueError, TypeError, KeyError, RecursionError):
             document = json.loads(raw)
-            return join_id(document["source"], document["id"])
+            source, number = document["source"], document["id"]
+            if isinstance(source, str) and isinstance(number, str):
+                return join_id(source, number)
     return event_id

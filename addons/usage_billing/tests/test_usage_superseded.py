@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
@@ -123,6 +124,45 @@ class TestUsageSuperseded(StoreCase):
             done.append(closed)
         self.assertEqual(sum(done), 7)
         self.assertEqual(done, [3, 3, 1])
+
+    def test_rows_that_no_key_can_be_made_of_stop_nobody(self):
+        source = self._create_source(
+            "keyed", identity_mode="time_keyed", id_format="composed"
+        )
+        raw = '{"specversion": "1.0", "source": ["%"], "id": "7"}'
+        batch = self._send(
+            [
+                event(1, at=datetime(1969, 12, 31)),
+                event(2, at=datetime(1900, 1, 1)),
+                RejectedRow(3, "unreadable", "source", raw, "7"),
+                event(4, value=None),
+            ],
+            source,
+        )
+        self.assertEqual(len(batch.quarantine_ids), 4)
+        self._send([event(9, event_id="e4")], source)
+        self.assertEqual(self._states(batch), ["open"] * 3 + ["superseded"])
+
+    def test_a_run_without_time_left_is_gone_on_with(self):
+        first = self._send([event(n, value=None) for n in range(6)])
+        self._send([event(10 + n, event_id=f"e{n}") for n in range(6)])
+        rows = first.quarantine_ids.sorted()
+        cron, model = self.registry["ir.cron"], self.env["usage.quarantine"]
+        found = []
+        with (
+            patch.object(usage_quarantine_superseded, "SLICE", 2),
+            patch.object(cron, "_commit_progress", lambda *_given, **_kw: 0),
+        ):
+            for _run in range(4):
+                model._cron_close_superseded()
+                found.append(rows.mapped("state").count("superseded"))
+        self.assertEqual(found, [2, 4, 6, 6])
+        place = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param(usage_quarantine_superseded.PLACE)
+        )
+        self.assertEqual(place, "0")
 
     def test_what_waits_and_was_never_sent_again_costs_no_look_at_events(self):
         self._send([event(1, value=None)])
