@@ -13,12 +13,9 @@
     registry that makes (company, source, event id) unique across all months
 ``usage_store_dimset``
     dictionary of dimension sets
-``usage_store_sum``
-    sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
-    a date one local day of it. The row of the whole period holds one day itself, the
-    newest as a rule, which has no row of its own: what comes in today writes one row
 ``usage_store_rollup``
-    the same with a row for each day: a view, which everyone reads
+    sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
+    a date one local day of it
 ``usage_store_gate``
     holds nothing: who adds to sums goes through it (ROW EXCLUSIVE), who makes them
     again or moves events closes it (SHARE ROW EXCLUSIVE); its lock and no other comes
@@ -90,7 +87,7 @@ CREATE TABLE IF NOT EXISTS usage_store_dimset (
     dims jsonb NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS usage_store_sum (
+CREATE TABLE IF NOT EXISTS usage_store_rollup (
     first_time timestamp(6) NOT NULL,
     last_time timestamp(6) NOT NULL,
     event_count bigint NOT NULL,
@@ -105,25 +102,11 @@ CREATE TABLE IF NOT EXISTS usage_store_sum (
     value_max numeric,
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
 );
-ALTER TABLE usage_store_sum
-    ADD COLUMN IF NOT EXISTS day_first timestamp(6),
-    ADD COLUMN IF NOT EXISTS day_last timestamp(6),
-    ADD COLUMN IF NOT EXISTS day_watermark timestamp(6),
-    ADD COLUMN IF NOT EXISTS day_count bigint,
-    ADD COLUMN IF NOT EXISTS day date,
-    ADD COLUMN IF NOT EXISTS day_sum numeric,
-    ADD COLUMN IF NOT EXISTS day_min numeric,
-    ADD COLUMN IF NOT EXISTS day_max numeric;
--- Who asks for whole periods is spared a look at the days they hold.
-ALTER TABLE usage_store_sum DROP CONSTRAINT IF EXISTS usage_store_sum_day;
-ALTER TABLE usage_store_sum ADD CONSTRAINT usage_store_sum_day
-    CHECK (day > '-infinity') NOT VALID;
-ALTER TABLE usage_store_sum VALIDATE CONSTRAINT usage_store_sum_day;
 -- A request adds to most rows of the pages it meets: half a page is left for their next
 -- versions, so that they stay there and no index learns of them.
-ALTER TABLE usage_store_sum SET (fillfactor = 50);
+ALTER TABLE usage_store_rollup SET (fillfactor = 50);
 CREATE INDEX IF NOT EXISTS usage_store_rollup_period
-    ON usage_store_sum (period_id, meter_id) WHERE bucket = '-infinity';
+    ON usage_store_rollup (period_id, meter_id) WHERE bucket = '-infinity';
 
 CREATE TABLE IF NOT EXISTS usage_store_gate ();
 
@@ -221,11 +204,7 @@ def create(cursor):
     if old:
         cursor.execute("DROP VIEW IF EXISTS usage_event")
         _rename_old(cursor)
-    if (
-        _relation_kind(cursor, "usage_store_rollup") == "r"
-    ):  # days had rows of their own
-        cursor.execute("ALTER TABLE usage_store_rollup RENAME TO usage_store_sum")
-    cursor.execute(_TABLES + planned.VIEW)
+    cursor.execute(_TABLES)
     planned.create(cursor)
     if old:
         _take_over(cursor)
@@ -260,19 +239,14 @@ def watch(cursor):
 
 def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
-    for view in (
-        "usage_event",
-        "usage_store_event",
-        "usage_store_months",
-        "usage_store_rollup",
-    ):
+    for view in ("usage_event", "usage_store_event", "usage_store_months"):
         cursor.execute(f"DROP VIEW IF EXISTS {view} CASCADE")
     for table in (
         "fact",
         "route",
         "identity",
         "dimset",
-        "sum",
+        "rollup",
         "gate",
         "month",
         "month_period",

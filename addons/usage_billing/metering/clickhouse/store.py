@@ -74,7 +74,7 @@ class ClickhouseStore(PostgresStore):
         made = self._rollups_of_events(periods, meters)
         execute_values(
             self.cursor,
-            f"INSERT INTO usage_store_sum ({COLUMNS}) VALUES %s",
+            f"INSERT INTO usage_store_rollup ({COLUMNS}) VALUES %s",
             [
                 (subscription_id, *key[:3], key[3] or "-infinity", *figures)
                 for key, (subscription_id, figures) in made.items()
