@@ -2,12 +2,13 @@
 
 import gzip
 import json
+from codecs import BOM_UTF8
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from api import plain
@@ -185,9 +186,11 @@ def test_no_two_sources_and_ids_share_an_event_id(source, number, other, another
 
 
 @given(st.binary(max_size=1000), st.integers(1, 3))
+@example(BOM_UTF8, 1)
 def test_gzip_is_undone_within_the_limit(data, members):
     packed = gzip.compress(data) * members
-    assert decompress(packed, "gzip") == data * members
+    assume(not data.startswith(b"\x1f\x8b"))  # compressed twice: refused
+    assert decompress(packed, "gzip") == (data * members).removeprefix(BOM_UTF8)
     if len(data):
         with pytest.raises(ApiProblem) as caught:
             decompress(packed, "gzip", len(data) * members - 1)
