@@ -25,7 +25,7 @@ import psycopg2.errors
 from . import copybin, resent, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
-from .eventcolumns import EventColumns
+from .eventcolumns import EventColumns, Parts
 from .held import held_as_received
 from .instants import OPEN_END, from_microseconds, to_microseconds
 from .keys import DECODERS, key_function
@@ -39,7 +39,7 @@ from .prepare import (
     oldest_of,
     prepare,
 )
-from .quick import Feed, Quick, Unfit
+from .quick import BLOCK, Feed, Quick, Unfit
 from .rollups import Additions
 from .routing import Router
 from .store import BatchSpec
@@ -154,13 +154,14 @@ class Append:
             return False
         # In order of time, as far as that is easy: indexes like to grow at one end.
         order = sorted(range(len(parts)), key=lambda place: parts[place].times[0])
-        columns = EventColumns.join([parts[place] for place in order])
+        rows = Parts([parts[place] for place in order], BLOCK // 4, BLOCK)
         ordinals = np.concatenate([ordinals[place] for place in order])
-        month = schema.month_of(from_microseconds(int(columns.times[0])))
+        first = int(rows.parts[0].times[0])
+        month = schema.month_of(from_microseconds(first))
         if month not in router.months:
             return False
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
-        quick = Quick(columns, router, self.columns_of, span=span)
+        quick = Quick(rows, router, self.columns_of, span=span)
         with suppress(Unfit):
             quick.find()
             return self.send(quick, schema.leaf(month), ordinals) is not None

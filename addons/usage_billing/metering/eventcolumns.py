@@ -5,12 +5,13 @@ column by column, and nobody makes a row of each, unless one of them turns out t
 out of the ordinary.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from operator import sub
 
 import numpy as np
@@ -198,6 +199,47 @@ class EventColumns(Sequence):
             self.properties or repeat(_NOTHING),
             self.lines,
         )
+
+
+class Parts(Sequence):
+    """Columns of several requests, one behind the other, and each by itself: to join
+    them would copy every column, and to encode them would cut it again.
+
+    :param list parts: of EventColumns
+    :param int small, large: fewer rows than that are joined with what follows, more
+        than that are cut
+    """
+
+    def __init__(self, parts, small, large):
+        self.parts, waiting, count = [], [], 0
+        for part in parts:
+            waiting.append(part)
+            count += len(part)
+            if count >= small:
+                self._take(EventColumns.join(waiting), large)
+                waiting, count = [], 0
+        if waiting:
+            self._take(EventColumns.join(waiting), large)
+        self._ends = list(accumulate(map(len, self.parts)))
+
+    def _take(self, columns, large):
+        for low in range(0, len(columns), large):
+            self.parts.append(columns.part(low, low + large))
+
+    def __len__(self):
+        return self._ends[-1]
+
+    def __getitem__(self, place):
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        if not -len(self) <= place < len(self):
+            raise IndexError(place)
+        place %= len(self)
+        number = bisect_right(self._ends, place)
+        return self.parts[number][place - self._ends[number]]
+
+    def __iter__(self):
+        return chain.from_iterable(self.parts)
 
 
 def _row(event_id, kind, subject, time, value, dimensions, properties, line):

@@ -14,7 +14,9 @@ from .prepare import many_objects
 from .reading import Reading
 from .rollups import Additions
 
-CHUNK = 50_000
+#: Rows that are sent in one COPY: between two of them the server and this process wait
+#: for each other.
+CHUNK = 100_000
 
 
 class PostgresStore(Reading):

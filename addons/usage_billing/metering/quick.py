@@ -9,14 +9,14 @@ which row. Where all rows must be fit, nothing is kept.
 """
 
 from functools import partial
-from itertools import chain, repeat, starmap
+from itertools import accumulate, chain, pairwise, repeat, starmap
 
 import numpy as np
 
 from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
-from .eventcolumns import EventColumns, Unfit
+from .eventcolumns import EventColumns, Parts, Unfit
 from .instants import OPEN_END
 from .jsonform import members_of, said_by
 from .paving import pave, unpaved, way_of
@@ -35,10 +35,10 @@ LONGEST = 4096
 class Quick:
     """A chunk that is fit, see the module.
 
-    :param rows: EventColumns, or list of EventRow with naive UTC times, all of which
-        must be fit. Without ``routes`` and ``found`` a list of anything: it ends before
-        the first block with something else, or with a route that is unknown or has no
-        number, and nothing is looked at before
+    :param rows: Parts, or list of EventRow with naive UTC times, all of which must be
+        fit. Without ``routes`` and ``found`` a list of anything: it ends
+        before the first block with something else, or with a route that is unknown or
+        has no number, and nothing is looked at before
     :param Router router: knows the routes
     :param columns_of: from :func:`.columns.column_function`
     :param list routes: parallel to the rows
@@ -57,6 +57,7 @@ class Quick:
         self._facts = Facts(min(BLOCK, len(rows)))
         self._routes = routes
         self._found = found
+        self._ahead = None
         self._numbers = {}
         self._span = span
         self._may_end = routes is None
@@ -64,11 +65,11 @@ class Quick:
         self._kept = None
 
     def find(self):
-        """Find all ways of columns before anything is sent; all of it must be fit then.
+        """Find all ways of Parts before anything is sent; all of it must be fit then.
 
         :raise Unfit: a row has none
         """
-        self._found = self._find(self.rows)
+        self._ahead = list(map(self._find, self.rows.parts))
         self._may_end = False
 
     @property
@@ -137,9 +138,9 @@ class Quick:
 
     def _blocks(self):
         """:return: iterator of Block"""
-        for low, high in cut(len(self.rows)):
+        for number, (low, high) in enumerate(self._cut()):
             try:
-                block = self._make(low, high)
+                block = self._make(number, low, high)
             except (Unfit, ValueError, ArithmeticError, TypeError):
                 if self._may_end:
                     return
@@ -147,16 +148,25 @@ class Quick:
             self.count = block.high
             yield block
 
-    def _make(self, low, high):
+    def _cut(self):
+        """:return: iterator of (low, high)"""
+        if not isinstance(self.rows, Parts):
+            return cut(len(self.rows))
+        return pairwise(accumulate(map(len, self.rows.parts), initial=0))
+
+    def _make(self, number, low, high):
         """
+        :param int number: of the block
         :rtype: Block
         :raise Unfit, ValueError, ArithmeticError: a row is out of the ordinary
         """
-        if isinstance(self.rows, EventColumns):
-            part = self.rows.part(low, high)
+        if isinstance(self.rows, Parts):
+            part = self.rows.parts[number]
         else:
             part = EventColumns.of_rows(self.rows[low:high])
-        if self._routes is not None:
+        if self._ahead is not None:
+            ways, at = self._ahead[number]
+        elif self._routes is not None:
             ways, at = self._lead(self._routes[low:high], part.times.tolist())
         elif self._found is not None:
             ways, at = self._found[0], self._found[1][low:high]

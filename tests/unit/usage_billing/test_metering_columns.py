@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metering.blocks import numbers
-from metering.eventcolumns import EventColumns, Unfit, documents_of, times_of
+from metering.eventcolumns import EventColumns, Parts, Unfit, documents_of, times_of
 from metering.instants import LocalDays, to_microseconds
 from metering.jsonform import document_of
 from metering.rollups import Additions
@@ -122,6 +123,33 @@ def test_columns_are_a_sequence_of_rows():
     for strange in ({"amount": Decimal(1)}, {"currency": "EUR"}, {"event_id": ""}):
         with pytest.raises(Unfit):
             EventColumns.of_rows([row(1), row(2, **strange)])
+
+
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    st.integers(1, 6),
+    st.integers(6, 12),
+)
+def test_parts_are_the_same_sequence_in_blocks(sizes, small, large):
+    rows = [row(number) for number in range(1, sum(sizes) + 1)]
+    ends = list(accumulate(sizes, initial=0))
+    columns = [EventColumns.of_rows(rows[a:b]) for a, b in pairwise(ends)]
+    parts = Parts(columns, small, large)
+    blocks = [len(part) for part in parts.parts]
+    assert list(parts) == rows and len(parts) == len(rows)
+    assert [parts[place] for place in range(-len(rows), len(rows))] == rows * 2
+    assert parts[1:-1] == rows[1:-1] and parts[::-2] == rows[::-2]
+    assert max(blocks) <= large
+    if min(sizes) >= small and max(sizes) <= large:  # nothing to join, nothing to cut
+        assert all(a is b for a, b in zip(parts.parts, columns, strict=True))
+    for place in (len(rows), -len(rows) - 1):
+        with pytest.raises(IndexError):
+            parts[place]
+
+
+def test_small_parts_are_joined():
+    columns = [EventColumns.of_rows([row(number)]) for number in range(1, 8)]
+    assert [len(part) for part in Parts(columns, 3, 5).parts] == [3, 3, 1]
 
 
 @given(
