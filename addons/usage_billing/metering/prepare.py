@@ -303,7 +303,6 @@ def _check_meters(segment, row):
     """Check what the meters of a segment need of this very event.
 
     :raise Held: something is missing or does not fit
-    :raise ValueError, ArithmeticError: a property is not a number
     """
     for meter, _dimset, filters in segment.meters:
         if filters and not shows(row, filters):
@@ -321,10 +320,8 @@ def _check_meters(segment, row):
             text = _property(meter.value_property, row)
             if text is None:
                 raise Held("missing_field", meter.value_property)
-            if not _NUMBER.fullmatch(text):  # Decimal reads 1_000, PostgreSQL does not
-                said = f"{meter.value_property}: {text[:60]} is not a decimal number"
+            if said := _not_a_number(meter.value_property, text):
                 raise Held("invalid_value", said)
-            copybin.number(Decimal(text))
         elif row[4] is None:
             raise _no_value(row)
 
@@ -340,14 +337,24 @@ def _no_value(row):
     text = _property("value", row)
     if text is None:
         return Held("missing_field", "value")
+    if said := _not_a_number("value", text):
+        return Held("invalid_value", said)
+    return Held("missing_field", "value")
+
+
+def _not_a_number(name, text):
+    """What is wrong with a text that a meter reads a number from, "" if nothing is.
+
+    Only what PostgreSQL reads alike is a number: it knows no 1_000, which Decimal does.
+    """
     if not _NUMBER.fullmatch(text):
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-        return Held("invalid_value", f"value: {shown} is not a decimal number")
+        return f"{name}: {shown} is not a decimal number"
     try:
         copybin.number(Decimal(text))
     except (ValueError, ArithmeticError) as error:
-        return Held("invalid_value", f"value: {error}")
-    return Held("missing_field", "value")
+        return f"{name}: {error}"
+    return ""
 
 
 def _property(name, row):

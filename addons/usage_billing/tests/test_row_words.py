@@ -113,6 +113,36 @@ class TestRowWords(StoreCase):
             self._texts(batch), ["power : beaucoup n'est pas un nombre décimal"]
         )
 
+    def test_numbers_in_properties_and_values_are_told_alike(self):
+        self._create_meter("kva", value_source="property", value_property="power")
+        self._create_meter("kwh")
+        long = "7" * 61 + "x"
+        batch = self._send(
+            [
+                event(number, None, type=kind, properties={name: text})
+                for number, (kind, name, text) in enumerate(
+                    [
+                        ("kva", "power", "1E400"),
+                        ("kwh", "value", "1E400"),
+                        ("kva", "power", long),
+                        ("kwh", "value", long),
+                    ],
+                    1,
+                )
+            ]
+        )
+        many = "plus de 100 chiffres d'un côté de la virgule"
+        cut = f"{long[:60]}… n'est pas un nombre décimal"
+        self.assertEqual(
+            self._texts(batch),
+            [
+                f"power : {many}",
+                f"value : {many}",
+                f"power : {cut}",
+                f"value : {cut}",
+            ],
+        )
+
     def test_what_nobody_here_said_is_shown_as_it_is(self):
         self.assertEqual(self._say("unreadable", "Zeile defekt"), "Zeile defekt")
         self.assertEqual(self._say("unreadable", ""), "")
