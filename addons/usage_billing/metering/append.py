@@ -39,7 +39,7 @@ from .prepare import (
     oldest_of,
     prepare,
 )
-from .quick import BLOCK, Feed, Quick, Unfit
+from .quick import BLOCK, Feed, Quick, Unfit, cut
 from .rollups import Additions
 from .routing import Router
 from .store import BatchSpec
@@ -154,13 +154,13 @@ class Append:
             return False
         # In order of time, as far as that is easy: indexes like to grow at one end.
         order = sorted(range(len(parts)), key=lambda place: parts[place].times[0])
-        rows = Parts([parts[place] for place in order], BLOCK // 4, BLOCK)
+        parts = [parts[place] for place in order]
         ordinals = np.concatenate([ordinals[place] for place in order])
-        first = int(rows.parts[0].times[0])
-        month = schema.month_of(from_microseconds(first))
+        month = schema.month_of(from_microseconds(int(parts[0].times[0])))
         if month not in router.months:
             return False
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
+        rows = Parts(parts, BLOCK // 4, cut)
         quick = Quick(rows, router, self.columns_of, span=span)
         with suppress(Unfit):
             quick.find()

@@ -5,13 +5,12 @@ column by column, and nobody makes a row of each, unless one of them turns out t
 out of the ordinary.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import accumulate, chain, repeat
+from itertools import chain, repeat
 from operator import sub
 
 import numpy as np
@@ -201,45 +200,35 @@ class EventColumns(Sequence):
         )
 
 
-class Parts(Sequence):
-    """Columns of several requests, one behind the other, and each by itself: to join
-    them would copy every column, and to encode them would cut it again.
+class Parts:
+    """Columns of several requests, one behind the other, in blocks of their own: to
+    join them all would copy every column, and to encode them would cut it again.
 
     :param list parts: of EventColumns
-    :param int small, large: fewer rows than that are joined with what follows, more
-        than that are cut
+    :param int small: fewer rows than that are joined with those of the next one
+    :param cut: function number of rows -> iterator of (low, high)
+
+    blocks: list of (position of the first row, position after the last, EventColumns)
     """
 
-    def __init__(self, parts, small, large):
-        self.parts, waiting, count = [], [], 0
-        for part in parts:
+    def __init__(self, parts, small, cut):
+        self.blocks, waiting, first = [], [], 0
+        for number, part in enumerate(parts, 1):
             waiting.append(part)
-            count += len(part)
-            if count >= small:
-                self._take(EventColumns.join(waiting), large)
-                waiting, count = [], 0
-        if waiting:
-            self._take(EventColumns.join(waiting), large)
-        self._ends = list(accumulate(map(len, self.parts)))
-
-    def _take(self, columns, large):
-        for low in range(0, len(columns), large):
-            self.parts.append(columns.part(low, low + large))
+            count = sum(map(len, waiting))
+            if count < small and number < len(parts):
+                continue
+            columns = EventColumns.join(waiting)
+            for low, high in cut(count):
+                block = first + low, first + high, columns.part(low, high)
+                self.blocks.append(block)
+            waiting, first = [], first + count
 
     def __len__(self):
-        return self._ends[-1]
-
-    def __getitem__(self, place):
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        if not -len(self) <= place < len(self):
-            raise IndexError(place)
-        place %= len(self)
-        number = bisect_right(self._ends, place)
-        return self.parts[number][place - self._ends[number]]
+        return self.blocks[-1][1]
 
     def __iter__(self):
-        return chain.from_iterable(self.parts)
+        return chain.from_iterable(part for _low, _high, part in self.blocks)
 
 
 def _row(event_id, kind, subject, time, value, dimensions, properties, line):

@@ -335,9 +335,7 @@ def _no_value(row):
     :rtype: Held
     """
     text = _property("value", row)
-    if text is None:
-        return Held("missing_field", "value")
-    if said := _not_a_number("value", text):
+    if text is not None and (said := _not_a_number("value", text)):
         return Held("invalid_value", said)
     return Held("missing_field", "value")
 

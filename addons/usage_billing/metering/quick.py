@@ -9,14 +9,14 @@ which row. Where all rows must be fit, nothing is kept.
 """
 
 from functools import partial
-from itertools import accumulate, chain, pairwise, repeat, starmap
+from itertools import chain, repeat, starmap
 
 import numpy as np
 
 from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
-from .eventcolumns import EventColumns, Parts, Unfit
+from .eventcolumns import EventColumns, Unfit
 from .instants import OPEN_END
 from .jsonform import members_of, said_by
 from .paving import pave, unpaved, way_of
@@ -35,10 +35,10 @@ LONGEST = 4096
 class Quick:
     """A chunk that is fit, see the module.
 
-    :param rows: Parts, or list of EventRow with naive UTC times, all of which must be
-        fit. Without ``routes`` and ``found`` a list of anything: it ends
-        before the first block with something else, or with a route that is unknown or
-        has no number, and nothing is looked at before
+    :param rows: list of EventRow with naive UTC times, all of which must be fit; or
+        Parts, to be followed by :meth:`find`. Without ``routes`` and ``found`` a list
+        of anything: it ends before the first block with something else, or with a route
+        that is unknown or has no number, and nothing is looked at before
     :param Router router: knows the routes
     :param columns_of: from :func:`.columns.column_function`
     :param list routes: parallel to the rows
@@ -69,7 +69,7 @@ class Quick:
 
         :raise Unfit: a row has none
         """
-        self._ahead = list(map(self._find, self.rows.parts))
+        self._ahead = [(*block, self._find(block[2])) for block in self.rows.blocks]
         self._may_end = False
 
     @property
@@ -138,9 +138,9 @@ class Quick:
 
     def _blocks(self):
         """:return: iterator of Block"""
-        for number, (low, high) in enumerate(self._cut()):
+        for place in self._ahead or cut(len(self.rows)):
             try:
-                block = self._make(number, low, high)
+                block = self._make(*place)
             except (Unfit, ValueError, ArithmeticError, TypeError):
                 if self._may_end:
                     return
@@ -148,24 +148,17 @@ class Quick:
             self.count = block.high
             yield block
 
-    def _cut(self):
-        """:return: iterator of (low, high)"""
-        if not isinstance(self.rows, Parts):
-            return cut(len(self.rows))
-        return pairwise(accumulate(map(len, self.rows.parts), initial=0))
-
-    def _make(self, number, low, high):
+    def _make(self, low, high, part=None, found=None):
         """
-        :param int number: of the block
+        :param part, found: EventColumns, and what :meth:`_find` says of them, where
+            they were made before
         :rtype: Block
         :raise Unfit, ValueError, ArithmeticError: a row is out of the ordinary
         """
-        if isinstance(self.rows, Parts):
-            part = self.rows.parts[number]
-        else:
+        if part is None:
             part = EventColumns.of_rows(self.rows[low:high])
-        if self._ahead is not None:
-            ways, at = self._ahead[number]
+        if found is not None:
+            ways, at = found
         elif self._routes is not None:
             ways, at = self._lead(self._routes[low:high], part.times.tolist())
         elif self._found is not None:

@@ -130,26 +130,29 @@ def test_columns_are_a_sequence_of_rows():
     st.integers(1, 6),
     st.integers(6, 12),
 )
-def test_parts_are_the_same_sequence_in_blocks(sizes, small, large):
+def test_parts_are_the_same_rows_in_blocks(sizes, small, large):
+    def cut(count):
+        for low in range(0, count, large):
+            yield low, min(low + large, count)
+
     rows = [row(number) for number in range(1, sum(sizes) + 1)]
-    ends = list(accumulate(sizes, initial=0))
-    columns = [EventColumns.of_rows(rows[a:b]) for a, b in pairwise(ends)]
-    parts = Parts(columns, small, large)
-    blocks = [len(part) for part in parts.parts]
+    columns = [
+        EventColumns.of_rows(rows[low:high])
+        for low, high in pairwise(accumulate(sizes, initial=0))
+    ]
+    parts = Parts(columns, small, cut)
     assert list(parts) == rows and len(parts) == len(rows)
-    assert [parts[place] for place in range(-len(rows), len(rows))] == rows * 2
-    assert parts[1:-1] == rows[1:-1] and parts[::-2] == rows[::-2]
-    assert max(blocks) <= large
+    for low, high, part in parts.blocks:
+        assert list(part) == rows[low:high] and 0 < len(part) <= large
     if min(sizes) >= small and max(sizes) <= large:  # nothing to join, nothing to cut
-        assert all(a is b for a, b in zip(parts.parts, columns, strict=True))
-    for place in (len(rows), -len(rows) - 1):
-        with pytest.raises(IndexError):
-            parts[place]
+        found = [part for _low, _high, part in parts.blocks]
+        assert all(a is b for a, b in zip(found, columns, strict=True))
 
 
 def test_small_parts_are_joined():
     columns = [EventColumns.of_rows([row(number)]) for number in range(1, 8)]
-    assert [len(part) for part in Parts(columns, 3, 5).parts] == [3, 3, 1]
+    parts = Parts(columns, 3, lambda count: [(0, count)])
+    assert [len(part) for _low, _high, part in parts.blocks] == [3, 3, 1]
 
 
 @given(
