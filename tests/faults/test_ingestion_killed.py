@@ -143,7 +143,7 @@ def test_the_checks_see_what_is_lost_or_wrong(platform):
     )
     for change in ("+ 1", "- 1"):
         platform.query(
-            f"UPDATE usage_store_rollup SET value_sum = value_sum {change}"
+            f"UPDATE usage_store_sum SET value_sum = value_sum {change}"
             f" WHERE (period_id, meter_id, dimset_id) = ({period}, {meter}, {dimset})"
             " AND bucket = '-infinity'"
         )

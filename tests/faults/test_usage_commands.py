@@ -75,7 +75,7 @@ def test_verification_prints_zero_differences_or_each_of_them(commands):
     assert "0 differences in 2 periods" in said
 
     commands.query(
-        "UPDATE usage_store_rollup SET value_sum = value_sum + 1"
+        "UPDATE usage_store_sum SET value_sum = value_sum + 1"
         " WHERE bucket = '-infinity' AND value_sum = 20"
     )
     status, said, _errors = commands.run("usage_verify")

@@ -21,7 +21,7 @@ from psycopg2.extras import execute_values
 
 from . import archive
 from .facts import select_from_events
-from .planned import COLUMNS, MERGE
+from .planned import COLUMNS, MERGE, SHUT
 from .postgres import PostgresStore
 
 #: What this transaction sees, when the oldest began that may be at work beside it, and
@@ -173,16 +173,18 @@ class Beside(PostgresStore):
     def _add(self, rows, remade, meters):
         """Add rows to those that were counted, or put them in their place."""
         cursor = self.counting.cursor
+        meter_ids = [meter.id for meter in meters]
         if remade:
             cursor.execute(
-                "DELETE FROM usage_store_rollup"
+                "DELETE FROM usage_store_sum"
                 " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
-                [sorted(remade), [meter.id for meter in meters]],
+                [sorted(remade), meter_ids],
             )
         if rows:
+            cursor.execute(SHUT, [sorted({row[1] for row in rows}), meter_ids])
             execute_values(
                 cursor,
-                f"INSERT INTO usage_store_rollup AS r ({COLUMNS}) VALUES %s {MERGE}",
+                f"INSERT INTO usage_store_sum AS r ({COLUMNS}) VALUES %s {MERGE}",
                 rows,
                 page_size=1000,
             )

@@ -22,6 +22,7 @@ from .errors import StoreError
 from .facts import select_from_events
 from .instants import OPEN_END
 from .keys import MS_BEFORE_2000
+from .planned import SHUT
 from .routing import Router
 from .targets import Targets
 from .values import CorrectionResult
@@ -238,12 +239,14 @@ class Corrections(Targets):
             return
         cursor = self.cursor
         periods, meters = self.specs(period_ids, types)
+        whose = [sorted(period_ids), [meter.id for meter in meters]]
+        cursor.execute(SHUT, whose)
         cursor.execute(
             "SELECT period_id, meter_id, dimset_id, bucket::text"
-            "  FROM usage_store_rollup"
+            "  FROM usage_store_sum"
             " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)"
             " ORDER BY period_id, meter_id, dimset_id, bucket FOR UPDATE",
-            [sorted(period_ids), [meter.id for meter in meters]],
+            whose,
         )
         keys = cursor.fetchall()
         if not keys:
@@ -255,13 +258,13 @@ class Corrections(Targets):
             "   SELECT * FROM unnest(%s::int[], %s::int[], %s::int[], %s::date[])"
             "   AS k(period_id, meter_id, dimset_id, bucket)"
             " ), gone AS ("
-            "   DELETE FROM usage_store_rollup r USING locked k"
+            "   DELETE FROM usage_store_sum r USING locked k"
             "    WHERE (r.period_id, r.meter_id, r.dimset_id, r.bucket)"
             "        = (k.period_id, k.meter_id, k.dimset_id, k.bucket)"
             "      AND NOT EXISTS (SELECT FROM made m"
             "           WHERE (m.period_id, m.meter_id, m.dimset_id, m.bucket)"
             "               = (k.period_id, k.meter_id, k.dimset_id, k.bucket)))"
-            " UPDATE usage_store_rollup r SET event_count = m.event_count,"
+            " UPDATE usage_store_sum r SET event_count = m.event_count,"
             " value_sum = m.value_sum, value_min = m.value_min,"
             " value_max = m.value_max, first_time = m.first_time,"
             " last_time = m.last_time, watermark = m.watermark"

@@ -10,14 +10,12 @@ it, and the request goes the other way, which says what is wrong with which row.
 
 import json
 from datetime import timedelta
-from decimal import localcontext
 from typing import NamedTuple
 
 from . import append, schema
 from .instants import EPOCH, OPEN_END, from_microseconds, to_microseconds
 from .jsonform import document_of
 from .keys import key_function, route_hash
-from .meters import EXACT
 from .prepare import gather, naive, prepare, route_keys
 from .rollups import Additions
 from .values import RejectedRow
@@ -81,8 +79,11 @@ def call(router, batch, rows, leader=None):
         order = sorted(order, key=prepared.uniques.__getitem__)
     slots = dict.fromkeys(entry[3] for entry in entries if entry[3].number is None)
     slots = {slot: -number for number, slot in enumerate(slots, 1)}
+    sums = _sums(rows, prepared)
+    if sums is None:
+        return None
     events, parameters = _events(batch, rows, prepared, order, slots)
-    return Call(f"{events}, {_sums(rows, prepared)}", parameters, list(slots))
+    return Call(f"{events}, {sums}", parameters, list(slots))
 
 
 def number(router, slots, numbers):
@@ -153,12 +154,13 @@ def _wanted(slots):
 
 
 def _sums(rows, prepared):
-    """Arguments about the sums: of days and of whole periods, in key order."""
+    """Arguments about the sums, in key order; None when one is of several days."""
     days = Additions()
     times = [entry[1] for entry in prepared.entries]
     days.add_all(gather(prepared, {}), rows, times)
-    with localcontext(EXACT):
-        sums = days.with_periods()
+    sums = days.of_one_day()
+    if sums is None:
+        return None
     columns = list(zip(*sums, strict=True)) or [()] * 11
     buckets = map(_bucket, columns.pop(4))
     subscriptions, periods, meters, dimsets, counts, *figures, first, last = columns
@@ -184,7 +186,7 @@ def _number(value):
 
 
 def _bucket(day):
-    return "-infinity" if day is None else EPOCH.date() + timedelta(days=day)
+    return EPOCH.date() + timedelta(days=day)
 
 
 def _moment(microseconds):

@@ -10,39 +10,123 @@ COLUMNS = (
     "subscription_id, period_id, meter_id, dimset_id, bucket, event_count, value_sum,"
     " value_min, value_max, first_time, last_time, watermark"
 )
-
-#: What becomes of a row of sums that is there already.
-MERGE = (
-    "ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
-    " event_count = r.event_count + excluded.event_count,"
-    " value_sum = r.value_sum + excluded.value_sum,"
-    " value_min = least(r.value_min, excluded.value_min),"
-    " value_max = greatest(r.value_max, excluded.value_max),"
-    " first_time = least(r.first_time, excluded.first_time),"
-    " last_time = greatest(r.last_time, excluded.last_time),"
-    " watermark = greatest(r.watermark, excluded.watermark)"
+_KEY = "period_id, meter_id, dimset_id"
+#: Figures of a row of sums, and of the day that a row of a whole period holds itself.
+_FIGURES = (
+    "event_count", "value_sum", "value_min", "value_max", "first_time", "last_time",
+    "watermark",
+)  # fmt: skip
+_DAY = tuple(
+    f"day_{name}"
+    for name in ("count", "sum", "min", "max", "first", "last", "watermark")
 )
+DAY_COLUMNS = ", ".join(("day", *_DAY))
+_WHOLE = f"subscription_id, {_KEY}, '-infinity', {', '.join(_FIGURES)}"
+
+#: The rows that everybody reads, whichever row holds the figures of a day. A branch
+#: with a condition would not be planned as part of the reader's query, which then reads
+#: all of a meter: so a row that holds no day is one without a bucket here, and a reader
+#: asks for buckets.
+VIEW = f"""
+CREATE OR REPLACE VIEW usage_store_rollup AS
+SELECT first_time, last_time, event_count, subscription_id, {_KEY}, bucket, watermark,
+       value_sum, value_min, value_max
+  FROM usage_store_sum
+ UNION ALL
+SELECT day_first, day_last, day_count, subscription_id, {_KEY}, day, day_watermark,
+       day_sum, day_min, day_max
+  FROM usage_store_sum
+"""
+
+
+def _merged(have, new, into=_FIGURES, columns=_FIGURES):
+    """SQL that adds figures to those of a row; a day may just have begun.
+
+    :param str have, new: aliases
+    :param into: names of the row's figures; columns: of the new ones
+    """
+    count, total, low, high, first, last, watermark = into
+    count_, total_, low_, high_, first_, last_, watermark_ = columns
+    return (
+        f"{count} = {have}.{count} + {new}.{count_},"
+        f" {total} = coalesce({have}.{total} + {new}.{total_}, {new}.{total_}),"
+        f" {low} = least({have}.{low}, {new}.{low_}),"
+        f" {high} = greatest({have}.{high}, {new}.{high_}),"
+        f" {first} = least({have}.{first}, {new}.{first_}),"
+        f" {last} = greatest({have}.{last}, {new}.{last_}),"
+        f" {watermark} = greatest({have}.{watermark}, {new}.{watermark_})"
+    )
+
+
+_CONFLICT = "ON CONFLICT (period_id, meter_id, dimset_id, bucket) DO UPDATE SET"
+#: What becomes of a row of sums that is there already.
+MERGE = f"{_CONFLICT} {_merged('r', 'excluded')}"
+#: The same of a whole period and the day it holds, unless it holds another one: then
+#: nothing is added, and the row is locked.
+_MERGE_OPEN = (
+    f"{_CONFLICT} {_merged('r', 'excluded')}, {_merged('r', 'excluded', _DAY, _DAY)}"
+    " WHERE r.day = excluded.day"
+)
+#: The day that the row of a whole period holds, which is there.
+_MERGE_HELD = f"{_CONFLICT} {_merged('r', 'excluded', _DAY, _DAY)}"
+_SUMMED = (
+    "sum(event_count), sum(value_sum), min(value_min), max(value_max),"
+    " min(first_time), max(last_time), max(watermark)"
+)
+#: The row of a period whose key is in ``s``. Statistics know nothing of the periods of
+#: a month that has just begun: no query joins this table, whose plan could then compare
+#: all with all. Rows are found by conflict or one by one, so by the index.
+_ROW = f"({_KEY}, bucket) = (s.period_id, s.meter_id, s.dimset_id, '-infinity')"
+_HELD = (
+    "EXISTS (SELECT FROM unnest(held_periods, held_meters, held_dimsets, held_days)"
+    " AS h(p, m, d, b)"
+    " WHERE (p, m, d, b) = (s.period_id, s.meter_id, s.dimset_id, s.bucket))"
+)
+_DECLARE_HELD = """
+    held_periods int[];
+    held_meters int[];
+    held_dimsets int[];
+    held_days date[];"""
+
+
+def _add_any(days, beside=""):
+    """Statements that add sums of any days to the rollups: to those of the whole
+    periods, to the days that their rows hold, and to the rows of the other days.
+
+    Rows are written in the order of their keys: that keeps two appends that meet from
+    waiting for each other in a circle. Rows of days wait for nobody: who adds to one
+    has the row of its period.
+
+    :param str days: table or query with COLUMNS; beside: of a WITH that it needs
+    """
+    first = f"{beside}," if beside else "WITH"
+    return f"""
+        {first} written AS (
+            INSERT INTO usage_store_sum AS r ({COLUMNS})
+            SELECT subscription_id, {_KEY}, '-infinity', {_SUMMED} FROM {days}
+             GROUP BY subscription_id, {_KEY} ORDER BY {_KEY} {MERGE}
+            RETURNING {_KEY}, day)
+        SELECT array_agg(period_id), array_agg(meter_id), array_agg(dimset_id),
+               array_agg(day)
+          INTO held_periods, held_meters, held_dimsets, held_days
+          FROM written WHERE day IS NOT NULL;
+        IF held_days IS NOT NULL THEN
+            {beside} INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
+            SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)}
+              FROM {days} s WHERE {_HELD} {_MERGE_HELD};
+        END IF;
+        {beside} INSERT INTO usage_store_sum AS r ({COLUMNS})
+        SELECT {COLUMNS} FROM {days} s WHERE NOT {_HELD}
+         ORDER BY {_KEY}, bucket {MERGE};
+    """
 
 
 def adding(days):
-    """SQL that adds sums of days to the rollups: to those of the days, and to those of
-    the whole periods.
+    """SQL that adds sums of any days in a table to the rollups.
 
-    Rows are written in the order of their keys: that keeps two appends that meet from
-    waiting for each other in a circle.
-
-    :param str days: table or query name with COLUMNS
+    :param str days: name of a table with COLUMNS
     """
-    return (
-        f"INSERT INTO usage_store_rollup AS r ({COLUMNS})"
-        f" SELECT {COLUMNS} FROM {days} UNION ALL"
-        " SELECT subscription_id, period_id, meter_id, dimset_id, '-infinity',"
-        " sum(event_count), sum(value_sum), min(value_min), max(value_max),"
-        f" min(first_time), max(last_time), max(watermark) FROM {days}"
-        " GROUP BY subscription_id, period_id, meter_id, dimset_id"
-        " ORDER BY period_id, meter_id, dimset_id, bucket"
-        f" {MERGE}"
-    )
+    return f"DO $$ DECLARE {_DECLARE_HELD} BEGIN {_add_any(days)} END $$"
 
 
 def _moment(column):
@@ -56,22 +140,113 @@ def _moment(column):
     )
 
 
-#: Parallel arrays of sums of days, times in microseconds since 2000-01-01.
+def _microseconds(moment):
+    """The other way round: exact, because EXTRACT is numeric."""
+    since = f"{moment} - '2000-01-01'::timestamp"
+    return f"(extract(epoch FROM {since}) * 1000000)::bigint"
+
+
+_STAGED = f"""staged ({COLUMNS}) AS MATERIALIZED (
+        SELECT s, p, m, d, b, n, t, l, h, {_moment("f")}, {_moment("a")}, received_at
+          FROM unnest(subscriptions, periods, meters, dimsets, days, counts, sums, lows,
+                      highs, firsts, lasts) AS g(s, p, m, d, b, n, t, l, h, f, a))"""
+#: Rows of periods that hold this day: nearly always, all that is to be written.
+_OPEN = f"""
+    WITH {_STAGED}, written AS (
+        INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
+        SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)}
+          FROM staged ORDER BY {_KEY} {_MERGE_OPEN}
+        RETURNING {_KEY})
+    SELECT count(*), array_agg(period_id), array_agg(meter_id), array_agg(dimset_id)
+      INTO found, found_periods, found_meters, found_dimsets FROM written"""
+_TURNED = ", ".join(f"{name} = excluded.{name}" for name in ("day", *_DAY))
+#: Sums whose rows of periods hold another day; these are locked by now. What a row held
+#: becomes a row of its own, unless that day is a newer one, or this one has its row: a
+#: row goes on to a newer day. Rows are looked up one by one, see above.
+_LEFT = f"""
+    WITH {_STAGED}, known AS MATERIALIZED (
+        SELECT s.*,
+               (SELECT h FROM usage_store_sum h WHERE {_ROW}) AS held,
+               (SELECT true FROM usage_store_sum WHERE ({_KEY}, bucket)
+                    = (s.period_id, s.meter_id, s.dimset_id, s.bucket)) AS has_row
+          FROM staged s WHERE NOT EXISTS (
+            SELECT FROM unnest(found_periods, found_meters, found_dimsets)
+                   AS w(p, m, d)
+             WHERE (p, m, d) = (s.period_id, s.meter_id, s.dimset_id))
+    ), turning AS (
+        SELECT * FROM known
+         WHERE has_row IS NULL AND coalesce((held).day < bucket, true)
+    ), late AS (
+        SELECT * FROM known WHERE has_row OR (held).day > bucket
+    ), flushed AS (
+        INSERT INTO usage_store_sum ({COLUMNS})
+        SELECT (held).subscription_id, {_KEY},
+               {", ".join(f"(held).{name}" for name in ("day", *_DAY))}
+          FROM turning WHERE (held).day IS NOT NULL
+    ), turned AS (
+        INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
+        SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)} FROM turning
+        {_CONFLICT} {_merged("r", "excluded")}, {_TURNED}
+    ), whole AS (
+        INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {_WHOLE} FROM late {MERGE}
+    )
+    INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {COLUMNS} FROM late {MERGE}"""
+
+#: Parallel arrays of sums of days, times in microseconds since 2000-01-01; each key and
+#: day once, ``is_one_day`` when there is one day only.
 _ADD = f"""
 CREATE OR REPLACE FUNCTION usage_store_add(
     subscriptions int[], periods int[], meters int[], dimsets int[], days date[],
     counts bigint[], sums numeric[], lows numeric[], highs numeric[], firsts bigint[],
-    lasts bigint[], received_at timestamp
-) RETURNS void LANGUAGE plpgsql AS $$
+    lasts bigint[], received_at timestamp, is_one_day bool
+) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
+DECLARE
+    found_periods int[];
+    found_meters int[];
+    found_dimsets int[];
+    found bigint;{_DECLARE_HELD}
 BEGIN
-    WITH staged ({COLUMNS}) AS (
-        SELECT s, p, m, d, b, n, t, l, h, {_moment("f")}, {_moment("a")}, received_at
-          FROM unnest(subscriptions, periods, meters, dimsets, days, counts, sums, lows,
-                      highs, firsts, lasts) AS g(s, p, m, d, b, n, t, l, h, f, a))
-    {adding("staged")};
+    -- the first one tells whether this is a day that is over; if not of all, it is slow
+    IF NOT is_one_day OR EXISTS (
+        SELECT FROM usage_store_sum
+         WHERE ({_KEY}, bucket) = (periods[1], meters[1], dimsets[1], '-infinity')
+           AND day > days[1])
+    THEN
+        {_add_any("staged", f"WITH {_STAGED}")}
+        RETURN;
+    END IF;
+    {_OPEN};
+    IF found = array_length(periods, 1) THEN
+        RETURN;
+    END IF;
+    {_LEFT};
 END $$;
 """
+
+#: Rows of periods give up the days they hold: each day has its row then, for who writes
+#: these rows by themselves. The rows of the periods are locked, and those alone are
+#: written: a statement that looked again could see one more.
+_SHUT = f"""
+CREATE OR REPLACE FUNCTION usage_store_shut(periods int[], meters int[])
+RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    s record;
+BEGIN
+    FOR s IN
+        SELECT {_KEY}, day FROM usage_store_sum
+         WHERE period_id = ANY(periods) AND meter_id = ANY(meters)
+           AND bucket = '-infinity' ORDER BY {_KEY} FOR UPDATE
+    LOOP
+        CONTINUE WHEN s.day IS NULL;
+        INSERT INTO usage_store_sum ({COLUMNS})
+        SELECT subscription_id, {_KEY}, {DAY_COLUMNS} FROM usage_store_sum WHERE {_ROW};
+        UPDATE usage_store_sum SET day = NULL, {", ".join(f"{n} = NULL" for n in _DAY)}
+         WHERE {_ROW};
+    END LOOP;
+END $$;
+"""
+SHUT = "SELECT usage_store_shut(%s::int[], %s::int[])"
 
 #: Neither a rebuild of rollups nor the cut of a period may pass between a look at what
 #: changed and the append that follows; so the lock comes first.
@@ -107,8 +282,8 @@ STATE = "SELECT * FROM usage_store_state(%s::pg_snapshot)"
 #: their numbers. A new one is written last: who waits for it waits for a commit only.
 #:
 #: One row after the other: for a few, that costs less than to unfold arrays into a
-#: query. ``subscriptions`` and what follows are rows of rollups, those of whole periods
-#: too, in the order of their keys; the batch is what ``ingesting`` writes otherwise.
+#: query. ``subscriptions`` and what follows are sums of one day for each key, in the
+#: order of the keys; the batch is what ``ingesting`` writes otherwise.
 _FEW = f"""
 CREATE OR REPLACE FUNCTION usage_store_few(
     known oid, seen pg_snapshot, batch int, source int, company int, title text,
@@ -161,11 +336,20 @@ BEGIN
                 documents[i]::jsonb);
         END LOOP;
         FOR i IN 1..coalesce(array_length(days, 1), 0) LOOP
-            INSERT INTO usage_store_rollup AS r ({COLUMNS})
+            INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
             VALUES (
-                subscriptions[i], periods[i], meters[i], dimsets[i], days[i], counts[i],
-                sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived)
-            {MERGE};
+                subscriptions[i], periods[i], meters[i], dimsets[i], '-infinity',
+                counts[i], sums[i], lows[i], highs[i], firsts[i], lasts[i], arrived,
+                days[i], counts[i], sums[i], lows[i], highs[i], firsts[i], lasts[i],
+                arrived)
+            {_MERGE_OPEN};
+            IF NOT FOUND THEN  -- another day
+                PERFORM usage_store_add(
+                    subscriptions[i:i], periods[i:i], meters[i:i], dimsets[i:i],
+                    days[i:i], counts[i:i], sums[i:i], lows[i:i], highs[i:i],
+                    ARRAY[{_microseconds("firsts[i]")}],
+                    ARRAY[{_microseconds("lasts[i]")}], arrived, true);
+            END IF;
         END LOOP;
         IF wanted IS NOT NULL THEN
             INSERT INTO usage_store_route (
@@ -206,7 +390,8 @@ DECLARE
 BEGIN
     FOR found IN
         SELECT oid FROM pg_proc WHERE pronamespace = current_schema::regnamespace
-           AND proname IN ('usage_store_add', 'usage_store_state', 'usage_store_few')
+           AND proname IN ('usage_store_add', 'usage_store_shut', 'usage_store_state',
+                          'usage_store_few')
     LOOP
         EXECUTE 'DROP FUNCTION ' || found;
     END LOOP;
@@ -216,7 +401,7 @@ END $$;
 
 def create(cursor):
     """Create the functions, in the form of today."""
-    cursor.execute(_DROP + _ADD + _STATE + _FEW)
+    cursor.execute(_DROP + _ADD + _SHUT + _STATE + _FEW)
 
 
 def drop(cursor):

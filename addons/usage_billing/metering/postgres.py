@@ -82,7 +82,7 @@ class PostgresStore(Reading):
         cursor = self.cursor
         cursor.execute("LOCK TABLE usage_store_gate IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
-            "DELETE FROM usage_store_rollup"
+            "DELETE FROM usage_store_sum"
             " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
             _ids(periods, meters),
         )
@@ -101,9 +101,7 @@ class PostgresStore(Reading):
         routes = self._event_routes(periods, meters)
         if routes:
             selection = select_from_events(self.cursor, periods, routes)
-            self.cursor.execute(
-                f"INSERT INTO usage_store_rollup ({COLUMNS}) {selection}"
-            )
+            self.cursor.execute(f"INSERT INTO usage_store_sum ({COLUMNS}) {selection}")
 
     def erase(self, company_id, source_id):
         """Forget a source: its events and their identities, as if never received.

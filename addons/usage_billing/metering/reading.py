@@ -364,7 +364,7 @@ class Reading:
         columns = "period_id, meter_id, dimset_id, nullif(bucket, '-infinity')"
         self.cursor.execute(
             f"SELECT {columns}, {_FIGURES} FROM usage_store_rollup"
-            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
+            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s) AND bucket IS NOT NULL",
             _ids(periods, meters),
         )
         rollups = {row[:4]: row[4:] for row in self.cursor.fetchall()}

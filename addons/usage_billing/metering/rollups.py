@@ -152,23 +152,17 @@ class Additions:
         if len(self.parts) > 1:
             self.parts = [together(self.parts)]
 
-    def with_periods(self):
-        """Rows of the table that this adds to, in the order of their keys; in the
-        context EXACT.
+    def of_one_day(self):
+        """What this adds, in the order of the keys.
 
-        :return: list of [subscription, period, meter, dimension set, local day or None
-            for the whole period, count, sum, minimum, maximum, first, last]
+        :return: list of [subscription, period, meter, dimension set, local day, count,
+            sum, minimum, maximum, first, last]; None when a key has several days
         """
-        rows, whole = [], None
+        rows = []
         for *key, day in sorted(self.sums):
+            if rows and rows[-1][1:4] == key:
+                return None
             subscription_id, *figures = self.sums[*key, day]
-            if whole is None or whole[1:4] != key:
-                whole = [subscription_id, *key, None, *figures]
-                rows.append(whole)
-                have = [subscription_id, *figures]
-            else:
-                _add(have, [subscription_id, *figures])
-                whole[5:] = have[1:]
             rows.append([subscription_id, *key, day, *figures])
         return rows
 
@@ -256,15 +250,15 @@ class Additions:
             f"'{{{','.join(map(str, column))}}}'::{kind}[]"
             for kind, column in zip(_KINDS, columns, strict=True)
         ]
-        watermark = cursor.mogrify("%s::timestamp", [received_at]).decode()
-        return f"SELECT usage_store_add({', '.join(arrays)}, {watermark})"
+        rest = cursor.mogrify("%s::timestamp, %s", [received_at, len(days) == 1])
+        return f"SELECT usage_store_add({', '.join(arrays)}, {rest.decode()})"
 
     def _stage(self, cursor, received_at):
         """Fill a table of the transaction with the sums."""
         watermark = to_microseconds(received_at)
         cursor.execute(
             "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
-            " (LIKE usage_store_rollup) ON COMMIT DROP; TRUNCATE usage_stage_rollup"
+            " (LIKE usage_store_sum) ON COMMIT DROP; TRUNCATE usage_stage_rollup"
         )
         if self.parts:
             rows = self.parts[0].encode(watermark)

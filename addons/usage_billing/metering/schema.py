@@ -13,9 +13,12 @@
     registry that makes (company, source, event id) unique across all months
 ``usage_store_dimset``
     dictionary of dimension sets
-``usage_store_rollup``
+``usage_store_sum``
     sums by (period, meter, dimension set) and bucket: '-infinity' is the whole period,
-    a date one local day of it
+    a date one local day of it. The row of the whole period holds one day itself, the
+    newest as a rule, which has no row of its own: what comes in today writes one row
+``usage_store_rollup``
+    the same with a row for each day: a view, which everyone reads
 ``usage_store_gate``
     holds nothing: who adds to sums goes through it (ROW EXCLUSIVE), who makes them
     again or moves events closes it (SHARE ROW EXCLUSIVE); its lock and no other comes
@@ -87,7 +90,7 @@ CREATE TABLE IF NOT EXISTS usage_store_dimset (
     dims jsonb NOT NULL
 );
 
-CREATE TABLE IF NOT EXISTS usage_store_rollup (
+CREATE TABLE IF NOT EXISTS usage_store_sum (
     first_time timestamp(6) NOT NULL,
     last_time timestamp(6) NOT NULL,
     event_count bigint NOT NULL,
@@ -102,11 +105,24 @@ CREATE TABLE IF NOT EXISTS usage_store_rollup (
     value_max numeric,
     PRIMARY KEY (period_id, meter_id, dimset_id, bucket)
 );
+ALTER TABLE usage_store_sum
+    ADD COLUMN IF NOT EXISTS day_first timestamp(6),
+    ADD COLUMN IF NOT EXISTS day_last timestamp(6),
+    ADD COLUMN IF NOT EXISTS day_watermark timestamp(6),
+    ADD COLUMN IF NOT EXISTS day_count bigint,
+    -- who asks for whole periods is spared a look at the days they hold
+    ADD COLUMN IF NOT EXISTS day date
+        CONSTRAINT usage_store_sum_day CHECK (day > '-infinity'),
+    ADD COLUMN IF NOT EXISTS day_sum numeric,
+    ADD COLUMN IF NOT EXISTS day_min numeric,
+    ADD COLUMN IF NOT EXISTS day_max numeric;
 -- A request adds to most rows of the pages it meets: half a page is left for their next
 -- versions, so that they stay there and no index learns of them.
-ALTER TABLE usage_store_rollup SET (fillfactor = 50);
-CREATE INDEX IF NOT EXISTS usage_store_rollup_period
-    ON usage_store_rollup (period_id, meter_id) WHERE bucket = '-infinity';
+ALTER TABLE usage_store_sum SET (fillfactor = 50);
+-- With the whole key: a single row is found by it before there are statistics.
+CREATE INDEX IF NOT EXISTS usage_store_sum_period
+    ON usage_store_sum (period_id, meter_id, dimset_id) WHERE bucket = '-infinity';
+DROP INDEX IF EXISTS usage_store_rollup_period;
 
 CREATE TABLE IF NOT EXISTS usage_store_gate ();
 
@@ -204,7 +220,10 @@ def create(cursor):
     if old:
         cursor.execute("DROP VIEW IF EXISTS usage_event")
         _rename_old(cursor)
-    cursor.execute(_TABLES)
+    # before, each day had a row of its own, and the table this name
+    if _relation_kind(cursor, "usage_store_rollup") == "r":
+        cursor.execute("ALTER TABLE usage_store_rollup RENAME TO usage_store_sum")
+    cursor.execute(_TABLES + planned.VIEW)
     planned.create(cursor)
     if old:
         _take_over(cursor)
@@ -239,14 +258,19 @@ def watch(cursor):
 
 def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
-    for view in ("usage_event", "usage_store_event", "usage_store_months"):
+    for view in (
+        "usage_event",
+        "usage_store_event",
+        "usage_store_months",
+        "usage_store_rollup",
+    ):
         cursor.execute(f"DROP VIEW IF EXISTS {view} CASCADE")
     for table in (
         "fact",
         "route",
         "identity",
         "dimset",
-        "rollup",
+        "sum",
         "gate",
         "month",
         "month_period",

@@ -27,6 +27,7 @@ from . import test_usage_report
 from . import test_usage_subject_move
 from . import test_usage_superseded
 from . import test_usage_event_story
+from . import test_usage_store_days
 from . import test_usage_store_deadlock
 from . import test_usage_store_few
 from . import test_usage_store_month

@@ -601,7 +601,7 @@ class TestUsageClosing(CorrectionCase):
         self.assertEqual((well.difference_count, said), (0, []))
         self.assertGreaterEqual(well.period_count, 1)
         self.env.cr.execute(
-            "UPDATE usage_store_rollup SET value_sum = 4 WHERE meter_id = %s",
+            "UPDATE usage_store_sum SET value_sum = 4, day_sum = 4 WHERE meter_id = %s",
             [meter.id],
         )
         with mute_logger("odoo.addons.usage_billing.models.usage_verification"):

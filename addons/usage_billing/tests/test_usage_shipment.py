@@ -344,8 +344,7 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
         company.usage_store_engine = "postgres"
         self._send([event(1, "1.5")])
         self.env.cr.execute(
-            "UPDATE usage_store_rollup SET value_sum = value_sum + 1"
-            " WHERE meter_id = %s",
+            "UPDATE usage_store_sum SET value_sum = value_sum + 1 WHERE meter_id = %s",
             [self.meter.id],
         )
         with patch.object(self.env.cr, "rollback"):

@@ -29,7 +29,7 @@ LEFT = (
     " JOIN usage_batch b ON b.id = e.batch_id ORDER BY key",
     "SELECT identity::text, payload_hash, time FROM usage_store_identity ORDER BY 1",
     "SELECT to_jsonb(r) - 'dimset_id', d.dims FROM usage_store_rollup r"
-    " JOIN usage_store_dimset d ON d.id = r.dimset_id"
+    " JOIN usage_store_dimset d ON d.id = r.dimset_id WHERE bucket IS NOT NULL"
     " ORDER BY period_id, meter_id, d.dims::text, bucket",
     "SELECT to_jsonb(b) - 'id' - 'duration_s' - 'create_date' - 'write_date',"
     " duration_s BETWEEN 0 AND 60, create_date = write_date FROM usage_batch b"

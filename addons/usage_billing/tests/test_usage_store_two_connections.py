@@ -80,7 +80,7 @@ class TwoConnectionsCase(BaseCase):
                     " WHERE r.id = f.route_id AND r.source_id IN %s",
                     sources,
                 ),
-                ("DELETE FROM usage_store_rollup WHERE meter_id IN %s", meters),
+                ("DELETE FROM usage_store_sum WHERE meter_id IN %s", meters),
                 (
                     "DELETE FROM usage_store_correction c USING usage_batch b"
                     " WHERE b.id = c.batch_id AND b.source_id IN %s",

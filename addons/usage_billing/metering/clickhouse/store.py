@@ -74,7 +74,7 @@ class ClickhouseStore(PostgresStore):
         made = self._rollups_of_events(periods, meters)
         execute_values(
             self.cursor,
-            f"INSERT INTO usage_store_rollup ({COLUMNS}) VALUES %s",
+            f"INSERT INTO usage_store_sum ({COLUMNS}) VALUES %s",
             [
                 (subscription_id, *key[:3], key[3] or "-infinity", *figures)
                 for key, (subscription_id, figures) in made.items()
@@ -150,7 +150,7 @@ class ClickhouseStore(PostgresStore):
             return []
         self.cursor.execute(
             f"SELECT {COLUMNS} FROM usage_store_rollup"
-            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s)",
+            " WHERE period_id = ANY(%s) AND meter_id = ANY(%s) AND bucket IS NOT NULL",
             [[period.id for period in periods], [meter.id for meter in meters]],
         )
         kept = {
