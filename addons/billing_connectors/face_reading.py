@@ -14,6 +14,8 @@ from .faces.values import FaceEvent, FieldProblem
 
 #: of an id: an OpenMeter event's is made of two names, spaces written as three letters
 MAX_ID = 2000
+#: Subjects read from events for one answer, a statement each.
+MAX_SUBJECTS = 500
 
 
 class Reader:
@@ -145,25 +147,57 @@ class Reader:
         )
         return first or fields.Datetime.now()
 
-    def usage(self, meter, subjects, start, end, bucket, keys=(), zone=None):
-        """Quantities of one meter.
+    def usage(
+        self, meter, subjects, start, end, bucket, keys=(), zone=None, is_apart=True
+    ):
+        """Quantities of one meter: of subjects, each by itself, or of everybody.
 
-        A subject stands for its subscription: several subjects of one subscription are
-        one answer, under the first of them that was asked for.
+        The subject of a subscription that has no other is answered from its totals;
+        others from their events, which takes longer.
 
+        :param subjects: none for all
         :param keys: what to keep apart
+        :param bool is_apart: also keep apart all subjects
         :rtype: list[Part]
+        :raise FieldProblem: too many subjects share subscriptions
         """
         subscriptions = self.subscriptions(subjects)
-        labels = {}
-        for subscription in subscriptions:
-            names = subscription.subject_ids.mapped("subject")
-            asked = [subject for subject in subjects if subject in names]
-            labels[subscription.id] = (asked or names or [""])[0]
+        names = {
+            subscription.id: set(subscription.subject_ids.mapped("subject"))
+            for subscription in subscriptions
+        }
+        alone, shared = {}, {subject: [] for subject in subjects}
+        for number, found in names.items():
+            if len(found) == 1 or not (subjects or is_apart):
+                alone[number] = min(found, default="")
+                continue
+            for subject in found.intersection(subjects) if subjects else found:
+                shared.setdefault(subject, []).append(number)
+        wanted = [(alone, None), *((some, subject) for subject, some in shared.items())]
+        wanted = [(some, subject) for some, subject in wanted if some]
+        if len(wanted) > MAX_SUBJECTS:
+            raise FieldProblem(
+                "subject",
+                "not_supported",
+                f"at most {MAX_SUBJECTS} that share subscriptions; ask for some",
+            )
         return [
-            Part(row.start, labels[row.subscription_id], row.dimensions, row.quantity)
+            Part(
+                row.start,
+                subject or alone[row.subscription_id],
+                row.dimensions,
+                row.quantity,
+            )
+            for some, subject in wanted
             for row in self.store.usage(
-                subscriptions, meter, start, end, bucket, keys, tz=zone
+                subscriptions.browse(some),
+                meter,
+                start,
+                end,
+                bucket,
+                keys,
+                zone,
+                subject,
             )
         ]
 

@@ -46,6 +46,10 @@ for name in ("sub_1", "sub_2", "acme", "reader", "cus_1", "cus_2"):
     env["usage.subject"].create(
         {"subject": name, "subscription_id": subscription.id})
     subscription.action_activate()
+    if name == "acme":
+        env["usage.subject"].create([
+            {"subject": f"acme-{place}", "subscription_id": subscription.id}
+            for place in ("lyon", "paris")])
 sources = env["usage.source"].create([
     {"name": name, "code": name, "kind": "api", "future_tolerance_min": 60}
     for name in ("lago", "openmeter", "stripe")])

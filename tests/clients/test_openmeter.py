@@ -265,6 +265,30 @@ def test_usage_of_all_subjects_is_added_up(client, sent):
     assert 4 in [row.value for row in apart.data if row.subject == "reader"]
 
 
+def test_subjects_of_one_subscription_are_answered_alone(client):
+    for number, (place, tokens) in enumerate([("lyon", 10), ("paris", 4), ("lyon", 1)]):
+        client.events.ingest_event(
+            event(
+                f"shared-{number}",
+                datetime(2026, 9, 3, number, tzinfo=UTC),
+                subject=f"acme-{place}",
+                data={"tokens": tokens, "model": {"name": "small"}},
+            )
+        )
+
+    def ask(**asked):
+        found = client.meters.query_json("tokens", **SPAN, **asked)
+        return [(row.subject, row.value) for row in found.data]
+
+    assert ask(subject=["acme-paris"]) == [("acme-paris", 4)]
+    both = [("acme-lyon", 11), ("acme-paris", 4)]
+    assert ask(subject=["acme-paris", "acme-lyon", "acme-paris"]) == both
+    assert ask(subject=["nobody", "acme-lyon"]) == both[:1]
+    days = ask(subject=["acme-lyon"], window_size="HOUR")
+    assert days == [("acme-lyon", 10), ("acme-lyon", 1)]
+    assert set(both) <= set(ask(group_by=["subject"]))
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

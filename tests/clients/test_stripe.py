@@ -267,6 +267,29 @@ def test_usage_of_a_customer_is_summed_up(client):
     assert values == [10, 3, 3.5]
 
 
+def test_customers_of_one_subscription_are_answered_alone(client):
+    first = int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+    for place, value in (("lyon", "3"), ("paris", "0.5")):
+        client.v1.billing.meter_events.create(
+            {
+                "event_name": "calls",
+                "identifier": f"shared-{place}",
+                "timestamp": first + 3600,
+                "payload": {"stripe_customer_id": f"acme-{place}", "value": value},
+            }
+        )
+    for place, value in (("lyon", 3), ("paris", 0.5)):
+        found = client.v1.billing.meters.event_summaries.list(
+            "calls",
+            {
+                "customer": f"acme-{place}",
+                "start_time": first,
+                "end_time": first + 86400,
+            },
+        )
+        assert [summary.aggregated_value for summary in found.data] == [value]
+
+
 def test_ids_that_carry_a_time_give_it(platform):
     """A source whose ids are UUIDs of version 7 needs no timestamp."""
     client = connect(platform, "uuid7")

@@ -86,6 +86,7 @@ class OpenMeterFace(http.Controller):
                 *(meter, query.subjects, start, end, query.bucket),
                 {*query.names, *query.filters},
                 query.zone,
+                query.keep_subject,
             ),
             meter.aggregation,
             query.names,
