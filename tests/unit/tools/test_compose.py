@@ -6,7 +6,7 @@ import compose_spec
 import pytest
 import yaml
 
-from tools.releve import environment, paths
+from tools.releve import environment, paths, postgres
 
 WRITTEN = (paths.ROOT / "docker-compose.yml").read_text()
 # variables as Compose fills them in when the user sets none
@@ -38,6 +38,13 @@ def test_specification_check_notices_mistakes(right, wrong, said):
 def test_images_are_the_official_ones():
     assert COMPOSE["services"]["db"]["image"] == "postgres:16"
     assert re.findall(r"^FROM (\S+)$", DOCKERFILE, re.M) == ["odoo:19"]
+
+
+def test_postgresql_is_set_up_as_it_was_measured():
+    program, *options = COMPOSE["services"]["db"]["command"]
+    settings = dict(option.removeprefix("-c").split("=") for option in options)
+    assert program == "postgres"
+    assert settings | {"max_connections": "100"} == postgres.DURABLE
 
 
 def test_long_running_services_have_a_healthcheck_and_restart():
