@@ -113,6 +113,7 @@ class TestUsageStoreDays(CorrectionCase):
     def test_readers_reach_rows_of_days_by_their_keys(self):
         """A join with the view is planned as one with its tables, not with all rows."""
         self._ingest(range(30), 0)
+        self._fill_up(self.meters[0].id)
         september = self._period("2026-09-01")
         meter = self.meters[0]._get_spec()
         stretches = [(september.id, "2026-09-01", "2026-09-20")]
@@ -124,6 +125,18 @@ class TestUsageStoreDays(CorrectionCase):
         # who asks for whole periods reads nothing of days
         usage._extents(plan, usage.whole([period_span(september)]), meter)
         self.assertNotIn("Append", plan.text)
+
+    def _fill_up(self, meter_id):
+        """So many rows of a meter that it matters how they are read."""
+        same = "first_time, last_time, event_count, subscription_id, watermark"
+        self.env.cr.execute(
+            f"INSERT INTO usage_store_sum ({same}, period_id, meter_id, dimset_id,"
+            " bucket, day, day_count)"
+            f" SELECT {same}, -number, meter_id, dimset_id, bucket, day, day_count"
+            "   FROM usage_store_sum, generate_series(1, 5000) AS number"
+            "  WHERE meter_id = %s; ANALYZE usage_store_sum",
+            [meter_id],
+        )
 
     def test_whatever_comes_in_whatever_order_adds_up(self):
         for seed in range(8):
