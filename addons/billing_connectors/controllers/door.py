@@ -16,6 +16,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from odoo.addons.usage_billing.api import problem as problems
+from odoo.addons.usage_billing.controllers.api import respond_options
 
 from ..faces.reading import unpack
 from ..faces.values import BodyProblem, EventProblems, FieldProblem
@@ -49,6 +50,8 @@ def route(face, path, method, limit=2 << 20, **facts):
         )
         @functools.wraps(endpoint)
         def run(self, **parameters):
+            if request.httprequest.method == "OPTIONS":
+                return respond_options()
             if request.env is None:  # the database is away
                 return refuse(face, problems.unavailable(5), facts)
             env = api.Environment(request.env.cr, SUPERUSER_ID, {"lang": "en_US"})

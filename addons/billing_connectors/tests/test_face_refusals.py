@@ -31,6 +31,17 @@ class TestFaceRefusals(HttpCase):
             response = self._refused("DELETE", path, 405)
             self.assertIn(allowed, response.headers["Allow"])
 
+    def test_asking_for_the_methods_runs_nothing(self):
+        """Without a key: what runs asks for one and refuses."""
+        for path in (
+            "/api/v1/events",
+            "/usage/openmeter/api/v1/events",
+            "/usage/stripe/v1/billing/meter_events",
+        ):
+            response = self.url_open(path, data="{}", method="OPTIONS")
+            self.assertEqual(response.status_code, 204, response.text[:200])
+            self.assertIn("POST", response.headers["Allow"])
+
     def test_addresses_of_others_stay_pages(self):
         response = self.url_open("/api/nothing")
         self.assertEqual(response.status_code, 404)

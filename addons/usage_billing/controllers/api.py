@@ -192,6 +192,8 @@ def api_route(operation, **routing):
         )
 
         def endpoint(self, **arguments):
+            if request.httprequest.method == "OPTIONS":
+                return respond_options()
             # Query parameters are among the arguments; the call reads them itself.
             return answer(
                 function,
@@ -215,6 +217,19 @@ def api_route(operation, **routing):
         )(endpoint)
 
     return decorate
+
+
+def respond_options():
+    """Response that names the methods of an address and does nothing.
+
+    Odoo adds OPTIONS to the methods of every route and calls its function: what is
+    sent to be stored would be, by a method that promises to be safe (RFC 9110, 9.2.1).
+    """
+    methods = {"OPTIONS"}
+    if request.env is not None:  # the database is there
+        routes = request.env["ir.http"].routing_map().bind("")
+        methods.update(routes.allowed_methods(request.httprequest.path))
+    return Response(status=204, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def answer(function, controller, scope, arguments):
@@ -299,4 +314,11 @@ def _problem_of(error):
     )
 
 
-__all__ = ["ApiCall", "answer", "api_route", "respond", "respond_problem"]
+__all__ = [
+    "ApiCall",
+    "answer",
+    "api_route",
+    "respond",
+    "respond_options",
+    "respond_problem",
+]

@@ -557,6 +557,20 @@ class TestApiEvents(ApiCase, HttpCase):
         self._problem(wrong, 405, "method_not_allowed")
         self.assertIn("POST", wrong.headers["Allow"])
 
+    def test_asking_for_the_methods_stores_nothing(self):
+        event = self._event(1)
+        headers = {
+            "Authorization": f"Bearer {self.token}",
+            "Content-Type": "application/json",
+        }
+        for given in (headers, {}):
+            response = self.opener.options(
+                self.base_url() + URL, data=json.dumps([event]), headers=given
+            )
+            self.assertEqual((response.status_code, response.content), (204, b""))
+            self.assertEqual(response.headers["Allow"], "GET, HEAD, OPTIONS, POST")
+        self.assertEqual(self._post([event]).json()["accepted"], 1)
+
     def test_unknown_parameter_is_refused(self):
         response = self._post([], query="?result=all")
         self.assertEqual(
