@@ -43,12 +43,12 @@ class Places:
     error: reason code when no event of the subject can pass; text: it in JSON
     """
 
-    __slots__ = ("_turns", "entries", "error", "spans", "starts", "text")
+    __slots__ = ("_owned", "_turns", "entries", "error", "spans", "starts", "text")
 
     def __init__(self, subject, spans, periods):
         """
         :param list[SubjectSpan] spans: of one subject
-        :param periods: subscription id -> list[PeriodSpan]
+        :param periods: subscription id -> list[PeriodSpan], in the order of time
         """
         self.text = json.dumps(subject)
         self.error = None
@@ -59,9 +59,13 @@ class Places:
         elif not spans:
             self.error = "unknown_subject"
         self.spans = [(span.start, span.end) for span in spans]
+        self._owned = [
+            (start, end, periods[subscription_id])
+            for start, end, subscription_id in _disjoint(spans)
+        ]
         entries = []
-        for start, end, subscription_id in _disjoint(spans):
-            for period in periods[subscription_id]:
+        for start, end, its_periods in self._owned:
+            for period in its_periods:
                 low, high = max(start, period.start), min(end, period.end)
                 if low < high:
                     entries.append((low, high, period))
@@ -92,11 +96,25 @@ class Places:
         index = bisect_right(self.starts, microseconds) - 1
         if index >= 0 and microseconds < self.entries[index][1]:
             return index, None
-        if any(start <= microseconds < end for start, end in self.spans):
-            return None, "no_period"
+        for start, end, periods in self._owned:
+            if start <= microseconds < end:
+                return None, _reason_outside(periods, microseconds)
         if any(microseconds < start for start, _end in self.spans):
             return None, "before_start"
         return None, "after_end"
+
+
+def _reason_outside(periods, microseconds):
+    """Why an instant is in no period of the subscription that the subject is then.
+
+    Periods reach from the start of a subscription to its end, or beyond the newest
+    event that was asked about.
+    """
+    if not periods:
+        return "no_period"
+    if microseconds < periods[0].start:
+        return "before_start"
+    return "after_end" if microseconds >= periods[-1].end else "no_period"
 
 
 def _disjoint(spans):

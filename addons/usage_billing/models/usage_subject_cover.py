@@ -7,6 +7,25 @@ class UsageSubject(models.Model):
     _inherit = "usage.subject"
 
     @api.model
+    def _is_covered(self, subject, source, at):
+        """Whether a subject of a source is mapped at an instant, to whomever.
+
+        :param str subject: as the source says it
+        :param datetime at: naive UTC
+        """
+        return bool(
+            self.search_count(
+                [
+                    ("subject", "=", subject),
+                    ("company_id", "=", source.company_id.id),
+                    ("source_id", "in", (False, source.id)),
+                    "|", ("valid_from", "=", False), ("valid_from", "<=", at),
+                    "|", ("valid_to", "=", False), ("valid_to", ">", at),
+                ],
+                limit=1,
+            )
+        )  # fmt: skip
+
     def _cover(self, subject, subscription, at, source=None, valid_from=None):
         """Map a subject at an instant that no mapping covers.
 

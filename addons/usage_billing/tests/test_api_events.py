@@ -479,7 +479,7 @@ class TestApiEvents(ApiCase, HttpCase):
         self.assertEqual({4, 10, 17} & held.keys(), set())
         self.assertEqual(held[0], "invalid_value")
         self.assertEqual(held[5], "invalid_time")
-        self.assertEqual(held[7], "no_period")
+        self.assertEqual(held[7], "before_start")
         self.assertEqual(self._counts(self._post(text))[0], 0)
 
     def test_a_name_that_stands_twice_holds_its_event_only(self):

@@ -230,11 +230,13 @@ class TestUsageInbox(InboxCase):
                 event(2, subject="garden-site", at=datetime(2026, 10, 20)),
             ]
         )
-        cause = self._inbox("no_period")
-        self.assertEqual(cause.open_count, 2)
-        fix = self._fix(cause)
-        self.assertTrue(fix.is_longer)
-        fix.action_apply()
+        for reason in ("before_start", "after_end"):
+            cause = self._inbox(reason)
+            self.assertEqual(cause.open_count, 1)
+            fix = self._fix(cause)
+            self.assertTrue(fix.is_longer)
+            fix.action_apply()
+        self.assertEqual(len(self.garden.subject_ids), 1)
         self.assertEqual(str(self.garden.date_start), "2025-11-20")
         self.assertEqual(str(self.garden.date_end), "2026-10-21")
         periods = self.garden.period_ids.sorted("start_at")
@@ -354,7 +356,7 @@ class TestUsageInbox(InboxCase):
         cause = self._inbox()
         self.assertEqual(
             (cause.reason_code, cause.what, cause.open_count),
-            ("no_period", "garden_site", 1),
+            ("before_start", "garden_site", 1),
         )
         self.assertEqual(self._last_decision().passed_count, 0)
 

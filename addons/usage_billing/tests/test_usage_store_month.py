@@ -355,15 +355,25 @@ class TestUsageStoreMonth(MonthCase):
             {("future", "ignored"), ("late", "open")},
         )
 
-    def test_events_around_a_subscription_follow_the_rule(self):
-        self._create_meter("cpu")
+    def test_events_around_a_mapping_follow_the_rule(self):
         subject = self.env["usage.subject"].search([("subject", "=", "acct-1")])
         subject.valid_from = "2026-09-01 00:00:00"
         subject.valid_to = "2026-09-20 00:00:00"
+        self._check_rules_around(timedelta(days=30), timedelta(days=30))
+
+    def test_events_around_a_subscription_follow_the_rule(self):
+        """Its own dates count where the subject has none, as most have."""
+        subject = self.env["usage.subject"].search([("subject", "=", "acct-1")])
+        self.assertFalse(subject.valid_from or subject.valid_to)
+        self.subscription.date_end = "2026-10-01"
+        self._check_rules_around(timedelta(days=300), timedelta(days=30))
+
+    def _check_rules_around(self, before_by, after_by):
+        self._create_meter("cpu")
         rows = [
             event(1),
-            event(2, at=SEPTEMBER - timedelta(days=30)),
-            event(3, at=SEPTEMBER + timedelta(days=30)),
+            event(2, at=SEPTEMBER - before_by),
+            event(3, at=SEPTEMBER + after_by),
         ]
         states = {"hold": "open", "ignore": "ignored"}
         for before, after in product(states, repeat=2):

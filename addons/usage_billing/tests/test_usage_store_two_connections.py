@@ -372,9 +372,9 @@ class TestTwoConnections(TwoConnectionsCase):
 
     def test_subscription_that_is_over_is_asked_for_when_it_goes_on(self):
         self._set_end("2026-09-10")
-        self.assertEqual(self._sent(ROWS[:50]), (0, {"no_period": 50}, True))
+        self.assertEqual(self._sent(ROWS[:50]), (0, {"after_end": 50}, True))
         with patch.object(OdooCatalogue, "periods") as asked:
-            self.assertEqual(self._sent(ROWS[50:100]), (0, {"no_period": 50}, False))
+            self.assertEqual(self._sent(ROWS[50:100]), (0, {"after_end": 50}, False))
         asked.assert_not_called()
         self._set_end(False)
         self.assertEqual(self._sent(ROWS[100:]), (100, {}, True))

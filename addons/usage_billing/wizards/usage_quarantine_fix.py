@@ -225,11 +225,10 @@ class UsageQuarantineFix(models.TransientModel):
             )
         cause, subscription = self.cause_id, self.subscription_id
         changes = []
-        if self.reason_code != "no_period":
+        Subject = self.env["usage.subject"]
+        if not Subject._is_covered(self.what, cause.source_id, cause.usage_from):
             source = cause.source_id if self.is_own_source else None
-            self.env["usage.subject"]._cover(
-                self.what, subscription, cause.usage_from, source
-            )
+            Subject._cover(self.what, subscription, cause.usage_from, source)
             changes.append(
                 self.env._(
                     "“%(subject)s” is %(subscription)s",

@@ -96,13 +96,22 @@ def test_before_after_and_between():
     way = route(Catalogue(subjects=spans, last_month=6), until=(2026, 5, 1))
     assert way.move(us(2026, 1, 31)) == "before_start"
     assert way.move(us(2026, 3, 15)) == "before_start"
-    assert way.move(us(2026, 7, 2)) == "no_period"
+    assert way.move(us(2026, 7, 2)) == "after_end"
     assert way.move(us(2026, 2, 28)) is None
     assert way.segment.subscription_id == 7
     assert way.move(us(2026, 4, 1)) is None
     assert way.segment.subscription_id == 8
     closed = route(Catalogue(subjects=spans[:1]))
     assert closed.move(us(2026, 3, 1)) == "after_end"
+
+
+def test_before_and_after_the_subscription_whose_subject_has_no_dates():
+    way = route(Catalogue(last_month=6), until=(2026, 5, 1))
+    assert way.move(us(2025, 12, 31, 23, 59, 59, 999_999)) == "before_start"
+    assert way.move(us(2026, 1, 1)) is None
+    assert way.move(us(2026, 7, 1)) == "after_end"
+    nothing = route(Catalogue(last_month=0))
+    assert nothing.move(us(2026, 3, 1)) == "no_period"
 
 
 def test_a_mapping_of_the_source_wins_over_one_of_all_sources():
