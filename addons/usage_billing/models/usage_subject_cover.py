@@ -26,6 +26,7 @@ class UsageSubject(models.Model):
             )
         )  # fmt: skip
 
+    @api.model
     def _cover(self, subject, subscription, at, source=None, valid_from=None):
         """Map a subject at an instant that no mapping covers.
 

@@ -234,7 +234,7 @@ class TestUsageInbox(InboxCase):
             cause = self._inbox(reason)
             self.assertEqual(cause.open_count, 1)
             fix = self._fix(cause)
-            self.assertTrue(fix.is_longer)
+            self.assertTrue(fix.is_longer and fix.is_covered)
             fix.action_apply()
         self.assertEqual(len(self.garden.subject_ids), 1)
         self.assertEqual(str(self.garden.date_start), "2025-11-20")

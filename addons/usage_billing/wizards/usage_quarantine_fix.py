@@ -26,6 +26,7 @@ class UsageQuarantineFix(models.TransientModel):
         readonly=False,
         domain="[('company_id', '=', company_id)]",
     )
+    is_covered = fields.Boolean(compute="_compute_is_covered")
     is_own_source = fields.Boolean(
         string="Only in This Source",
         help="The same name in another source would be somebody else.",
@@ -85,6 +86,18 @@ class UsageQuarantineFix(models.TransientModel):
     def _compute_subscription_id(self):
         for fix in self:
             fix.subscription_id = fix.cause_id.suggested_subscription_id
+
+    @api.depends("cause_id")
+    def _compute_is_covered(self):
+        """Whose the subject is then is known: only the subscription's days lack."""
+        Subject = self.env["usage.subject"]
+        for fix in self:
+            cause = fix.cause_id
+            fix.is_covered = (
+                cause.reason_code in BY_SUBJECT
+                and cause.usage_from
+                and Subject._is_covered(cause.what, cause.source_id, cause.usage_from)
+            )
 
     @api.depends("cause_id", "subscription_id")
     def _compute_lacks_days(self):
@@ -225,10 +238,11 @@ class UsageQuarantineFix(models.TransientModel):
             )
         cause, subscription = self.cause_id, self.subscription_id
         changes = []
-        Subject = self.env["usage.subject"]
-        if not Subject._is_covered(self.what, cause.source_id, cause.usage_from):
+        if not self.is_covered:
             source = cause.source_id if self.is_own_source else None
-            Subject._cover(self.what, subscription, cause.usage_from, source)
+            self.env["usage.subject"]._cover(
+                self.what, subscription, cause.usage_from, source
+            )
             changes.append(
                 self.env._(
                     "“%(subject)s” is %(subscription)s",
