@@ -133,16 +133,24 @@ class ApiCall:
         return body.read_json(self.read_body())
 
     def refuse_unknown_parameters(self, *known):
-        """A misspelt parameter must not widen what is read.
+        """A misspelt or empty parameter must not widen what is read.
+
+        To Odoo, an empty reference is that of every customer who has none.
 
         :raise ApiProblem: 400
         """
-        for name in self.query:
+        for name, value in self.query.items():
             if name not in known:
                 raise problem.invalid_parameter(
                     name[:100],
                     _lt("There is no such parameter here."),
                     _lt("Known ones: %(names)s.", names=", ".join(known) or "–"),
+                )
+            if not value and name != "group_by":  # by nothing is an answer
+                raise problem.invalid_parameter(
+                    name,
+                    _lt("The parameter is empty."),
+                    _lt("Say which one is meant, or leave the parameter out."),
                 )
 
 

@@ -155,6 +155,21 @@ class TestApiRead(ApiCase, HttpCase):
                 self._refused("usage", 400, code, **query)
         self._refused("usage", 400, "invalid_parameter")
 
+    def test_an_empty_parameter_is_not_everybody(self):
+        """A program that has no reference to send must not get others' usage."""
+        for subscription in self.subscriptions:
+            subscription.partner_id.ref = False
+        span = {"from": "2026-09-01T00:00:00Z", "to": "2026-10-01T00:00:00Z"}
+        for name in ("customer", "subscription", "subject"):
+            for path in ("usage", "events"):
+                more = {"meter": self.meter.code} if path == "usage" else {}
+                self._refused(
+                    path, 400, "invalid_parameter", **span, **more, **{name: ""}
+                )
+        for name in ("id", "type", "source"):
+            self._refused("events", 400, "invalid_parameter", **span, **{name: ""})
+        self.assertEqual(len(self._usage(bucket="total", group_by="")["data"]), 2)
+
     # -- events ------------------------------------------------------------------------
 
     def test_events_page_by_page(self):
