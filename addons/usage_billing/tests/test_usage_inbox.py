@@ -360,6 +360,34 @@ class TestUsageInbox(InboxCase):
         )
         self.assertEqual(self._last_decision().passed_count, 0)
 
+    def test_all_of_a_reason_are_sent_again_at_once(self):
+        """What was settled elsewhere passes; the rest goes on waiting."""
+        self._send(
+            [
+                event(1, "2", subject="annex-a"),
+                event(2, "3", subject="annex-b"),
+                event(3, "4", subject="annex-c"),
+                event(4, type="gpu"),
+            ]
+        )
+        self.env["usage.subject"].create(
+            [
+                {"subject": name, "subscription_id": self.garden.id}
+                for name in ("annex-a", "annex-b")
+            ]
+        )
+        causes = self._inbox("unknown_subject")
+        self.assertEqual(len(causes), 3)
+        notice = causes.action_replay()
+        self.assertIn("2 of 3 rows became usage", notice["params"]["message"])
+        self.assertEqual(self._inbox("unknown_subject").mapped("what"), ["annex-c"])
+        self.assertEqual(self._inbox("unknown_meter").open_count, 1)
+        self.assertEqual(
+            self._quantities(self._period("2026-09-01", self.garden), self.meter),
+            {("2026-09-01",): Decimal(5)},
+        )
+        self.assertRollupsEqualEvents()
+
     def test_what_becomes_clear_by_itself_is_sent_again(self):
         source = self._create_source("clock", future_tolerance_min=10)
         self._send(
