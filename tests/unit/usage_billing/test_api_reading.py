@@ -326,3 +326,35 @@ def test_the_usual_form_holds_ten_thousand_events_too():
             continue
         with pytest.raises(ApiProblem):
             READER.read(body, "application/json")
+
+
+def cloud_id(text):
+    """The stored id of a CloudEvent in binary mode whose id is this header."""
+    members = MINIMAL | {"specversion": "1.0", "source": "/g", "id": text}
+    headers = {f"ce-{name}": value for name, value in members.items()}
+    [row] = READER.read(b'{"value": 1}', "application/json", headers).rows
+    return row.event_id
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("a%20b", "a b"),
+        ("%C3%A9", "é"),
+        ('"a b"', "a b"),
+        (r'"a\"b\\c"', r'a"b\c'),
+        ('"%22a%22"', '"a"'),
+        ('a"b', 'a"b'),
+        ('"', '"'),
+        ("%2520", "%20"),
+    ],
+)
+def test_headers_of_cloudevents_are_unquoted_once(sent, meant):
+    assert cloud_id(sent) == f"/g {meant}"
+
+
+@pytest.mark.parametrize("sent", ["x%FF", "x%FE", "%ED%A0%80"])
+def test_headers_that_are_no_text_are_refused_and_never_alike(sent):
+    with pytest.raises(ApiProblem) as caught:
+        cloud_id(sent)
+    assert (caught.value.status, caught.value.field) == (422, "ce-id")
