@@ -36,7 +36,7 @@ _SOURCE = """
      WHERE s.id = %s
 """
 _NUMBERS = "SELECT nextval('usage_batch_id_seq')::int FROM generate_series(1, %s)"
-#: A batch of a request has no user: its source says who sent it. ``usage_store_few``
+#: A batch of a request has no user: its source says who sent it. ``usage_store_put``
 #: writes the same (``metering.planned``).
 _INSERT = """
     INSERT INTO usage_batch (
@@ -187,7 +187,7 @@ def _ingest_few(env, record, now, requests, started):
 
 
 class _Few(NamedTuple):
-    """What ``usage_store_few`` returns; and what became of the rows if they are stored.
+    """What ``usage_store_put`` returns; and what became of the rows if they are stored.
 
     snapshot: under which it was looked whether anything changed; is_changed: what it
         was called with does not hold any more, nothing is stored
@@ -215,7 +215,7 @@ def _store_few(cr, router, batches, requests, started, way):
     if call is None:
         return None
     cr.execute(
-        f"SELECT * FROM usage_store_few(%s, %s, %s, %s, %s, %s, %s, %s, {call.sql})",
+        f"SELECT * FROM usage_store_put(%s, %s, %s, %s, %s, %s, %s, %s, {call.sql})",
         (
             way.database if is_kept else None,
             way.snapshot if is_kept else None,

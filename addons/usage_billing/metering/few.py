@@ -2,7 +2,7 @@
 
 A request of one event costs what its statements cost to send one after the other. When
 all about its rows is known from earlier appends of the source, one call of
-``usage_store_few`` (see :mod:`.planned`) does what :mod:`.append` does in ten: it looks
+``usage_store_put`` (see :mod:`.planned`) does what :mod:`.append` does in ten: it looks
 whether what the process knows still holds, stores rows and identities, adds them up and
 writes the batch. Whatever is out of the ordinary ends the attempt, nothing is kept of
 it, and the request goes the other way, which says what is wrong with which row.
@@ -27,7 +27,7 @@ _ROUTE = (
 
 
 class Call(NamedTuple):
-    """Arguments of ``usage_store_few`` about rows: SQL with its parameters.
+    """Arguments of ``usage_store_put`` about rows: SQL with its parameters.
 
     slots: whose routes have no number yet, as the function gives them
     """

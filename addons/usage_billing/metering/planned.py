@@ -40,7 +40,7 @@ SELECT day_first, day_last, day_count, subscription_id, {_KEY}, day, day_waterma
 
 
 def _merged(have, new, into=_FIGURES, columns=_FIGURES):
-    """SQL that adds figures to those of a row; a day may just have begun.
+    """SQL that adds figures to those of a row.
 
     :param str have, new: aliases
     :param into: names of the row's figures; columns: of the new ones
@@ -193,12 +193,12 @@ _LEFT = f"""
     INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {COLUMNS} FROM late {MERGE}"""
 
 #: Parallel arrays of sums of days, times in microseconds since 2000-01-01; each key and
-#: day once, ``is_one_day`` when there is one day only.
+#: day once, ``is_once`` when no key has two days.
 _ADD = f"""
 CREATE OR REPLACE FUNCTION usage_store_add(
     subscriptions int[], periods int[], meters int[], dimsets int[], days date[],
     counts bigint[], sums numeric[], lows numeric[], highs numeric[], firsts bigint[],
-    lasts bigint[], received_at timestamp, is_one_day bool
+    lasts bigint[], received_at timestamp, is_once bool
 ) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -208,7 +208,7 @@ DECLARE
     found bigint;{_DECLARE_HELD}
 BEGIN
     -- the first one tells whether this is a day that is over; if not of all, it is slow
-    IF NOT is_one_day OR EXISTS (
+    IF NOT is_once OR EXISTS (
         SELECT FROM usage_store_sum
          WHERE ({_KEY}, bucket) = (periods[1], meters[1], dimsets[1], '-infinity')
            AND day > days[1])
@@ -226,10 +226,11 @@ END $$;
 
 #: Rows of periods give up the days they hold: each day has its row then, for who writes
 #: these rows by themselves. The rows of the periods are locked, and those alone are
-#: written: a statement that looked again could see one more.
+#: written: a statement that looked again could see one more. Their keys come back: who
+#: has the row of a period has the rows of its days.
 _SHUT = f"""
 CREATE OR REPLACE FUNCTION usage_store_shut(periods int[], meters int[])
-RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS SETOF int[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     s record;
 BEGIN
@@ -238,6 +239,7 @@ BEGIN
          WHERE period_id = ANY(periods) AND meter_id = ANY(meters)
            AND bucket = '-infinity' ORDER BY {_KEY} FOR UPDATE
     LOOP
+        RETURN NEXT ARRAY[s.period_id, s.meter_id, s.dimset_id];
         CONTINUE WHEN s.day IS NULL;
         INSERT INTO usage_store_sum ({COLUMNS})
         SELECT subscription_id, {_KEY}, {DAY_COLUMNS} FROM usage_store_sum WHERE {_ROW};
@@ -285,7 +287,7 @@ STATE = "SELECT * FROM usage_store_state(%s::pg_snapshot)"
 #: query. ``subscriptions`` and what follows are sums of one day for each key, in the
 #: order of the keys; the batch is what ``ingesting`` writes otherwise.
 _FEW = f"""
-CREATE OR REPLACE FUNCTION usage_store_few(
+CREATE OR REPLACE FUNCTION usage_store_put(
     known oid, seen pg_snapshot, batch int, source int, company int, title text,
     arrived timestamp, seconds float8,
     identities uuid[], keys uuid[], moments timestamp[], contents bigint[],
@@ -391,7 +393,7 @@ BEGIN
     FOR found IN
         SELECT oid FROM pg_proc WHERE pronamespace = current_schema::regnamespace
            AND proname IN ('usage_store_add', 'usage_store_shut', 'usage_store_state',
-                          'usage_store_few')
+                          'usage_store_put', 'usage_store_few')
     LOOP
         EXECUTE 'DROP FUNCTION ' || found;
     END LOOP;

@@ -250,7 +250,9 @@ class Additions:
             f"'{{{','.join(map(str, column))}}}'::{kind}[]"
             for kind, column in zip(_KINDS, columns, strict=True)
         ]
-        rest = cursor.mogrify("%s::timestamp, %s", [received_at, len(days) == 1])
+        keys = set(zip(*columns[1:4], strict=True))
+        is_once = len(keys) == len(columns[1])
+        rest = cursor.mogrify("%s::timestamp, %s", [received_at, is_once])
         return f"SELECT usage_store_add({', '.join(arrays)}, {rest.decode()})"
 
     def _stage(self, cursor, received_at):

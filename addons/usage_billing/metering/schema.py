@@ -258,12 +258,10 @@ def watch(cursor):
 
 def drop(cursor):
     """Drop the store with everything in it (uninstall of the add-on)."""
-    for view in (
-        "usage_event",
-        "usage_store_event",
-        "usage_store_months",
-        "usage_store_rollup",
-    ):
+    # a table still, if this code never updated the database
+    kind = "TABLE" if _relation_kind(cursor, "usage_store_rollup") == "r" else "VIEW"
+    cursor.execute(f"DROP {kind} IF EXISTS usage_store_rollup CASCADE")
+    for view in ("usage_event", "usage_store_event", "usage_store_months"):
         cursor.execute(f"DROP VIEW IF EXISTS {view} CASCADE")
     for table in (
         "fact",

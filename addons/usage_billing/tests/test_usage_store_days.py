@@ -80,6 +80,16 @@ class TestUsageStoreDays(CorrectionCase):
         own = [(f"2026-09-{day}", None) for day in (15, 16, 17)]
         self.assertEqual(self._places(), [(None, "2026-09-18"), *own])
 
+    def test_a_late_event_keeps_no_other_row_from_its_new_day(self):
+        self._ingest(range(30), 0)
+        self._ingest([30], 0, type="calls")
+        tomorrow = SEPTEMBER + timedelta(1)
+        rows = [event(number, "1", tomorrow) for number in range(40, 80)]
+        rows.append(event(80, "1", SEPTEMBER, type="calls"))
+        ingesting.ingest(self.env, self.source.id, [(rows, None)])
+        self.assertEqual(self._places(), [(None, "2026-09-16"), ("2026-09-15", None)])
+        self._check()
+
     def test_late_events_have_a_row_for_their_day(self):
         self._ingest([1], 2)
         for numbers in ([2], [3], range(4, 40), range(40, 80)):
