@@ -152,8 +152,9 @@ class Reader:
     ):
         """Quantities of one meter: of subjects, each by itself, or of everybody.
 
-        The subject of a subscription that has no other is answered from its totals;
-        others from their events, which takes longer.
+        A subject whose subscription has events of no other is answered from its totals;
+        others from their events, which takes longer. Whose events they are is asked of
+        the store: billed ones stay when their subject moves to another subscription.
 
         :param subjects: none for all
         :param keys: what to keep apart
@@ -162,16 +163,17 @@ class Reader:
         :raise FieldProblem: too many subjects share subscriptions
         """
         subscriptions = self.subscriptions(subjects)
-        names = {
-            subscription.id: set(subscription.subject_ids.mapped("subject"))
-            for subscription in subscriptions
-        }
+        if subjects or is_apart:
+            names = self.store.subjects(subscriptions, meter, start, end)
+        else:
+            names = {number: {""} for number in subscriptions.ids}
         alone, shared = {}, {subject: [] for subject in subjects}
         for number, found in names.items():
-            if len(found) == 1 or not (subjects or is_apart):
-                alone[number] = min(found, default="")
+            asked = found.intersection(subjects) if subjects else found
+            if asked and len(found) == 1:
+                (alone[number],) = found
                 continue
-            for subject in found.intersection(subjects) if subjects else found:
+            for subject in asked:
                 shared.setdefault(subject, []).append(number)
         wanted = [(alone, None), *((some, subject) for subject, some in shared.items())]
         wanted = [(some, subject) for some, subject in wanted if some]

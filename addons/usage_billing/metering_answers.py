@@ -124,6 +124,24 @@ class Answers:
         spec = replace(meter.sudo()._get_spec(), subject=subject)
         return self._postgres().usage(spans, spec, bucket, group_by)
 
+    def subjects(self, subscriptions, meter, start, end):
+        """Whose events are in what :meth:`usage` answers, whoever is mapped today.
+
+        :param datetime start, end: naive UTC, half-open
+        :return: {subscription id: set of subjects}, those without events left out
+        """
+        self.env.flush_all()
+        spec = meter.sudo()._get_spec()
+        # a level goes on from what all earlier periods changed
+        is_level = spec.aggregation == "weighted_sum" and spec.carries_over
+        return finding.subjects(
+            self._finding_cursor(),
+            subscriptions.ids,
+            spec.event_type,
+            None if is_level else start,
+            end,
+        )
+
     def rows(self, row_ids):
         """Events by the ids of ``usage.event``, whatever counts.
 

@@ -1,5 +1,6 @@
 from . import test_access
 from . import test_face_refusals
+from . import test_face_subject
 from . import test_face_values
 from . import test_billing_delivery
 from . import test_billing_import_tour

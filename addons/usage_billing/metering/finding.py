@@ -254,6 +254,26 @@ def archived(cursor, company_id, sources, event_id, around=None):
     return found
 
 
+def subjects(cursor, subscription_ids, event_type, start, end):
+    """Whose events of a type subscriptions have in their periods of a span of time.
+
+    Of routes, not of events: archived months are known too, and somebody whose events
+    all went elsewhere since may be named.
+
+    :param datetime start, end: naive UTC, half-open; no start: from the beginning
+    :return: {subscription id: set of subjects}, those without events left out
+    """
+    cursor.execute(
+        "SELECT p.subscription_id, array_agg(DISTINCT r.subject)"
+        "  FROM usage_period p JOIN usage_store_route r ON r.period_id = p.id"
+        " WHERE p.subscription_id = ANY(%s) AND r.type = %s AND p.start_at < %s"
+        "   AND (%s::timestamp IS NULL OR p.end_at > %s)"
+        " GROUP BY 1",
+        [list(subscription_ids), event_type, end, start, start],
+    )
+    return {number: set(found) for number, found in cursor.fetchall()}
+
+
 def _of_archive(cursor, company_id, rows):
     """Events of rows that were found in archives, as if they were in the store.
 

@@ -73,6 +73,34 @@ class TestUsageStorePruned(
         self.assertEqual(self._answers(), before)
         self.assertFalse(self._shipment().is_pruned)
 
+    def test_a_subject_is_answered_alone_after_its_month_left(self):
+        self.env["usage.subject"].create(
+            {"subject": "old-2", "subscription_id": self.old.id}
+        )
+        self._send([test_usage_store_month.event(8, "8", OLD, subject="old-2")])
+        self._ship_all()
+        span = OLD, OLD + timedelta(days=1)
+        answers = []
+        for leave in (lambda: None, lambda: self.months._archive(MONTH)):
+            self._bill()
+            leave()
+            self.env.invalidate_all()
+            answers.append(
+                (
+                    self.store.subjects(self.old, self.sum, *span),
+                    *(
+                        row.quantity
+                        for subject in ("old-1", "old-2", "nobody")
+                        for row in self.store.usage(
+                            self.old, self.sum, *span, "day", subject=subject
+                        )
+                    ),
+                )
+            )
+        self.assertEqual(self._content(), [])
+        self.assertEqual(answers[0], ({self.old.id: {"old-1", "old-2"}}, 7, 8))
+        self.assertEqual(answers[1], answers[0])
+
     def test_a_month_that_clickhouse_lost_stays(self):
         self._mutate("ALTER TABLE usage_event DELETE WHERE event_id = 'e2'")
         with self.assertRaisesRegex(UserError, "does not hold all"):
