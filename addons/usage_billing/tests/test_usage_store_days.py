@@ -5,10 +5,12 @@ from random import Random
 from threading import Thread
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo.tests import tagged
 
 from .. import ingesting
-from ..metering import planned, rollups, usage
+from ..metering import corrections, planned, rollups, usage
 from ..metering_catalogue import period_span
 from .test_usage_corrections import CorrectionCase
 from .test_usage_store import SEPTEMBER, event
@@ -213,6 +215,63 @@ class TestUsageStoreDaysMeet(TwoConnectionsCase):
                 env.cr.fetchall(),
                 [(new, *row) for new in (False, True) for row in counted],
             )
+
+    def test_a_correction_and_an_append_with_a_new_key_do_not_wait_in_a_circle(self):
+        """The key comes in when the correction has locked the others."""
+        wait = (
+            "WITH shut AS MATERIALIZED (SELECT usage_store_shut(%s::int[], %s::int[])"
+            " AS key), done AS MATERIALIZED (SELECT pg_advisory_xact_lock(count(*) * 0)"
+            " FROM shut) SELECT key FROM shut, done"
+        )
+        self.patch(corrections, "SHUT", wait)
+        with self._transaction() as env:
+            self._append(env)
+            env.cr.execute(
+                "SELECT dimset_id FROM usage_store_sum WHERE meter_id = %s",
+                [self.meter_id],
+            )
+            [[dimset]] = env.cr.fetchall()
+        begun, said = [], []
+
+        def correct(env):
+            begun.append(env.cr)
+            self._void(env, 200)
+
+        def append(env):
+            for one in (-1, dimset):
+                env.cr.execute(
+                    "UPDATE usage_store_sum SET event_count = event_count"
+                    " WHERE meter_id = %s AND dimset_id = %s AND bucket = '-infinity'",
+                    [self.meter_id, one],
+                )
+
+        def run(act):
+            try:
+                with self._transaction("READ COMMITTED") as env:
+                    act(env)
+            except psycopg2.Error as error:
+                said.append(error)
+
+        threads = [Thread(target=run, args=[act]) for act in (correct, append)]
+        with self._transaction() as env:
+            env.cr.execute("SELECT pg_advisory_xact_lock(0)")
+            threads[0].start()
+            self._wait_for_lock(env.cr)  # it has its keys
+            with self._transaction() as other:
+                self._copy(other, "-1", "-infinity")
+            threads[1].start()
+            self._wait_for_lock(begun[0])
+        for thread in threads:
+            thread.join(30)
+            self.assertFalse(thread.is_alive())
+        self.assertEqual(said, [])
+        with self._transaction() as env:
+            env.cr.execute(
+                "SELECT event_count FROM usage_store_sum WHERE meter_id = %s"
+                " AND bucket = '-infinity' ORDER BY dimset_id",
+                [self.meter_id],
+            )
+            self.assertEqual(env.cr.fetchall(), [(200,), (199,)])
 
     def _copy(self, env, dimset, bucket, more=""):
         """Write a row as that of the period, for other dimensions or a day."""
