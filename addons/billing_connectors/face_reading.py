@@ -1,6 +1,8 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """What a key may read, as the values of the pure ``faces`` package."""
 
+from collections import defaultdict
+
 from odoo import fields
 from odoo.fields import Domain
 
@@ -167,16 +169,14 @@ class Reader:
             names = self.store.subjects(subscriptions, meter, start, end)
         else:
             names = {number: {""} for number in subscriptions.ids}
-        alone, shared = {}, {subject: [] for subject in subjects}
+        labels, wanted = {}, defaultdict(list)
         for number, found in names.items():
             asked = found.intersection(subjects) if subjects else found
             if asked and len(found) == 1:
-                (alone[number],) = found
-                continue
+                (labels[number],) = found
+                asked = [None]  # the totals are theirs
             for subject in asked:
-                shared.setdefault(subject, []).append(number)
-        wanted = [(alone, None), *((some, subject) for subject, some in shared.items())]
-        wanted = [(some, subject) for some, subject in wanted if some]
+                wanted[subject].append(number)
         if len(wanted) > MAX_SUBJECTS:
             raise FieldProblem(
                 "subject",
@@ -186,11 +186,11 @@ class Reader:
         return [
             Part(
                 row.start,
-                subject or alone[row.subscription_id],
+                subject or labels[row.subscription_id],
                 row.dimensions,
                 row.quantity,
             )
-            for some, subject in wanted
+            for subject, some in wanted.items()
             for row in self.store.usage(
                 subscriptions.browse(some),
                 meter,

@@ -20,8 +20,11 @@ _DAY = tuple(
     f"day_{name}"
     for name in ("count", "sum", "min", "max", "first", "last", "watermark")
 )
-DAY_COLUMNS = ", ".join(("day", *_DAY))
+_HOLDING = ("day", *_DAY)
+DAY_COLUMNS = ", ".join(_HOLDING)
+#: Values of a whole period out of a query with COLUMNS; and with the day that it holds.
 _WHOLE = f"subscription_id, {_KEY}, '-infinity', {', '.join(_FIGURES)}"
+_WHOLE_AND_DAY = f"{_WHOLE}, bucket, {', '.join(_FIGURES)}"
 
 #: The rows that everybody reads, whichever row holds the figures of a day. A branch
 #: with a condition would not be planned as part of the reader's query, which then reads
@@ -112,7 +115,7 @@ def _add_any(days, beside=""):
           FROM written WHERE day IS NOT NULL;
         IF held_days IS NOT NULL THEN
             {beside} INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
-            SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)}
+            SELECT {_WHOLE_AND_DAY}
               FROM {days} s WHERE {_HELD} {_MERGE_HELD};
         END IF;
         {beside} INSERT INTO usage_store_sum AS r ({COLUMNS})
@@ -154,12 +157,12 @@ _STAGED = f"""staged ({COLUMNS}) AS MATERIALIZED (
 _OPEN = f"""
     WITH {_STAGED}, written AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
-        SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)}
+        SELECT {_WHOLE_AND_DAY}
           FROM staged ORDER BY {_KEY} {_MERGE_OPEN}
         RETURNING {_KEY})
     SELECT count(*), array_agg(period_id), array_agg(meter_id), array_agg(dimset_id)
       INTO found, found_periods, found_meters, found_dimsets FROM written"""
-_TURNED = ", ".join(f"{name} = excluded.{name}" for name in ("day", *_DAY))
+_TURNED = ", ".join(f"{name} = excluded.{name}" for name in _HOLDING)
 #: Sums whose rows of periods hold another day; these are locked by now. What a row held
 #: becomes a row of its own, unless that day is a newer one, or this one has its row: a
 #: row goes on to a newer day. Rows are looked up one by one, see above.
@@ -181,11 +184,11 @@ _LEFT = f"""
     ), flushed AS (
         INSERT INTO usage_store_sum ({COLUMNS})
         SELECT (held).subscription_id, {_KEY},
-               {", ".join(f"(held).{name}" for name in ("day", *_DAY))}
+               {", ".join(f"(held).{name}" for name in _HOLDING)}
           FROM turning WHERE (held).day IS NOT NULL
     ), turned AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
-        SELECT {_WHOLE}, bucket, {", ".join(_FIGURES)} FROM turning
+        SELECT {_WHOLE_AND_DAY} FROM turning
         {_CONFLICT} {_merged("r", "excluded")}, {_TURNED}
     ), whole AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {_WHOLE} FROM late {MERGE}
@@ -243,7 +246,7 @@ BEGIN
         CONTINUE WHEN s.day IS NULL;
         INSERT INTO usage_store_sum ({COLUMNS})
         SELECT subscription_id, {_KEY}, {DAY_COLUMNS} FROM usage_store_sum WHERE {_ROW};
-        UPDATE usage_store_sum SET day = NULL, {", ".join(f"{n} = NULL" for n in _DAY)}
+        UPDATE usage_store_sum SET {", ".join(f"{name} = NULL" for name in _HOLDING)}
          WHERE {_ROW};
     END LOOP;
 END $$;

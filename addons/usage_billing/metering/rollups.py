@@ -250,8 +250,9 @@ class Additions:
             f"'{{{','.join(map(str, column))}}}'::{kind}[]"
             for kind, column in zip(_KINDS, columns, strict=True)
         ]
-        keys = set(zip(*columns[1:4], strict=True))
-        is_once = len(keys) == len(columns[1])
+        is_once = len(days) == 1 or (
+            len(set(zip(*columns[1:4], strict=True))) == len(columns[1])
+        )
         rest = cursor.mogrify("%s::timestamp, %s", [received_at, is_once])
         return f"SELECT usage_store_add({', '.join(arrays)}, {rest.decode()})"
 
