@@ -16,6 +16,7 @@ CORES = {
     "usage_billing/metering": {
         "psycopg2",
         "clickhouse_driver",
+        "releve_native",
         "chdb",
         "msgspec",
         "numpy",

@@ -16,6 +16,7 @@ is unique within its ``source``, so both together make the event id.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 
 from . import jsontext
 from .body import faulty, load_json
@@ -35,6 +36,7 @@ from .jsontext import BadJson
 from .limits import (
     MAX_DIMENSION,
     MAX_DIMENSIONS,
+    MAX_EVENTS,
     MAX_NAME,
     MAX_PROPERTIES,
     MAX_PROPERTY,
@@ -91,6 +93,8 @@ class EventReader:
     :param unit_row: class of an event that names its unit (``metering.UnitRow``)
     :param columns: function making columns of many plain events, to be used instead of
         rows (``metering.EventColumns.of_texts``)
+    :param compiled: function reading many plain events without Python's help
+        (``metering.read_events``)
     """
 
     def __init__(
@@ -100,9 +104,11 @@ class EventReader:
         dimension_keys=(),
         unit_row=None,
         columns=None,
+        compiled=None,
     ):
         self._event = event_row
         self._columns = columns
+        self._compiled = compiled
         self._unit = unit_row
         self._has_units = False
         self._is_strange = False
@@ -122,6 +128,18 @@ class EventReader:
         kind = media_type(content_type)
         if is_binary(kind, headers):
             return self._read_single(binary(body, kind, headers), True)
+        if kind == JSON and self._compiled:
+            decode = partial(self._read_rows, body)
+            if (rows := self._compiled(body, MAX_EVENTS, decode)) is not None:
+                return Reading(rows)
+        return self._read_any(body, kind)
+
+    def _read_rows(self, body):
+        """Events of a plain request, read without compiled code."""
+        return self._read_any(body, JSON).rows
+
+    def _read_any(self, body, kind):
+        """A request that is not in binary mode."""
         if kind in NDJSON:
             return self._read_lines(body)
         if kind not in ACCEPTED:

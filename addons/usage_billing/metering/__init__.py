@@ -19,6 +19,7 @@ No import of Odoo here. ``values``, ``eventcolumns`` and ``routing`` are pure; S
 ``postgres`` and ``schema`` only.
 """
 
+from .compiled import ReadEvents, read_events
 from .connection import connection
 from .eventcolumns import EventColumns
 from .values import (
@@ -42,6 +43,7 @@ __all__ = [
     "Difference",
     "EventColumns",
     "EventRow",
+    "ReadEvents",
     "RejectedRow",
     "RowOutcome",
     "StoredEvent",
@@ -49,4 +51,5 @@ __all__ = [
     "UsageRow",
     "UsageSpan",
     "connection",
+    "read_events",
 ]

@@ -22,7 +22,7 @@ from itertools import islice
 import numpy as np
 import psycopg2.errors
 
-from . import copybin, resent, schema
+from . import compiled, copybin, resent, schema
 from .columns import column_function
 from .copybin import fact_head, identity_row
 from .eventcolumns import EventColumns, Parts
@@ -40,6 +40,7 @@ from .prepare import (
     prepare,
 )
 from .quick import BLOCK, Feed, Quick, Unfit, cut
+from .quickread import QuickRead, ReadParts
 from .rollups import Additions
 from .routing import Router
 from .store import BatchSpec
@@ -90,6 +91,7 @@ class Append:
         identity = batch.mode, batch.company_id, batch.source_id, batch.id_tolerance
         self.key_of = key_function(*identity)
         self.columns_of = column_function(*identity)
+        self.keys_of = compiled.key_function(*identity)
         self.leader = Leader(store, router)
         self.known = Known(self.cursor, strict=batch.mode == "strict")
         self.outcome = Outcome(batch, self.known, store.hold)
@@ -146,12 +148,18 @@ class Append:
         :return: whether they are stored
         """
         router = self.router
-        if (
-            router.resends
-            or self.columns_of is None
-            or not all(isinstance(part, EventColumns) for part in parts)
-        ):
+        if router.resends or self.columns_of is None:
             return False
+        is_read = self.keys_of and all(
+            isinstance(part, compiled.ReadEvents) for part in parts
+        )
+        if not is_read:
+            parts = [
+                part.rows if isinstance(part, compiled.ReadEvents) else part
+                for part in parts
+            ]
+            if not all(isinstance(part, EventColumns) for part in parts):
+                return False
         # In order of time, as far as that is easy: indexes like to grow at one end.
         order = sorted(range(len(parts)), key=lambda place: parts[place].times[0])
         parts = [parts[place] for place in order]
@@ -160,8 +168,11 @@ class Append:
         if month not in router.months:
             return False
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
-        rows = Parts(parts, BLOCK // 4, cut)
-        quick = Quick(rows, router, self.columns_of, span=span)
+        if is_read:
+            quick = QuickRead(ReadParts(parts), router, self.keys_of, span)
+        else:
+            rows = Parts(parts, BLOCK // 4, cut)
+            quick = Quick(rows, router, self.columns_of, span=span)
         with suppress(Unfit):
             quick.find()
             return self.send(quick, schema.leaf(month), ordinals) is not None

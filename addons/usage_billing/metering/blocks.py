@@ -269,7 +269,7 @@ def identity_rows(uniques, contents, times):
     rows["identity"] = np.frombuffer(uniques, "V16")
     rows["payload_hash"] = np.frombuffer(contents, "V8")
     rows["time"] = times
-    order = _order(uniques)
+    order = order_of(uniques)
     return (rows if order is None else rows[order]).tobytes()
 
 
@@ -361,7 +361,7 @@ class Facts:
         rows["id"] = ordinals
         rows["route_id"] = block.slots
         rows["row_number"] = np.fromiter(block.lines, np.int32, count)
-        order = _order(block.keys)
+        order = order_of(block.keys)
         columns = []
         if until:
             rows["event_id"] = raw_ids
@@ -399,7 +399,7 @@ def _tails(documents, count):
     ]
 
 
-def _order(keys):
+def order_of(keys):
     """Positions in the order of the keys, None when they are in order."""
     halves = np.frombuffer(keys, ">u8")
     first = halves[::2]

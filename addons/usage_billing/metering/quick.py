@@ -206,12 +206,7 @@ class Quick:
         :raise Unfit: a row has none, or it is unknown
         """
         types, subjects, numbers = part.types, part.subjects, self._numbers_of(part)
-        low, high = int(part.times.min()), int(part.times.max())
-        if not self._span[0] <= low <= high < self._span[1]:
-            raise Unfit
-        ways = self.router.ways_of(low, high)
-        if ways is None:
-            raise Unfit
+        ways, low, high = self._ways_of(part)
         times = part.times if ways.turns.are_between(low, high) else low
         at = ways.find(types, subjects, numbers, times)
         unknown = np.flatnonzero(at < 0)
@@ -221,6 +216,19 @@ class Quick:
             instants = partial(part.times.__getitem__, unknown)
             at[unknown] = self._learn(ways, keys, (low, high), instants)
         return ways, at
+
+    def _ways_of(self, part):
+        """
+        :return: (Ways of rows, their first time, their last)
+        :raise Unfit: they may not all pass
+        """
+        low, high = int(part.times.min()), int(part.times.max())
+        if not self._span[0] <= low <= high < self._span[1]:
+            raise Unfit
+        ways = self.router.ways_of(low, high)
+        if ways is None:
+            raise Unfit
+        return ways, low, high
 
     def _learn(self, ways, keys, span, instants):
         """Make ways of routes that are known and numbered, see :func:`.paving.unpaved`.

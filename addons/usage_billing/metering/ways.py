@@ -61,6 +61,7 @@ class Several:
     has_more: whether rows of some add to more than one sum; has_members: whether some
         have dimensions
     zones: their LocalDays; zone_numbers: array of each way's position there
+    texts: see :class:`.compiled.WayTexts`; None before they are wanted
     """
 
     def __init__(self, ways=()):
@@ -69,6 +70,7 @@ class Several:
         self.first_sums = np.empty(0, np.int64)
         self.has_more = self.has_members = False
         self.zones, self.zone_numbers = [], np.empty(0, np.int64)
+        self.texts = None
         self._append(list(ways))
 
     def _append(self, ways):
@@ -93,6 +95,8 @@ class Ways(Several):
     low, high: the ways are right for times from the one up to the other, in
         microseconds; turns: where periods turn meanwhile
 
+    key_texts: see :class:`.compiled.KeyTexts`; None before they are wanted
+
     A code is made of the three numbers of a key. Where its key likely stands is looked
     up for all of them at once; several codes may share a place there, and only one of
     them is right. A key has a slot for each stretch of time between two turns, which
@@ -108,6 +112,7 @@ class Ways(Several):
         self._calendars = np.empty(0, np.int64)
         self._first_slots = np.empty(0, np.int64)
         self._held = np.full(1, -1, np.int32)  # the first slot is nobody's
+        self.key_texts = None
 
     def __len__(self):
         return len(self.all)
@@ -140,20 +145,30 @@ class Ways(Several):
         :param times: array of instants; or one, when nothing turns between them
         :return: array
         """
-        keys = self._places_of(types, subjects, numbers)
+        return self._slots_at(self.places_of(types, subjects, numbers), times)
+
+    def held_at(self, places, times):
+        """Positions of the ways of rows, -1 for those unknown.
+
+        :param places: array, of their keys, see :meth:`places_of`
+        :param times: see :meth:`slots`
+        """
+        return self._held[self._slots_at(places, times)]
+
+    def _slots_at(self, places, times):
         if not self._keys:
-            return np.zeros(len(keys), np.int64)
-        slots = self._first_slots[keys]
-        slots += self.turns.stretches(self._calendars[keys], times)
-        slots[keys < 0] = 0
+            return np.zeros(len(places), np.int64)
+        slots = self._first_slots[places]
+        slots += self.turns.stretches(self._calendars[places], times)
+        slots[places < 0] = 0
         return slots
 
     def knows(self, types, subjects, numbers):
         """Whether keys have slots: array."""
-        return self._places_of(types, subjects, numbers) >= 0
+        return self.places_of(types, subjects, numbers) >= 0
 
-    def _places_of(self, types, subjects, numbers):
-        """Places of keys, -1 for those unknown."""
+    def places_of(self, types, subjects, numbers):
+        """Places of keys, -1 for those unknown: array."""
         count = len(types)
         numbers = np.fromiter(numbers, np.int64, count)
         if not self._keys or numbers.max() >> _DIMENSION_BITS:

@@ -9,7 +9,14 @@ from odoo import api, fields, models, tools
 
 from ..api.events import EventReader
 from ..ingesting import ingest
-from ..metering import EventColumns, EventRow, RejectedRow, UnitRow
+from ..metering import (
+    EventColumns,
+    EventRow,
+    ReadEvents,
+    RejectedRow,
+    UnitRow,
+    read_events,
+)
 from ..metering.sessions import kept_connection
 from ..together import Together
 
@@ -92,7 +99,8 @@ class UsageSource(models.Model):
     def _get_event_reader(self, company_id):
         """Reader of events that sources of a company send, see ``api.events``."""
         names = self._get_dimension_names(company_id)
-        return EventReader(EventRow, RejectedRow, names, UnitRow, EventColumns.of_texts)
+        make = EventColumns.of_texts
+        return EventReader(EventRow, RejectedRow, names, UnitRow, make, read_events)
 
     @api.model
     @tools.ormcache("source_id")
@@ -114,7 +122,7 @@ class UsageSource(models.Model):
         :raise psycopg2.Error: nothing was stored; COLLISIONS after ATTEMPTS tries
         """
         self.ensure_one()
-        if not isinstance(rows, EventColumns):
+        if not isinstance(rows, (EventColumns, ReadEvents)):
             rows = list(rows)
         if not rows:
             return self._ingest_nothing()

@@ -1,0 +1,268 @@
+"""Requests as compiled code reads them: nothing of an event is a Python object. Pure.
+
+``releve_native`` is optional. Without it, and for all that is out of the ordinary, rows
+and columns are made of a request in Python, with the same result.
+"""
+
+import secrets
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from .blocks import Numbers
+from .keys import scope_of
+
+try:
+    import releve_native as native
+except ImportError:
+    native = None
+
+#: Of the package; another one is as good as none.
+VERSION = 1
+if native and native.VERSION != VERSION:
+    native = None
+
+#: A body of fewer bytes has too few events for columns.
+SMALLEST = 2_000
+#: From so many events on, columns of them are quicker than rows.
+MANY = 20
+
+
+class ReadEvents(Sequence):
+    """A sequence of EventRow as compiled code read them, see ``native.read``.
+
+    body: bytes of JSON; events: array of ``native.EVENT``; marks: array of bytes
+    times: array of microseconds since 2000-01-01 UTC
+    numbers: Numbers without texts and fields
+
+    :param decode: function () -> the same events as another sequence, for those who
+        want rows
+    """
+
+    def __init__(self, body, events, marks, decode):
+        self.body, self.events, self.marks = body, events, marks
+        self.times = events["time"].copy()
+        scales = np.maximum(events["scale"], 0).astype(np.int64)
+        self.numbers = Numbers((), (), events["units"].copy(), scales)
+        self._decode, self._rows = decode, None
+
+    @property
+    def rows(self):
+        """The same events as EventColumns or a list, made when asked for."""
+        if self._rows is None:
+            self._rows = self._decode()
+        return self._rows
+
+    def __len__(self):
+        return len(self.events)
+
+    def __getitem__(self, place):
+        return self.rows[place]
+
+    def __iter__(self):
+        return iter(self.rows)
+
+    def key(self, place):
+        """What an event's way is found by.
+
+        :return: (type, subject, items of its dimensions)
+        """
+        event = self.events[place]
+        texts = self._dimensions(event).decode().split("\0")
+        items = tuple(zip(texts[:-1:2], texts[1::2], strict=True))
+        return self._text(event["type"]), self._text(event["subject"]), items
+
+    def key_bytes(self, place):
+        """The same in one, as it stands in the request; and the sizes of the parts."""
+        event = self.events[place]
+        parts = [self._bytes(event[name]) for name in ("type", "subject")]
+        parts.append(self._dimensions(event))
+        return b"".join(parts), tuple(map(len, parts))
+
+    def _bytes(self, span):
+        return self.body[span["at"] : span["at"] + span["size"]]
+
+    def _text(self, span):
+        return self._bytes(span).decode()
+
+    def _dimensions(self, event):
+        at, size = event["dimensions"].item()
+        return self.marks[at : at + size].tobytes()
+
+
+def read_events(body, most, decode):
+    """Events of a request about which nothing is out of the ordinary.
+
+    :param bytes body: JSON
+    :param int most: events
+    :param decode: function () -> the same events as another sequence
+    :return: ReadEvents, None when Python has to look at them
+    """
+    if native is None or len(body) < SMALLEST:
+        return None
+    found = native.read(body, most)
+    if found is None or len(found[0]) < MANY:
+        return None
+    return ReadEvents(body, *found, decode)
+
+
+def key_function(mode, company_id, source_id, tolerance=None):
+    """The same as :func:`.columns.column_function` for events that were read.
+
+    :return: function ReadEvents -> (what makes the events unique, keys), arrays of 16
+        bytes for each, None when there is anything to say about one of them; None for a
+        mode that is Python's
+    """
+    if native is None or mode == "ulid":
+        return None
+    scope = scope_of(company_id, source_id)
+    if mode == "uuid7":
+        tolerance = 1 << 62 if tolerance is None else tolerance
+        return partial(_uuid7_keys, scope, tolerance)
+    return partial(_identity_keys, scope, mode == "strict")
+
+
+def _uuid7_keys(scope, tolerance, read):
+    keys = native.uuid7_keys(read.body, read.events, scope, tolerance)
+    return None if keys is None else (keys, keys)
+
+
+def _identity_keys(scope, is_strict, read):
+    found = native.identity_keys(read.body, read.events, scope, is_strict)
+    return found and found[::-1]
+
+
+class KeyTexts:
+    """Places of keys in :class:`.ways.Ways`, found by what stands in requests.
+
+    A table with open addresses. What it begins a hash with is its own secret: nobody
+    can make keys that meet there.
+    """
+
+    def __init__(self):
+        self._seed = secrets.randbits(64)
+        self._known = set()
+        self._keys = np.zeros(1 << 12, np.uint8)
+        self._used = 0
+        self._entries = np.zeros(32, native.ENTRY)
+        self._buckets = np.zeros(128, np.int32)
+
+    def find(self, read):
+        """Places of events, -1 for those unknown; and their hashes: two arrays."""
+        return native.find(
+            read.body,
+            read.events,
+            read.marks,
+            self._seed,
+            self._buckets,
+            self._entries,
+            self._keys,
+        )
+
+    def add(self, read, rows, hashes, places):
+        """Know the keys of some events.
+
+        :param list rows: positions of the events
+        :param hashes: array, of all events
+        :param list places: parallel to the rows, -1 for those without
+        """
+        for row, place in zip(rows, places, strict=True):
+            key, sizes = read.key_bytes(row)
+            if place >= 0 and (key, sizes) not in self._known:
+                self._enter(key, sizes, hashes[row], place)
+
+    def _enter(self, key, sizes, hashed, place):
+        number, end = len(self._known), self._used + len(key)
+        self._known.add((key, sizes))
+        if end > len(self._keys):
+            self._keys = np.resize(self._keys, 2 * end)
+        if number == len(self._entries):
+            self._entries = np.resize(self._entries, 2 * number)
+        self._keys[self._used : end] = np.frombuffer(key, np.uint8)
+        self._entries[number] = (hashed, place, self._used, *sizes, 0)
+        self._used = end
+        if 4 * number > len(self._buckets):
+            self._buckets = np.zeros(4 * len(self._buckets), np.int32)
+            for each in range(number):
+                self._settle(each)
+        self._settle(number)
+
+    def _settle(self, number):
+        """Give an entry a bucket."""
+        mask = len(self._buckets) - 1
+        bucket = int(self._entries["hash"][number]) & mask
+        while self._buckets[bucket]:
+            bucket = (bucket + 1) & mask
+        self._buckets[bucket] = number + 1
+
+
+class WayTexts:
+    """What the hashed texts of events begin with, by their ways.
+
+    :param Several ways: which may grow
+    """
+
+    def __init__(self, ways):
+        self._of = ways.all
+        self._ways = np.zeros(0, native.WAY)
+        self._members = np.zeros(1, native.SPAN)
+        self._member_count = self._longest = 0
+        self._texts = b""
+
+    def contents(self, read, at):
+        """What is hashed of events besides their ids: list of bytes.
+
+        :param at: array of the positions of the events' ways
+        """
+        self._follow()
+        return native.contents(
+            read.body,
+            read.events,
+            read.marks,
+            at,
+            self._ways,
+            self._members,
+            self._texts,
+            self._longest,
+        )
+
+    def _follow(self):
+        """Take in ways that are new."""
+        new = self._of[len(self._ways) :]
+        if not new:
+            return
+        texts, size = [self._texts], len(self._texts)
+        ways, members = [], []
+
+        def span(text):
+            nonlocal size
+            texts.append(text.encode())
+            at, size = size, size + len(texts[-1])
+            return at, len(texts[-1])
+
+        for way in new:
+            spans = [span(way.head), span(way.said)]
+            first = self._member_count + len(members)
+            members += map(span, sorted(way.members))
+            last = self._member_count + len(members)
+            ways.append((*spans, first, last))
+            of_members = members[first - self._member_count :]
+            longest = sum(length + 2 for _at, length in spans + of_members)
+            self._longest = max(self._longest, longest)
+        known = self._members[: self._member_count]
+        self._members = np.concatenate((known, np.array(members, native.SPAN), _END))
+        self._member_count += len(members)
+        self._ways = np.concatenate((self._ways, np.array(ways, native.WAY)))
+        self._texts = b"".join(texts)
+
+
+#: So that there is always one.
+_END = np.zeros(1, native.SPAN) if native else None
+
+
+def rows_of(read, order, keys, contents, ordinals, slots):
+    """Rows of facts in binary COPY, numbered from 1; see ``native.rows``."""
+    return native.rows(
+        read.body, read.events, read.marks, order, keys, contents, ordinals, slots, 1
+    )
