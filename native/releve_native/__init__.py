@@ -24,7 +24,7 @@ EVENT = np.dtype(
         ("time", "i8"),
         ("units", "i8"),
         ("scale", "i4"),
-        ("reserved", "i4"),
+        ("line", "i4"),
         *map(
             _span,
             "id type subject number dimensions document said".split(),
@@ -49,6 +49,8 @@ WAY = np.dtype(
     [("head", SPAN), ("said", SPAN), ("first_member", "i4"), ("last_member", "i4")]
 )
 
+#: Bytes; of longer ones no key is made here.
+LONGEST_ID = 512
 _LARGEST = 1 << 29
 _LIBRARY = Path(__file__).with_name("columns.so")
 # PyDLL: a call takes less time than to give the interpreter away and to get it back.
@@ -80,7 +82,7 @@ _find = _function("find", "baaluauaaaa", None)
 _uuid7_keys = _function("uuid7_keys", "balbila")
 _identity_keys = _function("identity_keys", "balbiaa")
 _contents = _function("contents", "baalaaabal")
-_rows = _function("rows", "baalaaaaaia")
+_rows = _function("rows", "baalaaaaaa")
 
 
 def read(body, most):
@@ -179,13 +181,12 @@ def contents(body, events, marks, at, ways, members, texts, longest):
     return out[:size].tobytes().split(b"\n")[:-1]
 
 
-def rows(body, events, marks, order, keys, contents, ordinals, slots, first):
+def rows(body, events, marks, order, keys, contents, ordinals, slots):
     """Rows of facts in binary COPY.
 
     :param order: array of positions, None for their own order
     :param keys: array of 16 bytes for each; contents: bytes, 8 for each
     :param ordinals: array of int64, ids; slots: array of int32, numbers of routes
-    :param int first: number of the first row
     :rtype: bytes
     """
     sizes = int(events["id"]["size"].sum() + events["document"]["size"].sum())
@@ -194,6 +195,6 @@ def rows(body, events, marks, order, keys, contents, ordinals, slots, first):
         *(body, marks.ctypes.data, events.ctypes.data, len(events)),
         *(None if order is None else order.ctypes.data, keys.ctypes.data),
         *(np.frombuffer(contents, np.uint8).ctypes.data, ordinals.ctypes.data),
-        *(slots.ctypes.data, first, out.ctypes.data),
+        *(slots.ctypes.data, out.ctypes.data),
     )
     return out[:size].tobytes()

@@ -38,7 +38,7 @@ typedef struct {
     int64_t time;           /* microseconds since 2000-01-01 UTC */
     int64_t units;          /* the value in 10 to the power of -SCALE */
     int32_t scale;          /* its digits after the point; -1 when there is no value */
-    int32_t reserved;
+    int32_t line;           /* number of the row */
     span id, type, subject; /* in the body */
     span number;            /* in the body, without the zeros at its end */
     span dimensions;        /* in the marks: name NUL text NUL ..., as received */
@@ -327,7 +327,9 @@ int64_t releve_read(const uint8_t *body, int64_t size, event *events, int64_t mo
     if (!(p = pass(p, ':')) || !(p = pass(p, '['))) return UNFIT;
     for (;;) {
         if (count == most) return UNFIT;
-        if (!(p = read_event(p, body, events + count++, marks, &free))) return UNFIT;
+        if (!(p = read_event(p, body, events + count, marks, &free))) return UNFIT;
+        events[count].line = (int32_t)count + 1;
+        count++;
         p = skip(p);
         if (*p == ']') break;
         if (*p != ',') return UNFIT;
@@ -538,7 +540,7 @@ int64_t releve_identity_keys(const uint8_t *body, const event *events, int64_t c
         memcpy(keys + 6, end + 2, 4);
         digest(scope, scope_size, id, size, 6, keys + 10);
         if (uniques) {
-            digest(stem_scope, scope_size + 1, id, stem, 4, uniques);
+            digest(stem_scope, scope_size + 1, id, stem, 6, uniques); /* 4 of them */
             memcpy(uniques + 4, end, ID_END);
             memcpy(uniques + 10, keys + 10, 6);
             uniques += 16;
@@ -566,9 +568,11 @@ static uint8_t *put_together(uint8_t *out, const uint8_t *said, const uint8_t *e
     while (said < end || members < last) {
         int32_t size = 0;
         int is_property = 0;
-        if (said < end) { /* a member ends before the next comma outside of a text */
-            int quotes = 0;
-            while (quotes < 4) quotes += said[size++] == '"';
+        if (said < end) { /* a member ends with the second of its texts */
+            for (int quotes = 0; quotes < 4 && size < end - said; size++) {
+                if (said[size] == '"') quotes++;
+                if (said[size] == '\\' && size + 1 < end - said) size++;
+            }
             is_property = members == last ||
                           compare(said, size, texts + members->at, members->size) <= 0;
         }
@@ -667,12 +671,11 @@ static uint8_t *put_numeric(uint8_t *out, int64_t units, int32_t scale) {
  *
  * order: positions of the events in the order of their rows, NULL for their own;
  * contents: 8 bytes for each; ordinals, slots: ids of the rows and numbers of routes;
- * first: number of the first row; out: room for 110 bytes a row beside ids and
- * documents. Returns bytes written. */
+ * out: room for 110 bytes a row beside ids and documents. Returns bytes written. */
 int64_t releve_rows(const uint8_t *body, const uint8_t *marks, const event *events,
                     int64_t count, const int64_t *order, const uint8_t *keys,
                     const uint8_t *contents, const int64_t *ordinals,
-                    const int32_t *slots, int32_t first, uint8_t *out) {
+                    const int32_t *slots, uint8_t *out) {
     uint8_t *start = out;
     for (int64_t n = 0; n < count; n++) {
         int64_t i = order ? order[n] : n;
@@ -683,7 +686,7 @@ int64_t releve_rows(const uint8_t *body, const uint8_t *marks, const event *even
         out = put_field(out, contents + 8 * i, 8);
         out = put_64(put_32(out, 8), (uint64_t)ordinals[i]);
         out = put_32(put_32(out, 4), (uint32_t)slots[i]);
-        out = put_32(put_32(out, 4), (uint32_t)(first + i));
+        out = put_32(put_32(out, 4), (uint32_t)e->line);
         out = put_field(out, body + e->id.at, e->id.size);
         out = put_numeric(out, e->units, e->scale);
         out = put_32(out, (uint32_t)-1);

@@ -172,7 +172,7 @@ class Append:
             quick = QuickRead(ReadParts(parts), router, self.keys_of, span)
         else:
             rows = Parts(parts, BLOCK // 4, cut)
-            quick = Quick(rows, router, self.columns_of, span=span)
+            quick = self._quick(rows, span=span)
         with suppress(Unfit):
             quick.find()
             return self.send(quick, schema.leaf(month), ordinals) is not None
@@ -221,6 +221,10 @@ class Append:
         if held:
             outcome.hold(held)
 
+    def _quick(self, rows, **known):
+        """:rtype: Quick"""
+        return Quick(rows, self.router, self.columns_of, keys_of=self.keys_of, **known)
+
     def _go_ahead(self, rows):
         """Store rows as far as they are ordinary, of one month and known ways.
 
@@ -235,7 +239,7 @@ class Append:
         if month not in router.months:
             return 0
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
-        make = partial(Quick, rows, router, self.columns_of, span=span)
+        make = partial(self._quick, rows, span=span)
         return self._send_new(make, schema.leaf(month))
 
     def _go_on(self, look):
@@ -250,7 +254,7 @@ class Append:
             return 0
         month = schema.month_of(look.newest)
         self._make_months({month})
-        make = partial(Quick, look.rows, self.router, self.columns_of, found=found)
+        make = partial(self._quick, look.rows, found=found)
         return self._send_new(make, schema.leaf(month))
 
     def _look_ahead(self, quick):
@@ -293,7 +297,7 @@ class Append:
             return None, None  # perhaps nothing goes there
         self._make_months(months)
         table = schema.leaf(months.pop()) if len(months) == 1 else "usage_store_fact"
-        return partial(Quick, rows, self.router, self.columns_of, routes), table
+        return partial(self._quick, rows, routes=routes), table
 
     def _send_new(self, make, table):
         """Store what is new of rows that are quick, and count them. Rows of a source

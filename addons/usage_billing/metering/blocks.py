@@ -301,6 +301,10 @@ class Block:
         "values",
     )
 
+    def encode(self, ordinals, facts):
+        """Rows of COPY, see :meth:`Facts.encode`."""
+        return facts.encode(self, ordinals)
+
     def pick(self, low, chosen):
         """Some of the rows, as a block of its own.
 

@@ -7,10 +7,14 @@ and columns are made of a request in Python, with the same result.
 import secrets
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
-from .blocks import Numbers
+from .blocks import Numbers, order_of
+from .columns import payload_hashes
+from .eventcolumns import Unfit
 from .keys import scope_of
 
 try:
@@ -107,12 +111,62 @@ def read_events(body, most, decode):
     return ReadEvents(body, *found, decode)
 
 
+class Written(NamedTuple):
+    """Columns as compiled code wants them: all texts behind each other.
+
+    body: ids and numbers; events: array of ``native.EVENT``; marks: documents and what
+        they say
+    """
+
+    body: bytes
+    events: np.ndarray
+    marks: np.ndarray
+
+
+def written(part):
+    """
+    :param EventColumns part: rows whose numbers are short
+    :return: Written, None when an id is very long
+    :raise ValueError: an id cannot be stored
+    """
+    texts, ids = part.numbers.texts, list(map(str.encode, part.ids))
+    together = b"".join(ids)
+    if b"\0" in together:
+        raise ValueError("NUL character in the event id")
+    events = np.zeros(len(ids), native.EVENT)
+    end = _place(events["id"], ids, 0)
+    if events["id"]["size"].max() > native.LONGEST_ID:
+        return None
+    _place(events["number"], texts, end)
+    events["time"], events["units"] = part.times, part.numbers.units
+    events["scale"], events["line"] = part.numbers.scales, part.lines
+    marks = b""
+    if part.documents is not None:
+        said = list(map(str.encode, part.said))
+        end = _place(events["document"], part.documents, 0)
+        _place(events["said"], said, end)
+        marks = b"".join(chain(part.documents, said))
+    together += "".join(texts).encode()
+    return Written(together, events, np.frombuffer(marks, np.uint8))
+
+
+def _place(spans, texts, start):
+    """Say where texts stand that are put behind each other.
+
+    :return: where the last one ends
+    """
+    sizes = np.fromiter(map(len, texts), np.int32, len(texts))
+    ends = np.cumsum(sizes, dtype=np.int64) + start
+    spans["size"], spans["at"] = sizes, ends - sizes
+    return int(ends[-1])
+
+
 def key_function(mode, company_id, source_id, tolerance=None):
     """The same as :func:`.columns.column_function` for events that were read.
 
-    :return: function ReadEvents -> (what makes the events unique, keys), arrays of 16
-        bytes for each, None when there is anything to say about one of them; None for a
-        mode that is Python's
+    :return: function ReadEvents or Written -> (what makes the events unique, keys):
+        arrays of 16 bytes for each, None when there is anything to say about one of
+        them; None for a mode that is Python's
     """
     if native is None or mode == "ulid":
         return None
@@ -213,6 +267,7 @@ class WayTexts:
     def contents(self, read, at):
         """What is hashed of events besides their ids: list of bytes.
 
+        :param read: ReadEvents or Written
         :param at: array of the positions of the events' ways
         """
         self._follow()
@@ -220,7 +275,7 @@ class WayTexts:
             read.body,
             read.events,
             read.marks,
-            at,
+            np.ascontiguousarray(at, np.int64),
             self._ways,
             self._members,
             self._texts,
@@ -261,8 +316,61 @@ class WayTexts:
 _END = np.zeros(1, native.SPAN) if native else None
 
 
-def rows_of(read, order, keys, contents, ordinals, slots):
-    """Rows of facts in binary COPY, numbered from 1; see ``native.rows``."""
-    return native.rows(
-        read.body, read.events, read.marks, order, keys, contents, ordinals, slots, 1
-    )
+class CompiledBlock:
+    """Events that are encoded but for their order, see :class:`.blocks.Block`.
+
+    :param int low: where the events stand in their chunk
+    :param read: ReadEvents or Written
+    :param ways, at: Several, and the positions of the events' ways in it
+    :param keys_of: from :func:`key_function`
+    :raise Unfit: there is something to say about one of them
+    """
+
+    __slots__ = ("contents", "high", "keys", "low", "read", "slots", "times", "uniques")
+
+    def __init__(self, low, read, ways, at, keys_of):
+        self.low, self.high, self.read = low, low + len(read.events), read
+        keys = keys_of(read)
+        if keys is None:
+            raise Unfit
+        self.uniques, self.keys = keys
+        self.times = read.events["time"]
+        self.slots = ways.numbers[at]
+        if ways.texts is None:
+            ways.texts = WayTexts(ways)
+        self.contents = payload_hashes(ways.texts.contents(read, at))
+        if len(self.contents) != 8 * len(read.events):
+            raise Unfit  # a text of a way has a line feed of its own
+
+    def pick(self, low, chosen):
+        """See :meth:`.blocks.Block.pick`."""
+        block = CompiledBlock.__new__(CompiledBlock)
+        block.low, block.high = low, low + len(chosen)
+        read = self.read
+        block.read = Written(read.body, read.events[chosen], read.marks)
+        block.times = block.read.events["time"]
+        block.slots = self.slots[chosen]
+        for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
+            column = np.frombuffer(getattr(self, name), f"V{size}")
+            setattr(block, name, column[chosen].view(np.uint8))
+        return block
+
+    def encode(self, ordinals, _facts):
+        """Rows of COPY in the order of their keys.
+
+        :param ordinals: ids of the rows, integers
+        :rtype: bytes
+        """
+        read = self.read
+        if not isinstance(ordinals, np.ndarray):
+            ordinals = np.fromiter(ordinals, np.int64, len(read.events))
+        return native.rows(
+            read.body,
+            read.events,
+            read.marks,
+            order_of(self.keys),
+            self.keys,
+            self.contents,
+            ordinals,
+            self.slots,
+        )

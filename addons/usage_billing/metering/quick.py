@@ -16,6 +16,7 @@ import numpy as np
 from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
+from .compiled import CompiledBlock, written
 from .eventcolumns import EventColumns, Unfit
 from .instants import OPEN_END
 from .jsonform import members_of, said_by
@@ -45,14 +46,25 @@ class Quick:
     :param span: microseconds, half-open, that the rows' times are to be in
     :param found: (Ways, positions of the rows' ways in it, -1 for those unknown), right
         for all of their times
+    :param keys_of: from :func:`.compiled.key_function`
 
     count: rows sent so far
     """
 
-    def __init__(self, rows, router, columns_of, routes=None, span=EVER, found=None):
+    def __init__(
+        self,
+        rows,
+        router,
+        columns_of,
+        routes=None,
+        span=EVER,
+        found=None,
+        keys_of=None,
+    ):
         self.rows = rows
         self.router = router
         self.columns_of = columns_of
+        self.keys_of = keys_of
         self.count = 0
         self._facts = Facts(min(BLOCK, len(rows)))
         self._routes = routes
@@ -109,7 +121,7 @@ class Quick:
         :raise Unfit: a row is out of the ordinary
         """
         for block in self._blocks() if self._kept is None else self._kept:
-            yield self._facts.encode(block, ordinals[block.low : block.high])
+            yield block.encode(ordinals[block.low : block.high], self._facts)
 
     def hold(self):
         """Make all blocks before one is sent.
@@ -172,6 +184,26 @@ class Quick:
             ways.all[position].segment.needs_value for position in set(at.tolist())
         ):
             raise Unfit
+        if part.documents and len(max(part.documents, key=len)) > LONGEST:
+            raise Unfit
+        block = self._compiled(low, part, ways, at) or self._block(low, part, ways, at)
+        self._sent.append((ways, at, part))
+        return block
+
+    def _compiled(self, low, part, ways, at):
+        """
+        :return: CompiledBlock, None when compiled code is not to be had for the rows
+        """
+        if self.keys_of is None or part.numbers.units is None:
+            return None
+        read = written(part)
+        return read and CompiledBlock(low, read, ways, at, self.keys_of)
+
+    def _block(self, low, part, ways, at):
+        """
+        :rtype: Block
+        """
+        high, texts = low + len(part), part.numbers.texts
         block = Block()
         block.low, block.high = low, high
         block.times = part.times
@@ -184,8 +216,6 @@ class Quick:
         if part.documents is None:
             said = map(ways.said.__getitem__, positions)
         else:
-            if len(max(part.documents, key=len)) > LONGEST:
-                raise Unfit
             said = _say(ways, positions, part)
         said = (
             "%s%d|%s||\n"
@@ -193,7 +223,6 @@ class Quick:
             % tuple(chain.from_iterable(zip(said, times, texts, strict=True)))
         )
         block.contents = payload_hashes(said.encode().split(b"\n")[:-1])
-        self._sent.append((ways, at, part))
         return block
 
     # -- where the rows go ---------------------------------------------------------

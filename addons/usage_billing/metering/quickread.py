@@ -1,13 +1,11 @@
-"""Chunks of requests that compiled code read, see :mod:`.quick` and :mod:`.compiled`."""
+"""Chunks of requests that compiled code read, see :mod:`.compiled`."""
 
 from functools import partial
 from itertools import chain
 
 import numpy as np
 
-from .blocks import order_of
-from .columns import payload_hashes
-from .compiled import KeyTexts, WayTexts, rows_of
+from .compiled import CompiledBlock, KeyTexts
 from .eventcolumns import Unfit
 from .quick import Quick
 
@@ -31,22 +29,6 @@ class ReadParts:
         return chain.from_iterable(part for _low, _high, part in self.blocks)
 
 
-class _Block:
-    """A request that is encoded but for its order, see :class:`.blocks.Block`."""
-
-    __slots__ = ("contents", "high", "keys", "low", "read", "slots", "times", "uniques")
-
-    def encode(self, ordinals):
-        """Rows of COPY in the order of their keys.
-
-        :param ordinals: array of the ids of the rows
-        """
-        order = order_of(self.keys)
-        return rows_of(
-            self.read, order, self.keys, self.contents, ordinals, self.slots
-        )
-
-
 class QuickRead(Quick):
     """A chunk of requests that is fit, see :class:`.quick.Quick`.
 
@@ -57,39 +39,22 @@ class QuickRead(Quick):
     """
 
     def __init__(self, rows, router, keys_of, span):
-        super().__init__(rows, router, keys_of, span=span)
-
-    def facts(self, ordinals):
-        """See :meth:`.quick.Quick.facts`."""
-        for block in self._blocks() if self._kept is None else self._kept:
-            yield block.encode(ordinals[block.low : block.high])
+        super().__init__(rows, router, None, span=span, keys_of=keys_of)
 
     def _make(self, low, high, part, found):
         """
         :param ReadEvents part: the request
         :param found: what :meth:`_find` says of it
-        :rtype: _Block
+        :rtype: CompiledBlock
         :raise Unfit, ValueError: an event is out of the ordinary
         """
         ways, at = found
         without = at[part.events["scale"] < 0]
         if any(
-            ways.all[position].segment.needs_value
-            for position in set(without.tolist())
+            ways.all[position].segment.needs_value for position in set(without.tolist())
         ):
             raise Unfit
-        keys = self.columns_of(part)
-        if keys is None:
-            raise Unfit
-        block = _Block()
-        block.low, block.high, block.read = low, high, part
-        block.times, block.slots = part.times, ways.numbers[at]
-        block.uniques, block.keys = keys
-        if ways.texts is None:
-            ways.texts = WayTexts(ways)
-        block.contents = payload_hashes(ways.texts.contents(part, at))
-        if len(block.contents) != 8 * (high - low):
-            raise Unfit  # a text of a way has a line feed of its own
+        block = CompiledBlock(low, part, ways, at, self.keys_of)
         self._sent.append((ways, at, part))
         return block
 
