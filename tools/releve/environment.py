@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 
-from . import debian, paths, safe
+from . import debian, native, paths, safe
 from .ui import Failure, run, step
 
 UV = "uv==0.13.9"
@@ -26,7 +26,7 @@ REGISTRY = (
 
 
 def lock(name):
-    """Path of a lock file: "" for the suite, "tools", "lint", "clients"."""
+    """Path of a lock file: "" for the suite, "tools", "lint", "clients", "compiler"."""
     return paths.CONFIG / (f"requirements-{name}.txt" if name else "requirements.txt")
 
 
@@ -187,14 +187,29 @@ def suite(source):
     :rtype: Path
     """
     key = paths.digest(
-        lock(""), lock("tools"), source.key, str(source.path), python()[1], LAUNCHER
+        *(lock(""), lock("tools"), source.key, str(source.path), python()[1], LAUNCHER),
+        *native.sources(),
     )
 
     def install(home):
         _install(home, "--require-hashes", "-r", lock(""), "-r", lock("tools"))
         _install(home, stub_wheel(source, home / "share"))
+        compiler = (
+            native.compiler() or f"{_compiler() / 'bin' / 'python'} -m ziglang cc"
+        )
+        native.install(uv(), home, _settings(), compiler)
 
     return _build(paths.cache() / "venv" / key, f"Python environment ({key})", install)
+
+
+def _compiler():
+    """Environment with a C compiler, for machines that have none."""
+    key = paths.digest(lock("compiler"), python()[1])
+    return _build(
+        paths.cache() / "venv" / f"compiler-{key}",
+        f"C compiler ({key})",
+        lambda home: _install(home, "--require-hashes", "-r", lock("compiler")),
+    )
 
 
 def lint():
@@ -225,7 +240,7 @@ def relock():
     from .odoo_source import obtain
 
     stub_wheel(obtain(), stub)
-    for name in ("", "tools", "lint", "clients"):
+    for name in ("", "tools", "lint", "clients", "compiler"):
         target = lock(name)
         command = [
             uv(),

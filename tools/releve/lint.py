@@ -8,7 +8,7 @@ from . import environment, paths
 from .odoo import suite_addons
 from .ui import Failure, say
 
-PYTHON_FOLDERS = ["addons", "tools", "tests", "bench", "conftest.py"]
+PYTHON_FOLDERS = ["addons", "native", "tools", "tests", "bench", "conftest.py"]
 # readme/ holds the fragments OCA's README.rst is made of; Odoo's own files break the
 # others as well
 OCA_OFF = [

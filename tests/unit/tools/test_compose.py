@@ -37,7 +37,7 @@ def test_specification_check_notices_mistakes(right, wrong, said):
 
 def test_images_are_the_official_ones():
     assert COMPOSE["services"]["db"]["image"] == "postgres:16"
-    assert re.findall(r"^FROM (\S+)$", DOCKERFILE, re.M) == ["odoo:19"]
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.M) == ["odoo:19"] * 2
 
 
 def test_postgresql_is_set_up_as_it_was_measured():
@@ -95,7 +95,16 @@ def test_one_requirements_file_and_one_addon_list_serve_both_ways():
 def test_every_file_the_image_copies_exists():
     for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.M):
         *sources, _target = [part for part in line.split() if part[:2] != "--"]
+        if "--from=native" in line:  # what the stage before made
+            assert f"-w {sources[0]} " in DOCKERFILE
+            continue
         assert all((paths.ROOT / source).exists() for source in sources), line
+
+
+def test_the_image_has_the_library_and_no_compiler():
+    build, image = DOCKERFILE.split("FROM odoo:19 AS native")[1].split("FROM odoo:19")
+    assert "gcc" in build and "pip3 wheel" in build
+    assert "gcc" not in image and "/opt/releve/wheels/*.whl" in image
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12"])

@@ -1,5 +1,6 @@
 """What makes an unpacked Odoo importable."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.releve import cli, environment, odoo_source, settings
+from tools.releve import cli, environment, native, odoo_source, settings
 from tools.releve.odoo_source import Source
 from tools.releve.ui import Failure, run
 
@@ -19,6 +20,46 @@ def test_stub_wheel_has_path_script_and_no_requirement(tmp_path):
         assert archive.read("odoo-19.0.pth").decode() == "/somewhere/odoo\n"
         assert b"Requires-Dist" not in archive.read("odoo-19.0.dist-info/METADATA")
         assert archive.read("odoo-19.0.data/scripts/odoo").startswith(b"#!python")
+
+
+def test_the_library_is_built_by_the_compiler_that_cc_names(tmp_path, monkeypatch):
+    compiler = tmp_path / "compiler"
+    compiler.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/said"; exit 3\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", f"{compiler} cc")
+    assert native.compiler() == f"{compiler} cc"
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", "build_py", "-d", tmp_path / "lib"],
+        cwd=native.SOURCE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "Install gcc" in done.stderr and "in the variable CC" in done.stderr
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("cc -O3") and said.endswith("columns.c\n")
+    assert "-march" not in said
+
+
+def test_without_a_compiler_of_the_machine_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert native.compiler() is None
+    lock = environment.lock("compiler").read_text()
+    assert lock.startswith("ziglang==") and "--hash=sha256:" in lock
+
+
+def test_another_library_is_another_environment(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "_build", lambda home, *_arguments: home.name)
+    source, folder = Source(Path("/somewhere/odoo"), "19.0", "key"), tmp_path / "native"
+    shutil.copytree(native.SOURCE, folder)
+    before = environment.suite(source)
+    monkeypatch.setattr(native, "SOURCE", folder)
+    assert environment.suite(source) == before
+    with open(folder / "releve_native" / "columns.c", "a") as file:
+        file.write("/* another one */")
+    assert environment.suite(source) != before
 
 
 def test_other_odoo_than_19_is_refused_with_what_to_do(tmp_path, monkeypatch):
