@@ -53,8 +53,11 @@ WAY = np.dtype(
 LONGEST_ID = 512
 _LARGEST = 1 << 29
 _LIBRARY = Path(__file__).with_name("columns.so")
-# PyDLL: a call takes less time than to give the interpreter away and to get it back.
-_library = ctypes.PyDLL(str(_LIBRARY))
+try:
+    # PyDLL: a call takes less time than to give the interpreter away and get it back.
+    _library = ctypes.PyDLL(str(_LIBRARY))
+except OSError as error:  # not built, or for another machine
+    raise ImportError(f"releve_native: {error}") from error
 _TYPES = {
     "a": ctypes.c_void_p,
     "b": ctypes.c_char_p,
