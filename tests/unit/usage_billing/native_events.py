@@ -10,7 +10,9 @@ from metering.compiled import ReadEvents
 from metering.values import EventRow
 
 native = pytest.importorskip(
-    "releve_native", reason="releve_native is not installed: see native/"
+    "releve_native",
+    reason="releve_native is not installed: see native/",
+    exc_type=ImportError,
 )
 NOON = datetime(2026, 9, 15, 12)
 
