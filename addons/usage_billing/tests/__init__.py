@@ -35,6 +35,7 @@ from . import test_usage_store_month_race
 from . import test_usage_store_parts
 from . import test_usage_store_pruned
 from . import test_usage_store_quick
+from . import test_usage_store_compiled
 from . import test_usage_store_turns
 from . import test_usage_store_undone
 from . import test_usage_store_ways
