@@ -68,6 +68,33 @@ def test_hostile_fields_are_refused_or_kept_as_they_are(platform, door, field, n
         assert taken <= kept
 
 
+@pytest.mark.parametrize("field", hostile.CASES)
+def test_a_hostile_event_among_many_takes_nothing_from_the_others(platform, field, now):
+    """From twenty events on requests are read another way."""
+    door = DOORS[0]
+    for number, (name, value) in enumerate(hostile.CASES[field].items()):
+        prefix = f"among-{field}-{number}-"
+        good = [
+            hostile.request(door, f"{prefix}{place}", "value", place + 0.5, now)
+            for place in range(30)
+        ]
+        bad = hostile.request(door, f"{prefix}bad", field, value, now)
+        body = b'{"events": [%s]}' % b", ".join([*good[:17], bad, *good[17:]])
+        status, answer = ask(platform, door, body)
+        assert status < 500, (name, answer[:300])
+        stored = platform.stored(door.source, prefix)
+        if status >= 400:
+            assert not stored, name
+            assert not platform.held(door.source, prefix), name
+            continue
+        of_bad = stored.pop(f"{prefix}bad", None)
+        assert stored == {
+            f"{prefix}{place}": [Decimal(place) + Decimal("0.5")] for place in range(30)
+        }, name
+        if of_bad and field == "value":
+            assert of_bad == [Decimal(str(value))], name
+
+
 @DOOR
 def test_hostile_addresses_are_answered(platform, door):
     broken = {}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from .reading import MAX_NAME, check_text, rfc3339, write_time
+from .reading import MAX_NAME, check_text, name, rfc3339, write_time
 from .values import BodyProblem, FieldProblem
 
 BUCKETS = {"HOUR": "hour", "DAY": "day", "MONTH": "month", "TOTAL": "total"}
@@ -105,12 +105,14 @@ def read_listing(parameters):
     limit = parameters.get("limit") or str(MAX_LISTED)
     if limit not in map(str, range(1, MAX_LISTED + 1)):
         raise FieldProblem("limit", "wrong_type", f"1 to {MAX_LISTED}")
-    subject = parameters.get("subject")
+    subject = None  # of everybody; an empty one is nobody's
+    if "subject" in parameters:
+        subject = name(parameters, "subject")
     return Listing(
         start=rfc3339(_plus(parameters.get("from")), "from"),
         end=rfc3339(_plus(parameters.get("to")), "to"),
         limit=int(limit),
-        subject=check_text(subject, "subject", MAX_NAME) if subject else None,
+        subject=subject,
     )
 
 

@@ -102,6 +102,7 @@ def test_windows_end_where_the_next_begins(size, begin, end):
         {"from": "x"},
         {"id": "a"},
         {"subject": "a\x00"},
+        {"subject": ""},
     ],
 )
 def test_a_listing_with_wrong_parameters_is_refused(parameters):
