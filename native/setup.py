@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
 
@@ -18,21 +19,30 @@ HERE = Path(__file__).parent
 OPTIONS = ["-O3", "-std=gnu11", "-fPIC", "-shared"]
 
 
+def command(compiler, target):
+    """Command that makes the library.
+
+    :param str compiler: as in CC
+    :param Path target: the library
+    :raise ValueError: a quotation in ``compiler`` has no end
+    """
+    words = shlex.split(compiler)
+    # Without being told otherwise, zig uses all that this very processor can do.
+    if any(Path(word).name in {"zig", "ziglang"} for word in words):
+        words.append("-mcpu=baseline")
+    source = HERE / "releve_native" / "columns.c"
+    return [*words, *OPTIONS, "-o", str(target), str(source)]
+
+
 class BuildLibrary(build_py):
     def run(self):
         super().run()
         package = Path(self.build_lib, "releve_native")
         package.mkdir(parents=True, exist_ok=True)
         compiler = os.environ.get("CC") or "cc"
-        command = [
-            *shlex.split(compiler),
-            *OPTIONS,
-            *("-o", str(package / "columns.so")),
-            str(HERE / "releve_native" / "columns.c"),
-        ]
         try:
-            subprocess.run(command, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+            subprocess.run(command(compiler, package / "columns.so"), check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise SystemExit(
                 f"The C compiler “{compiler}” did not work ({error}). Install gcc, or "
                 "name another one in the variable CC; usage_billing also runs without "
@@ -46,21 +56,13 @@ class PlatformDistribution(Distribution):
         return True
 
 
-def wheel_command():
-    """Command that names the wheel for any Python 3, as none is linked with."""
-    try:
-        from setuptools.command.bdist_wheel import bdist_wheel
-    except ImportError:  # before setuptools 70
-        from wheel.bdist_wheel import bdist_wheel
-
-    class BuildWheel(bdist_wheel):
-        def get_tag(self):
-            return "py3", "none", super().get_tag()[2]
-
-    return BuildWheel
+class BuildWheel(bdist_wheel):
+    def get_tag(self):
+        """Any Python 3, as none is linked with."""
+        return "py3", "none", super().get_tag()[2]
 
 
 setup(
     distclass=PlatformDistribution,
-    cmdclass={"build_py": BuildLibrary, "bdist_wheel": wheel_command()},
+    cmdclass={"build_py": BuildLibrary, "bdist_wheel": BuildWheel},
 )

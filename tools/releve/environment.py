@@ -194,9 +194,7 @@ def suite(source):
     def install(home):
         _install(home, "--require-hashes", "-r", lock(""), "-r", lock("tools"))
         _install(home, stub_wheel(source, home / "share"))
-        compiler = (
-            native.compiler() or f"{_compiler() / 'bin' / 'python'} -m ziglang cc"
-        )
+        compiler = native.compiler() or native.ziglang(_compiler())
         native.install(uv(), home, _settings(), compiler)
 
     return _build(paths.cache() / "venv" / key, f"Python environment ({key})", install)

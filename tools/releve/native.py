@@ -1,6 +1,7 @@
 """The compiled part of the suite, ``native/``: built here, for this machine."""
 
 import os
+import shlex
 import shutil
 
 from . import paths
@@ -26,6 +27,14 @@ def sources():
 def compiler():
     """The C compiler that CC names, or one of the machine; None when there is none."""
     return os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
+
+
+def ziglang(home):
+    """The compiler of the package ``ziglang``, as CC names it.
+
+    :param Path home: environment; its path may have spaces
+    """
+    return shlex.join([str(home / "bin" / "python"), "-m", "ziglang", "cc"])
 
 
 def install(uv, home, settings, compiler):

@@ -22,24 +22,72 @@ def test_stub_wheel_has_path_script_and_no_requirement(tmp_path):
         assert archive.read("odoo-19.0.data/scripts/odoo").startswith(b"#!python")
 
 
-def test_the_library_is_built_by_the_compiler_that_cc_names(tmp_path, monkeypatch):
-    compiler = tmp_path / "compiler"
-    compiler.write_text('#!/bin/sh\necho "$@" > "$(dirname "$0")/said"; exit 3\n')
-    compiler.chmod(0o755)
-    monkeypatch.setenv("CC", f"{compiler} cc")
-    assert native.compiler() == f"{compiler} cc"
+def build(folder):
+    """What is said when the library is built with the compiler that CC names."""
+    source = folder / "native"
+    shutil.copytree(native.SOURCE, source, dirs_exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_py", "-d", tmp_path / "lib"],
-        cwd=native.SOURCE,
+        [sys.executable, "setup.py", "-q", "build_py", "-d", folder / "lib"],
+        cwd=source,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode
     assert "Install gcc" in done.stderr and "in the variable CC" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def compiler(tmp_path):
+    """A program that writes down its arguments and fails, in a folder with a space."""
+    program = tmp_path / "of a user" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\necho "$@" > "{tmp_path}/said"; exit 3\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_the_library_is_built_by_the_compiler_that_cc_names(
+    compiler, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CC", f"'{compiler}' cc")
+    assert native.compiler() == f"'{compiler}' cc"
+    build(tmp_path)
     said = (tmp_path / "said").read_text()
     assert said.startswith("cc -O3") and said.endswith("columns.c\n")
-    assert "-march" not in said
+    assert "-march" not in said and "-mcpu" not in said
+
+
+def test_ziglang_builds_for_any_processor_and_from_any_folder(
+    compiler, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CC", native.ziglang(compiler.parents[1]))
+    build(tmp_path)
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("-m ziglang cc -mcpu=baseline -O3")
+
+
+@pytest.mark.parametrize("name", ["no such compiler", "'without an end"])
+def test_a_compiler_that_cannot_be_called_is_told_with_what_to_do(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CC", name)
+    build(tmp_path)
+
+
+def test_ziglang_comes_only_where_the_machine_has_no_compiler(monkeypatch, tmp_path):
+    used = []
+    monkeypatch.setattr(environment, "_build", lambda home, _title, do: do(home))
+    monkeypatch.setattr(environment, "_install", lambda *_arguments: None)
+    monkeypatch.setattr(environment, "stub_wheel", lambda *_arguments: None)
+    monkeypatch.setattr(environment, "uv", lambda: "uv")
+    monkeypatch.setattr(environment, "_compiler", lambda: tmp_path / "zig env")
+    monkeypatch.setattr(native, "install", lambda *arguments: used.append(arguments[3]))
+    for found in ("gcc", None):
+        monkeypatch.setattr(native, "compiler", lambda found=found: found)
+        environment.suite(Source(Path("/somewhere/odoo"), "19.0", "key"))
+    assert used == ["gcc", f"'{tmp_path}/zig env/bin/python' -m ziglang cc"]
 
 
 def test_without_a_compiler_of_the_machine_there_is_none(monkeypatch, tmp_path):
@@ -50,15 +98,18 @@ def test_without_a_compiler_of_the_machine_there_is_none(monkeypatch, tmp_path):
     assert lock.startswith("ziglang==") and "--hash=sha256:" in lock
 
 
-def test_another_library_is_another_environment(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name", [str(path.relative_to(native.SOURCE)) for path in native.sources()]
+)
+def test_another_library_is_another_environment(name, tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "_build", lambda home, *_arguments: home.name)
     source, folder = Source(Path("/somewhere/odoo"), "19.0", "key"), tmp_path / "native"
     shutil.copytree(native.SOURCE, folder)
     before = environment.suite(source)
     monkeypatch.setattr(native, "SOURCE", folder)
     assert environment.suite(source) == before
-    with open(folder / "releve_native" / "columns.c", "a") as file:
-        file.write("/* another one */")
+    with open(folder / name, "a") as file:
+        file.write("another one")
     assert environment.suite(source) != before
 
 
