@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 
 from . import paths
 from .ui import run
@@ -26,7 +27,20 @@ def sources():
 
 def compiler():
     """The C compiler that CC names, or one of the machine; None when there is none."""
-    return os.environ.get("CC") or next(filter(shutil.which, COMPILERS), None)
+    return os.environ.get("CC") or next(filter(_is_whole, COMPILERS), None)
+
+
+def _is_whole(name):
+    """Whether a compiler is there, with the headers of the C library."""
+    if not shutil.which(name):
+        return False
+    done = subprocess.run(
+        [name, "-fsyntax-only", "-x", "c", "-"],
+        input=b"#include <string.h>\n",
+        capture_output=True,
+        check=False,
+    )
+    return not done.returncode
 
 
 def ziglang(home):

@@ -94,6 +94,13 @@ def test_without_a_compiler_of_the_machine_there_is_none(monkeypatch, tmp_path):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert native.compiler() is None
+    # nor one that has no headers to compile with
+    (tmp_path / "gcc").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "gcc").chmod(0o755)
+    assert native.compiler() is None
+    (tmp_path / "clang").write_text("#!/bin/sh\nexit 0\n")
+    (tmp_path / "clang").chmod(0o755)
+    assert native.compiler() == "clang"
     lock = environment.lock("compiler").read_text()
     assert lock.startswith("ziglang==") and "--hash=sha256:" in lock
 
