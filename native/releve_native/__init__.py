@@ -14,10 +14,8 @@ import numpy as np
 VERSION = 1
 
 
-def _span(name):
-    return (name, [("at", "i4"), ("size", "i4")])
-
-
+#: Where a text stands, and how many bytes it has.
+SPAN = np.dtype([("at", "i4"), ("size", "i4")])
 #: One event of a request, see ``columns.c``.
 EVENT = np.dtype(
     [
@@ -25,10 +23,10 @@ EVENT = np.dtype(
         ("units", "i8"),
         ("scale", "i4"),
         ("line", "i4"),
-        *map(
-            _span,
-            "id type subject number dimensions document said".split(),
-        ),
+        *[
+            (name, SPAN)
+            for name in "id type subject number dimensions document said".split()
+        ],
     ]
 )
 #: A key that is known: where its bytes stand, and what it leads to.
@@ -43,7 +41,6 @@ ENTRY = np.dtype(
         ("reserved", "i4"),
     ]
 )
-SPAN = np.dtype([("at", "i4"), ("size", "i4")])
 #: Texts of a way.
 WAY = np.dtype(
     [("head", SPAN), ("said", SPAN), ("first_member", "i4"), ("last_member", "i4")]

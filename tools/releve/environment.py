@@ -202,31 +202,26 @@ def suite(source):
 
 def _compiler():
     """Environment with a C compiler, for machines that have none."""
-    key = paths.digest(lock("compiler"), python()[1])
-    return _build(
-        paths.cache() / "venv" / f"compiler-{key}",
-        f"C compiler ({key})",
-        lambda home: _install(home, "--require-hashes", "-r", lock("compiler")),
-    )
+    return _locked("compiler", "C compiler")
 
 
 def lint():
     """Environment with ruff, pylint-odoo and the OCA checks."""
-    key = paths.digest(lock("lint"), python()[1])
-    return _build(
-        paths.cache() / "venv" / f"lint-{key}",
-        f"Lint environment ({key})",
-        lambda home: _install(home, "--require-hashes", "-r", lock("lint")),
-    )
+    return _locked("lint", "Lint environment")
 
 
 def clients():
     """Environment with the official clients of other systems, and pytest."""
-    key = paths.digest(lock("clients"), python()[1])
+    return _locked("clients", "Environment of the official clients")
+
+
+def _locked(name, title):
+    """Environment with what a lock file names, and nothing else."""
+    key = paths.digest(lock(name), python()[1])
     return _build(
-        paths.cache() / "venv" / f"clients-{key}",
-        f"Environment of the official clients ({key})",
-        lambda home: _install(home, "--require-hashes", "-r", lock("clients")),
+        paths.cache() / "venv" / f"{name}-{key}",
+        f"{title} ({key})",
+        lambda home: _install(home, "--require-hashes", "-r", lock(name)),
     )
 
 

@@ -105,14 +105,12 @@ def read_listing(parameters):
     limit = parameters.get("limit") or str(MAX_LISTED)
     if limit not in map(str, range(1, MAX_LISTED + 1)):
         raise FieldProblem("limit", "wrong_type", f"1 to {MAX_LISTED}")
-    subject = None  # of everybody; an empty one is nobody's
-    if "subject" in parameters:
-        subject = name(parameters, "subject")
     return Listing(
         start=rfc3339(_plus(parameters.get("from")), "from"),
         end=rfc3339(_plus(parameters.get("to")), "to"),
         limit=int(limit),
-        subject=subject,
+        # an empty one is nobody's, none at all is everybody's
+        subject=name(parameters, "subject") if "subject" in parameters else None,
     )
 
 

@@ -24,6 +24,7 @@ import psycopg2.errors
 
 from . import compiled, copybin, resent, schema
 from .columns import column_function
+from .compiled import MANY
 from .copybin import fact_head, identity_row
 from .eventcolumns import EventColumns, Parts
 from .held import held_as_received
@@ -48,8 +49,6 @@ from .values import AppendResult, RejectedRow
 
 #: Rollup rows kept in memory before they are written.
 ROLLUPS_KEPT = 200_000
-#: From so many rows on, columns of them are quicker than one after the other.
-MANY = 20
 #: Routes a process keeps of one source.
 ROUTES_KEPT = 100_000
 

@@ -27,12 +27,13 @@ from .postgres import PostgresStore
 #: What this transaction sees, when the oldest began that may be at work beside it, and
 #: whether it goes on seeing just that. A batch is written with the time its transaction
 #: began: older ones need no look. The hour is for a long one that ended just before
-#: this question.
+#: this question. Autovacuum, which may be at work all along, writes no batch.
 _SEEN = """
     SELECT pg_current_snapshot()::text,
            least(now(), min(xact_start)) AT TIME ZONE 'UTC' - interval '1 hour',
            current_setting('transaction_isolation') <> 'read committed'
-      FROM pg_stat_activity WHERE datname = current_database()
+      FROM pg_stat_activity
+     WHERE datname = current_database() AND backend_type <> 'autovacuum worker'
 """
 #: Batches written by transactions that a snapshot does not show, or that are about as
 #: young: none is left out. (A batch is written where its events are.) Ages are told

@@ -278,7 +278,7 @@ class Block:
 
     low, high: where the rows stand in their chunk
     keys: 16 bytes for each event; contents: 8 bytes of payload hash for each; uniques:
-        16 bytes for each, what a registry tells them apart by
+        16 bytes for each, what a registry tells them apart by; bytes or an array
     times: array of microseconds
     slots: array of numbers of the routes; lines: row numbers, a sequence
     raw_ids: bytes of the ids of the events, an array when all are of one length
@@ -313,14 +313,23 @@ class Block:
         """
         block = Block()
         block.low, block.high = low, low + len(chosen)
-        for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
-            column = np.frombuffer(getattr(self, name), f"V{size}")
-            setattr(block, name, column[chosen].tobytes())
+        pick_hashes(self, block, chosen)
         names = "times", "slots", "lines", "raw_ids", "values", "documents"
         columns = picked([getattr(self, name) for name in names], chosen)
         for name, column in zip(names, columns, strict=True):
             setattr(block, name, column)
         return block
+
+
+def pick_hashes(block, other, chosen):
+    """Take keys, payload hashes and what makes unique of some rows.
+
+    :param other: block that gets them
+    :param chosen: array of positions in the first one
+    """
+    for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
+        column = np.frombuffer(getattr(block, name), f"V{size}")
+        setattr(other, name, column[chosen].view(np.uint8))
 
 
 class Facts:

@@ -16,6 +16,7 @@ from .keys import (
     DECODERS,
     ID_END,
     MS_BEFORE_2000,
+    NO_BOUND,
     IdTimeError,
     key_function,
     prefix_function,
@@ -122,7 +123,7 @@ def _uuid7_columns(company_id, source_id, tolerance):
     """See :func:`column_function`; all ids are taken apart in one go."""
     scope = scope_of(company_id, source_id).decode()
     if tolerance is None:
-        tolerance = 1 << 62
+        tolerance = NO_BOUND
 
     def columns(ids, times):
         count, text = len(ids), "".join(ids)

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .blocks import Numbers, order_of
+from .blocks import Numbers, order_of, pick_hashes
 from .columns import payload_hashes
 from .eventcolumns import Unfit
-from .keys import scope_of
+from .keys import NO_BOUND, scope_of
 
 try:
     import releve_native as native
@@ -172,7 +172,7 @@ def key_function(mode, company_id, source_id, tolerance=None):
         return None
     scope = scope_of(company_id, source_id)
     if mode == "uuid7":
-        tolerance = 1 << 62 if tolerance is None else tolerance
+        tolerance = NO_BOUND if tolerance is None else tolerance
         return partial(_uuid7_keys, scope, tolerance)
     return partial(_identity_keys, scope, mode == "strict")
 
@@ -350,9 +350,7 @@ class CompiledBlock:
         block.read = Written(read.body, read.events[chosen], read.marks)
         block.times = block.read.events["time"]
         block.slots = self.slots[chosen]
-        for name, size in (("keys", 16), ("contents", 8), ("uniques", 16)):
-            column = np.frombuffer(getattr(self, name), f"V{size}")
-            setattr(block, name, column[chosen].view(np.uint8))
+        pick_hashes(self, block, chosen)
         return block
 
     def encode(self, ordinals, _facts):

@@ -29,6 +29,9 @@ from xxhash import xxh3_64
 #: Units of time are microseconds since 2000-01-01, PostgreSQL's own.
 MS_BEFORE_2000 = 946_684_800_000
 
+#: Instead of a tolerance of None: microseconds that no two times lie apart.
+NO_BOUND = 1 << 62
+
 #: Bytes of the id's end that an identity shows as they are.
 ID_END = 6
 _STEMS_KEPT = 50_000
@@ -126,7 +129,7 @@ def _decoded_keys(mode, company_id, source_id, tolerance):
     seeded = blake2b(scope_of(company_id, source_id), digest_size=10).copy
     from_bytes = int.from_bytes
     if tolerance is None:
-        tolerance = 1 << 62
+        tolerance = NO_BOUND
     offset = MS_BEFORE_2000 * 1000
 
     def keys(event_id, microseconds):

@@ -179,11 +179,8 @@ class Quick:
                 raise Unfit
         else:
             ways, at = self._find(part)
-        texts = part.numbers.texts
-        if "" in texts and any(
-            ways.all[position].segment.needs_value for position in set(at.tolist())
-        ):
-            raise Unfit
+        if "" in part.numbers.texts:
+            expect_no_value(ways, at)
         if part.documents and len(max(part.documents, key=len)) > LONGEST:
             raise Unfit
         block = self._compiled(low, part, ways, at) or self._block(low, part, ways, at)
@@ -234,30 +231,39 @@ class Quick:
         :return: (Several, positions in it)
         :raise Unfit: a row has none, or it is unknown
         """
-        types, subjects, numbers = part.types, part.subjects, self._numbers_of(part)
-        ways, low, high = self._ways_of(part)
-        times = part.times if ways.turns.are_between(low, high) else low
-        at = ways.find(types, subjects, numbers, times)
-        unknown = np.flatnonzero(at < 0)
-        if len(unknown):
-            numbers, which = list(self._numbers_of(part)), unknown.tolist()
-            keys = [(types[i], subjects[i], numbers[i]) for i in which]
-            instants = partial(part.times.__getitem__, unknown)
-            at[unknown] = self._learn(ways, keys, (low, high), instants)
-        return ways, at
-
-    def _ways_of(self, part):
-        """
-        :return: (Ways of rows, their first time, their last)
-        :raise Unfit: they may not all pass
-        """
         low, high = int(part.times.min()), int(part.times.max())
         if not self._span[0] <= low <= high < self._span[1]:
             raise Unfit
         ways = self.router.ways_of(low, high)
         if ways is None:
             raise Unfit
-        return ways, low, high
+        times = part.times if ways.turns.are_between(low, high) else low
+        at = self._known(ways, part, times)
+        unknown = np.flatnonzero(at < 0)
+        if len(unknown):
+            keys = self._keys(part, unknown.tolist())
+            instants = partial(part.times.__getitem__, unknown)
+            at[unknown] = self._learn(ways, keys, (low, high), instants)
+            self._note(ways, part, unknown.tolist(), keys)
+        return ways, at
+
+    def _known(self, ways, part, times):
+        """Positions of the ways of rows, -1 for those unknown.
+
+        :param times: see :meth:`.ways.Ways.slots`
+        """
+        return ways.find(part.types, part.subjects, self._numbers_of(part), times)
+
+    def _keys(self, part, rows):
+        """What the ways of some rows are found by.
+
+        :return: list of (type, subject, number of the dimension items)
+        """
+        numbers = list(self._numbers_of(part))
+        return [(part.types[i], part.subjects[i], numbers[i]) for i in rows]
+
+    def _note(self, ways, part, rows, keys):
+        """Keep what was learnt of rows, for those who find it in another way."""
 
     def _learn(self, ways, keys, span, instants):
         """Make ways of routes that are known and numbered, see :func:`.paving.unpaved`.
@@ -414,6 +420,15 @@ def _days(ways, at, part):
         chosen = found == number
         days[chosen] = days_of(zones[number], part.times[chosen])
     return days
+
+
+def expect_no_value(ways, at):
+    """
+    :param at: array of the positions of rows' ways
+    :raise Unfit: some of the rows must have a value
+    """
+    if any(ways.all[position].segment.needs_value for position in set(at.tolist())):
+        raise Unfit
 
 
 def cut(count):

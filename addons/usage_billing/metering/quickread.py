@@ -1,17 +1,12 @@
 """Chunks of requests that compiled code read, see :mod:`.compiled`."""
 
-from functools import partial
-from itertools import chain
-
-import numpy as np
-
 from .compiled import CompiledBlock, KeyTexts
-from .eventcolumns import Unfit
-from .quick import Quick
+from .eventcolumns import Parts
+from .quick import Quick, expect_no_value
 
 
-class ReadParts:
-    """Several requests, one behind the other; each is a block, see ``Parts``.
+class ReadParts(Parts):
+    """Several requests, one behind the other; each is a block.
 
     :param list parts: of ReadEvents
     """
@@ -21,12 +16,6 @@ class ReadParts:
         for part in parts:
             self.blocks.append((low, low + len(part), part))
             low += len(part)
-
-    def __len__(self):
-        return self.blocks[-1][1]
-
-    def __iter__(self):
-        return chain.from_iterable(part for _low, _high, part in self.blocks)
 
 
 class QuickRead(Quick):
@@ -49,36 +38,31 @@ class QuickRead(Quick):
         :raise Unfit, ValueError: an event is out of the ordinary
         """
         ways, at = found
-        without = at[part.events["scale"] < 0]
-        if any(
-            ways.all[position].segment.needs_value for position in set(without.tolist())
-        ):
-            raise Unfit
+        expect_no_value(ways, at[part.events["scale"] < 0])
         block = CompiledBlock(low, part, ways, at, self.keys_of)
         self._sent.append((ways, at, part))
         return block
 
-    def _find(self, part):
-        """See :meth:`.quick.Quick._find`.
+    def _known(self, ways, part, times):
+        """See :meth:`.quick.Quick._known`.
 
         :param ReadEvents part: the request
         """
-        ways, low, high = self._ways_of(part)
         if ways.key_texts is None:
             ways.key_texts = KeyTexts()
-        places, hashes = ways.key_texts.find(part)
-        times = part.times if ways.turns.are_between(low, high) else low
-        at = ways.held_at(places, times)
-        unknown = np.flatnonzero(at < 0)
-        if len(unknown):
-            rows, numbers = unknown.tolist(), self.router.dimension_numbers
-            found = [part.key(row) for row in rows]
-            keys = [
-                (kind, subject, numbers.setdefault(items, len(numbers)))
-                for kind, subject, items in found
-            ]
-            instants = partial(part.times.__getitem__, unknown)
-            at[unknown] = self._learn(ways, keys, (low, high), instants)
-            places = ways.places_of(*zip(*keys, strict=True)).tolist()
-            ways.key_texts.add(part, rows, hashes, places)
-        return ways, at.astype(np.int64)
+        places, _hashes = ways.key_texts.find(part)
+        return ways.held_at(places, times)
+
+    def _keys(self, part, rows):
+        """See :meth:`.quick.Quick._keys`."""
+        numbers = self.router.dimension_numbers
+        return [
+            (kind, subject, numbers.setdefault(items, len(numbers)))
+            for kind, subject, items in map(part.key, rows)
+        ]
+
+    def _note(self, ways, part, rows, keys):
+        """See :meth:`.quick.Quick._note`."""
+        _places, hashes = ways.key_texts.find(part)
+        places = ways.places_of(*zip(*keys, strict=True)).tolist()
+        ways.key_texts.add(part, rows, hashes, places)

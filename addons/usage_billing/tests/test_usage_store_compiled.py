@@ -26,9 +26,7 @@ from ..metering.routing import Router
 from . import test_usage_store_quick, test_usage_store_ways
 from .test_usage_store import StoreCase, uuid7
 
-#: The last hours of September in Paris: the turn of a period, within a month of UTC.
-EVENING = datetime(2026, 9, 30, 20)
-EPOCH = datetime(1970, 1, 1)
+EVENING, EPOCH = test_usage_store_quick.EVENING, test_usage_store_quick.EPOCH
 MAKE = QuickRead._make
 MODES = (
     {"identity_mode": "strict"},

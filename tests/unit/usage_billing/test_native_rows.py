@@ -1,11 +1,11 @@
 """What compiled code makes of events is what Python makes of them, byte for byte."""
 
 from decimal import Decimal
-from struct import unpack_from
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from copy_rows import facts_of
 from hypothesis import given
 from hypothesis import strategies as st
 from native_events import NOON, characters, event_ids, moments, native, read_of, row
@@ -111,32 +111,6 @@ def test_there_must_be_room_enough():
 
 # -- rows of COPY ------------------------------------------------------------------
 
-
-def same_as_stored(rows):
-    """Rows of COPY as tuples of their fields, values as the server keeps them."""
-    found, place = [], 0
-    while place < len(rows):
-        (count,), fields = unpack_from(">h", rows, place), []
-        place += 2
-        for number in range(count):
-            (size,) = unpack_from(">i", rows, place)
-            field = None if size < 0 else rows[place + 4 : place + 4 + size]
-            place += 4 + max(size, 0)
-            fields.append(stored(field) if number == 7 and field else field)
-        found.append(fields)
-    return found
-
-
-def stored(field):
-    """(number, digits behind the point) of a numeric."""
-    count, weight, sign, scale = unpack_from(">hhHH", field)
-    number = Decimal(0)
-    for digits in unpack_from(f">{count}H", field, 8):
-        number += Decimal(digits).scaleb(4 * weight, None)
-        weight -= 1
-    return number, sign, scale
-
-
 #: Python encodes properties with marks of JSON one by one, and with spaces.
 _bare = st.dictionaries(_names, st.text("abé -;😀", min_size=1, max_size=5), max_size=4)
 _some_rows = st.lists(
@@ -182,4 +156,4 @@ def test_rows_of_copy_are_those_of_python(events, always, is_even, from_file):
     )
     if are_short:
         assert found == expected
-    assert same_as_stored(found) == same_as_stored(expected)
+    assert facts_of(found) == facts_of(expected)
