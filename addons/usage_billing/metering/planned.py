@@ -124,14 +124,6 @@ def _add_any(days, beside=""):
     """
 
 
-def adding(days):
-    """SQL that adds sums of any days in a table to the rollups.
-
-    :param str days: name of a table with COLUMNS
-    """
-    return f"DO $$ DECLARE {_DECLARE_HELD} BEGIN {_add_any(days)} END $$"
-
-
 def _moment(column):
     """SQL of a time from its microseconds since 2000-01-01.
 
@@ -153,26 +145,47 @@ _STAGED = f"""staged ({COLUMNS}) AS MATERIALIZED (
         SELECT s, p, m, d, b, n, t, l, h, {_moment("f")}, {_moment("a")}, received_at
           FROM unnest(subscriptions, periods, meters, dimsets, days, counts, sums, lows,
                       highs, firsts, lasts) AS g(s, p, m, d, b, n, t, l, h, f, a))"""
-#: Rows of periods that hold this day: nearly always, all that is to be written.
-_OPEN = f"""
-    WITH {_STAGED}, written AS (
+_TURNED = ", ".join(f"{name} = excluded.{name}" for name in _HOLDING)
+
+
+def _add(days, beside=""):
+    """Statements that add sums to the rollups, where ``is_once`` says that no key has
+    two days, and ``first`` is one of their rows. See :func:`_add_any` for the arguments
+    and the order of rows.
+
+    First come the rows of periods that hold the day: nearly always, that is all there
+    is to be written. The others are locked by then. What they hold becomes a row of its
+    own, unless that day is a newer one, or this one has its row: a row goes on to a
+    newer day. Rows are looked up one by one, see above.
+    """
+    begin = f"{beside}," if beside else "WITH"
+    return f"""
+    -- one tells whether this is a day that is over; if not of all, it is slow
+    IF NOT is_once OR EXISTS (
+        SELECT FROM usage_store_sum
+         WHERE ({_KEY}, bucket)
+               = (first.period_id, first.meter_id, first.dimset_id, '-infinity')
+           AND day > first.bucket)
+    THEN
+        {_add_any(days, beside)}
+        RETURN;
+    END IF;
+    {begin} written AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
         SELECT {_WHOLE_AND_DAY}
-          FROM staged ORDER BY {_KEY} {_MERGE_OPEN}
+          FROM {days} ORDER BY {_KEY} {_MERGE_OPEN}
         RETURNING {_KEY})
     SELECT count(*), array_agg(period_id), array_agg(meter_id), array_agg(dimset_id)
-      INTO found, found_periods, found_meters, found_dimsets FROM written"""
-_TURNED = ", ".join(f"{name} = excluded.{name}" for name in _HOLDING)
-#: Sums whose rows of periods hold another day; these are locked by now. What a row held
-#: becomes a row of its own, unless that day is a newer one, or this one has its row: a
-#: row goes on to a newer day. Rows are looked up one by one, see above.
-_LEFT = f"""
-    WITH {_STAGED}, known AS MATERIALIZED (
+      INTO found, found_periods, found_meters, found_dimsets FROM written;
+    IF found = total THEN
+        RETURN;
+    END IF;
+    {begin} known AS MATERIALIZED (
         SELECT s.*,
                (SELECT h FROM usage_store_sum h WHERE {_ROW}) AS held,
                (SELECT true FROM usage_store_sum WHERE ({_KEY}, bucket)
                     = (s.period_id, s.meter_id, s.dimset_id, s.bucket)) AS has_row
-          FROM staged s WHERE NOT EXISTS (
+          FROM {days} s WHERE NOT EXISTS (
             SELECT FROM unnest(found_periods, found_meters, found_dimsets)
                    AS w(p, m, d)
              WHERE (p, m, d) = (s.period_id, s.meter_id, s.dimset_id))
@@ -193,39 +206,67 @@ _LEFT = f"""
     ), whole AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {_WHOLE} FROM late {MERGE}
     )
-    INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {COLUMNS} FROM late {MERGE}"""
+    INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {COLUMNS} FROM late {MERGE};"""
 
-#: Parallel arrays of sums of days, times in microseconds since 2000-01-01; each key and
+
+_DECLARE = f"""
+    first usage_store_sum;
+    total bigint;
+    found bigint;
+    found_periods int[];
+    found_meters int[];
+    found_dimsets int[];{_DECLARE_HELD}"""
+_SETTINGS = "LANGUAGE plpgsql SET enable_seqscan = off"
+
+#: Few sums, as parallel arrays, times in microseconds since 2000-01-01; each key and
 #: day once, ``is_once`` when no key has two days.
 _ADD = f"""
 CREATE OR REPLACE FUNCTION usage_store_add(
     subscriptions int[], periods int[], meters int[], dimsets int[], days date[],
     counts bigint[], sums numeric[], lows numeric[], highs numeric[], firsts bigint[],
     lasts bigint[], received_at timestamp, is_once bool
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS void {_SETTINGS} AS $$
 #variable_conflict use_column
-DECLARE
-    found_periods int[];
-    found_meters int[];
-    found_dimsets int[];
-    found bigint;{_DECLARE_HELD}
+DECLARE{_DECLARE}
 BEGIN
-    -- the first one tells whether this is a day that is over; if not of all, it is slow
-    IF NOT is_once OR EXISTS (
-        SELECT FROM usage_store_sum
-         WHERE ({_KEY}, bucket) = (periods[1], meters[1], dimsets[1], '-infinity')
-           AND day > days[1])
-    THEN
-        {_add_any("staged", f"WITH {_STAGED}")}
-        RETURN;
-    END IF;
-    {_OPEN};
-    IF found = array_length(periods, 1) THEN
-        RETURN;
-    END IF;
-    {_LEFT};
+    total := array_length(periods, 1);
+    first.period_id := periods[1];
+    first.meter_id := meters[1];
+    first.dimset_id := dimsets[1];
+    first.bucket := days[1];
+    {_add("staged", f"WITH {_STAGED}")}
 END $$;
 """
+
+#: Many sums come by COPY into a table of the session, which costs neither text nor
+#: arrays. It is empty whenever a transaction begins.
+_STAGE = f"""
+CREATE OR REPLACE FUNCTION usage_store_stage() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('pg_temp.usage_stage_sum') IS NULL THEN
+        CREATE TEMP TABLE usage_stage_sum (LIKE usage_store_sum) ON COMMIT DELETE ROWS;
+    ELSIF EXISTS (SELECT FROM usage_stage_sum) THEN
+        TRUNCATE usage_stage_sum;
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION usage_store_add_staged(is_once bool) RETURNS void
+{_SETTINGS} AS $$
+#variable_conflict use_column
+DECLARE{_DECLARE}
+BEGIN
+    SELECT count(*) INTO total FROM usage_stage_sum;
+    SELECT * INTO first FROM usage_stage_sum LIMIT 1;
+    {_add("usage_stage_sum")}
+END $$;
+"""
+STAGE = "SELECT usage_store_stage()"
+COPY_STAGED = (
+    "COPY usage_stage_sum (period_id, meter_id, dimset_id, bucket, subscription_id,"
+    " event_count, value_sum, value_min, value_max, first_time, last_time, watermark)"
+    " FROM STDIN (FORMAT binary)"
+)
+ADD_STAGED = "SELECT usage_store_add_staged(%s)"
 
 #: Rows of periods give up the days they hold: each day has its row then, for who writes
 #: these rows by themselves. The rows of the periods are locked, and those alone are
@@ -396,7 +437,8 @@ BEGIN
     FOR found IN
         SELECT oid FROM pg_proc WHERE pronamespace = current_schema::regnamespace
            AND proname IN ('usage_store_add', 'usage_store_shut', 'usage_store_state',
-                          'usage_store_put', 'usage_store_few')
+                          'usage_store_put', 'usage_store_few', 'usage_store_stage',
+                          'usage_store_add_staged')
     LOOP
         EXECUTE 'DROP FUNCTION ' || found;
     END LOOP;
@@ -406,7 +448,7 @@ END $$;
 
 def create(cursor):
     """Create the functions, in the form of today."""
-    cursor.execute(_DROP + _ADD + _SHUT + _STATE + _FEW)
+    cursor.execute(_DROP + _ADD + _STAGE + _SHUT + _STATE + _FEW)
 
 
 def drop(cursor):

@@ -13,12 +13,13 @@ from struct import Struct
 from . import copybin
 from .instants import EPOCH, to_microseconds
 from .meters import EXACT, figure_of
-from .planned import adding
+from .planned import ADD_STAGED, COPY_STAGED, STAGE
 from .prepare import shows, values_of
 from .sums import together
 
-#: Sums that go into a statement themselves instead of a table beside it.
-FEW = 10_000
+#: Up to so many sums go into the statement that adds them; a table beside it has its
+#: price, too.
+FEW = 1_000
 _head = Struct(">hiiiiiiiiiiiq").pack
 #: Sums of parts stay below this: they fit into 64 bits.
 _FITS = 1 << 62
@@ -180,8 +181,11 @@ class Additions:
         if len(self) <= FEW:
             cursor.execute(self._few(cursor, received_at))
         else:
-            self._stage(cursor, received_at)
-            cursor.execute(adding("usage_stage_rollup"))
+            rows, is_once = self._encode(to_microseconds(received_at))
+            cursor.execute(STAGE)
+            data = BytesIO(copybin.HEADER + rows + copybin.TRAILER)
+            cursor.copy_expert(COPY_STAGED, data)
+            cursor.execute(ADD_STAGED, [is_once])
         self._clear()
 
     def _clear(self):
@@ -256,36 +260,28 @@ class Additions:
         rest = cursor.mogrify("%s::timestamp, %s", [received_at, is_once])
         return f"SELECT usage_store_add({', '.join(arrays)}, {rest.decode()})"
 
-    def _stage(self, cursor, received_at):
-        """Fill a table of the transaction with the sums."""
-        watermark = to_microseconds(received_at)
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS usage_stage_rollup"
-            " (LIKE usage_store_sum) ON COMMIT DROP; TRUNCATE usage_stage_rollup"
-        )
+    def _encode(self, watermark):
+        """
+        :param int watermark: of all rows, in microseconds
+        :return: (rows of ``COPY_STAGED``, whether no key has two days)
+        """
         if self.parts:
-            rows = self.parts[0].encode(watermark)
-        else:
-            watermark = copybin.int8(watermark)
-            rows = b"".join(
-                [
-                    _head(
-                        12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0],
-                        8, sums[1],
-                    )
-                    + _encode_values(*sums[2:5])
-                    + copybin.int8(sums[5])
-                    + copybin.int8(sums[6])
-                    + watermark
-                    for key, sums in self.sums.items()
-                ]
-            )  # fmt: skip
-        cursor.copy_expert(
-            "COPY usage_stage_rollup (period_id, meter_id, dimset_id, bucket,"
-            " subscription_id, event_count, value_sum, value_min, value_max,"
-            " first_time, last_time, watermark) FROM STDIN (FORMAT binary)",
-            BytesIO(copybin.HEADER + rows + copybin.TRAILER),
-        )
+            return self.parts[0].encode(watermark)
+        watermark = copybin.int8(watermark)
+        rows = b"".join(
+            [
+                _head(
+                    12, 4, key[0], 4, key[1], 4, key[2], 4, key[3], 4, sums[0], 8,
+                    sums[1],
+                )
+                + _encode_values(*sums[2:5])
+                + copybin.int8(sums[5])
+                + copybin.int8(sums[6])
+                + watermark
+                for key, sums in sorted(self.sums.items())
+            ]
+        )  # fmt: skip
+        return rows, len({key[:3] for key in self.sums}) == len(self.sums)
 
 
 def _columns_of(part):

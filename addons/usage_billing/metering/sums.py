@@ -59,21 +59,29 @@ class Sums:
         ]
 
     def encode(self, watermark):
-        """Rows of COPY: period, meter, dimension set, day, subscription and figures.
+        """Rows of COPY: period, meter, dimension set, day, subscription and figures; in
+        the order of the keys, those with values first.
 
         :param int watermark: of all of them
-        :rtype: bytes
+        :return: (bytes, whether no key has two days)
         """
-        keys = np.array([self.keys[number] for number in self.numbers.tolist()])
-        needs = keys[:, 4] > 0
-        return self._encode(keys, needs, watermark) + self._encode(
-            keys, ~needs, watermark, False
-        )
+        wanted = map(self.keys.__getitem__, self.numbers.tolist())
+        keys = np.fromiter(chain.from_iterable(wanted), np.int64, len(self) * _WIDTH)
+        keys = keys.reshape(-1, _WIDTH)
+        order = np.lexsort((keys[:, 3], keys[:, 2], keys[:, 1]))
+        ordered = keys[order, 1:4]
+        is_once = bool((ordered[1:] != ordered[:-1]).any(axis=1).all())
+        has_values = keys[order, 4] > 0
+        rows = [
+            self._encode(keys, order[has_values == chosen], watermark, chosen)
+            for chosen in (True, False)
+        ]
+        return b"".join(rows), is_once
 
-    def _encode(self, keys, chosen, watermark, with_values=True):
-        """Rows of :meth:`encode` that are chosen, with or without values."""
+    def _encode(self, keys, chosen, watermark, with_values):
+        """Rows of :meth:`encode` at some positions, with or without values."""
         dtype, row = _ROWS[with_values]
-        rows = np.empty(np.count_nonzero(chosen), dtype)
+        rows = np.empty(len(chosen), dtype)
         rows[...] = row
         for place, name in enumerate(_NUMBERS):
             rows[name] = keys[chosen, place]
@@ -122,6 +130,8 @@ class Sums:
 
 
 _NUMBERS = "subscription", "period", "meter", "dimset"
+#: What a key holds: these, and whether values count.
+_WIDTH = len(_NUMBERS) + 1
 
 
 def _row_type(value):

@@ -12,7 +12,7 @@ from odoo import SUPERUSER_ID, api, sql_db
 from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import mute_logger
 
-from ..metering import EventRow, beside
+from ..metering import EventRow, beside, rollups
 from ..metering_bridge import Store
 from ..metering_catalogue import OdooCatalogue
 
@@ -276,6 +276,23 @@ class TestTwoConnections(TwoConnectionsCase):
         )
         self.assertEqual(self._total(), (209, TOTAL + 45))
         self.assertEqual(counted, [None, ["2026-10-01"]])
+
+    def test_a_session_adds_what_came_since_its_last_transaction(self):
+        """Sums that are many wait in a table of the session."""
+        self.patch(rollups, "FEW", 0)
+        with self._transaction() as env:
+            for rows, end in (
+                (ROWS[:80], env.cr.commit),
+                (ROWS[80:120], env.cr.rollback),
+                (ROWS[80:160], env.cr.commit),
+                (ROWS[160:180], int),  # two appends of one transaction
+                (ROWS[180:], env.cr.commit),
+            ):
+                self._append(env, rows)
+                end()
+            env.cr.execute("SELECT count(*) FROM usage_stage_sum")
+            self.assertEqual(env.cr.fetchone(), (0,))
+        self.assertEqual(self._total(), (200, TOTAL))
 
     @mute_logger("odoo.sql_db")
     def test_repeatable_read_fails_so_that_odoo_tries_again(self):

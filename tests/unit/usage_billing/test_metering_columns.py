@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
+from struct import unpack_from
 
 import numpy as np
 import pytest
@@ -220,6 +221,27 @@ def test_days_are_those_of_single_instants(seconds):
     ]
 
 
+@given(st.lists(st.tuples(*[st.integers(1, 3)] * 4), min_size=1, unique=True))
+def test_rows_of_copy_are_in_the_order_of_their_keys(rows):
+    """And it is told whether a key has two days."""
+    keys = list(dict.fromkeys(row[:3] for row in rows))
+    numbers = [keys.index(row[:3]) for row in rows]
+    one = np.ones(len(rows), np.int64)
+    days = np.array([row[3] for row in rows])
+    part = of_rows(
+        [(7, *key, False) for key in keys], np.array(numbers), days, one, one, one
+    )
+    encoded, is_once = part.encode(5)
+    assert is_once == (len(keys) == len(rows))
+    width = len(encoded) // len(rows)
+    found = [
+        unpack_from(">i4xi4xi4xi", encoded, place + 6)
+        for place in range(0, len(encoded), width)
+    ]
+    assert [row[:3] for row in found] == sorted(row[:3] for row in rows)
+    assert sorted(found) == sorted(rows)
+
+
 def test_rows_of_copy_hold_the_sums():
     """As far as the server's own reading of them goes: see the tests of the store."""
     found = numbers([Decimal("1.5"), Decimal(2)])
@@ -228,7 +250,8 @@ def test_rows_of_copy_hold_the_sums():
         keys, np.array([0, 1]), np.array([9, 9]), found.units, found.scales,
         np.array([7, 8]),
     )  # fmt: skip
-    encoded = part.encode(77)
+    encoded, is_once = part.encode(77)
+    assert is_once
     assert encoded.startswith(b"\0\x0c\0\0\0\4\0\0\0\2\0\0\0\4\0\0\0\3\0\0\0\4\0\0\0\4")
     assert json.dumps(part.figures()) == (
         '[["15e-1", null], ["15e-1", null], ["15e-1", null]]'
