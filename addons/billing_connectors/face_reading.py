@@ -47,13 +47,15 @@ class Reader:
         )
 
     def subscriptions(self, subjects=()):
-        """Subscriptions that the key may read, of these subjects or of all."""
+        """Subscriptions that the key may read, all or those with these subjects, now or
+        before they moved.
+        """
         domain = Domain("company_id", "=", self.company.id)
         domain &= Domain("state", "!=", "draft")
         if self.facts.partner_id:
             domain &= Domain("partner_id", "child_of", self.facts.partner_id)
         if subjects:
-            domain &= Domain("subject_ids.subject", "in", list(subjects))
+            domain &= self.store.of_subjects(subjects)
         return self.env["usage.subscription"].search(domain, order="id")
 
     # -- events ------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from odoo.fields import Domain
+
 from .metering import closing, finding
 from .metering.connection import exact_cursor
 from .metering.values import UsageSpan
@@ -141,6 +143,17 @@ class Answers:
             None if is_level else start,
             end,
         )
+
+    def of_subjects(self, names):
+        """Domain of the subscriptions that these subjects belong to, or that have usage
+        of them: what was billed stays when a subject moves to another subscription.
+
+        :param names: subjects as events name them
+        :rtype: Domain
+        """
+        held = finding.holders(self._finding_cursor(), self.company.id, names)
+        is_mapped = Domain("subject_ids.subject", "in", list(names))
+        return is_mapped | Domain("id", "in", held)
 
     def rows(self, row_ids):
         """Events by the ids of ``usage.event``, whatever counts.

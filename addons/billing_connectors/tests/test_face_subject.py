@@ -105,7 +105,18 @@ class TestFaceSubject(test_usage_store_month.MonthCase, HttpCase):
         self.assertEqual(self.first.subject_ids.mapped("subject"), ["lyon"])
         self.assertEqual(self._of("lyon"), {"lyon": 3})
         self.assertEqual(self._of("nantes"), {"nantes": 16})
+        self.assertEqual(self._of("paris"), {"paris": 12})
         self.assertEqual(self._of_all(), {"lyon": 3, "paris": 12, "nantes": 16})
+        query = {"meter": self.meter.code, "subject": "paris", "bucket": "month"}
+        found = self.url_open(
+            f"/usage/v1/usage?{urlencode({**query, **SPAN})}",
+            headers={"Authorization": f"Bearer {self.token}"},
+        )
+        self.assertEqual(found.status_code, 200, found.text)
+        self.assertEqual(
+            {row["subscription"]: row["quantity"] for row in found.json()["data"]},
+            {self.first.code: "4", self.second.code: "8"},
+        )
 
     def test_a_level_that_another_brought_along_is_not_counted(self):
         """paris changed the level before the time that is asked for, lyon within."""

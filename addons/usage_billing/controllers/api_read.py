@@ -474,7 +474,7 @@ def _subscriptions(call):
     if "subscription" in query:
         domain &= Domain("code", "=", query["subscription"])
     if "subject" in query:
-        domain &= Domain("subject_ids.subject", "=", query["subject"])
+        domain &= _store(call).of_subjects([query["subject"]])
     return call.env["usage.subscription"].search(domain, order="id")
 
 

@@ -274,6 +274,19 @@ def subjects(cursor, subscription_ids, event_type, start, end):
     return {number: set(found) for number, found in cursor.fetchall()}
 
 
+def holders(cursor, company_id, subjects):
+    """Subscriptions that have, or had, events of subjects, whoever is mapped today.
+
+    :return: list of subscription ids
+    """
+    cursor.execute(
+        "SELECT DISTINCT subscription_id FROM usage_store_route"
+        " WHERE company_id = %s AND subject = ANY(%s)",
+        [company_id, list(subjects)],
+    )
+    return [number for (number,) in cursor.fetchall()]
+
+
 def _of_archive(cursor, company_id, rows):
     """Events of rows that were found in archives, as if they were in the store.
 

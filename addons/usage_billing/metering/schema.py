@@ -77,6 +77,8 @@ CREATE TABLE IF NOT EXISTS usage_store_route (
 );
 CREATE INDEX IF NOT EXISTS usage_store_route_period
     ON usage_store_route (period_id);
+CREATE INDEX IF NOT EXISTS usage_store_route_subject
+    ON usage_store_route (subject);
 
 CREATE TABLE IF NOT EXISTS usage_store_identity (
     identity uuid PRIMARY KEY,
