@@ -58,14 +58,8 @@ class OpenMeterFace(http.Controller):
     def query_meter(self, code, **_parameters):
         """Ask for quantities, by the parameters of the address."""
         facts = facts_of_key("read")
-        arguments = request.httprequest.args
-        document = {
-            name: arguments.getlist(name)
-            if name in ("subject", "groupBy")
-            else arguments[name]
-            for name in arguments
-        }
-        return self._query(facts, code, document)
+        arguments = list(request.httprequest.args.lists())
+        return self._query(facts, code, openmeter_query.read_address(arguments))
 
     @route(openmeter, f"{PREFIX}/meters/<string:code>/query", "POST")
     def query_meter_by_body(self, code, **_parameters):

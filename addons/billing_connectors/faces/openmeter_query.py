@@ -1,17 +1,25 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
 """OpenMeter's questions about a meter: what is asked, and how it is answered."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
-from .reading import MAX_NAME, check_text, name, rfc3339, write_time
+from .reading import MAX_NAME, check_text, name, refuse_unknown, rfc3339, write_time
 from .values import BodyProblem, FieldProblem
 
 BUCKETS = {"HOUR": "hour", "DAY": "day", "MONTH": "month", "TOTAL": "total"}
 SUBJECT = "subject"
 MAX_LISTED = 100
 UNSUPPORTED = ("filterCustomerId", "advancedMeterGroupByFilters")
+#: Names of a question; ``clientId`` serves progress only.
+NAMES = (
+    "subject", "groupBy", "filterGroupBy", "from", "to", "windowSize", "windowTimeZone",
+    "clientId", *UNSUPPORTED,
+)  # fmt: skip
+_NOT_LISTED_BY = ("id", "customerId", "ingestedAtFrom", "ingestedAtTo")
+_FILTER = re.compile(r"filterGroupBy\[(.+)\]", re.DOTALL).fullmatch
 
 
 class Query(NamedTuple):
@@ -41,6 +49,22 @@ class Query(NamedTuple):
         return tuple(name for name in self.group_by if name != SUBJECT)
 
 
+def read_address(arguments):
+    """A question out of the parameters of an address, as :func:`read_query` takes it.
+
+    :param arguments: list of (name, texts), such as ``filterGroupBy[region]``
+    """
+    document, filters = {}, {}
+    for field, found in arguments:
+        if match := _FILTER(field):
+            filters[match.group(1)] = found
+        else:
+            document[field] = found if field in ("subject", "groupBy") else found[0]
+    if filters:
+        document["filterGroupBy"] = filters
+    return document
+
+
 def read_query(document):
     """A question, from the body or the parameters of a request.
 
@@ -49,6 +73,7 @@ def read_query(document):
     """
     if not isinstance(document, dict):
         raise BodyProblem("wrong_shape", "an object")
+    refuse_unknown(document, NAMES)
     for field in UNSUPPORTED:
         if document.get(field) not in (None, "", [], {}):
             raise FieldProblem(field, "not_supported", "use subject and filterGroupBy")
@@ -99,7 +124,10 @@ def read_listing(parameters):
 
     :raise FieldProblem: one cannot be used
     """
-    for field in ("id", "customerId", "ingestedAtFrom", "ingestedAtTo"):
+    refuse_unknown(
+        parameters, ("subject", "from", "to", "limit", "clientId", *_NOT_LISTED_BY)
+    )
+    for field in _NOT_LISTED_BY:
         if parameters.get(field):
             raise FieldProblem(field, "not_supported", "use subject, from and to")
     limit = parameters.get("limit") or str(MAX_LISTED)

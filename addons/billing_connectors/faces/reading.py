@@ -115,6 +115,18 @@ def read_all(read, items):
     return events
 
 
+def refuse_unknown(found, known):
+    """Refuse names that mean nothing here: a filter or time that is misspelled must not
+    be passed over.
+
+    :param found: iterable of names
+    :raise FieldProblem: ``unknown``
+    """
+    for each in found:
+        if each not in known:
+            raise FieldProblem(each[:MAX_NAME], "unknown", ", ".join(known))
+
+
 def name(item, field, *, label="", limit=MAX_NAME):
     """A required short text: an id, a code, a subject.
 

@@ -24,6 +24,7 @@ from .reading import (
     number,
     number_text,
     read_all,
+    refuse_unknown,
     rfc3339,
     seconds,
     write_time,
@@ -34,6 +35,9 @@ MAX_EVENTS = 100
 MAX_IDENTIFIER = 255
 CUSTOMER = "stripe_customer_id"
 VALUE = "value"
+#: Names of an event and of an adjustment. ``expand`` changes nothing that is kept.
+EVENT = ("event_name", "payload", "identifier", "timestamp", "expand")
+ADJUSTMENT = ("event_name", "type", "cancel", "expand")
 _IDS = UUID("5f0c5f0e-6f0b-5d8e-8f3a-537472697001")
 
 
@@ -59,7 +63,9 @@ def read_stream(body, request_id):
 
     :rtype: list[FaceEvent]
     """
-    events = _object(load_json(body)).get("events")
+    document = _object(load_json(body))
+    refuse_unknown(document, ("events",))
+    events = document.get("events")
     if not isinstance(events, list) or not events:
         raise BodyProblem("no_events")
     if len(events) > MAX_EVENTS:
@@ -77,6 +83,7 @@ def _reader(read_time, request_id):
     def read(event, position):
         if not isinstance(event, dict):
             raise FieldProblem("events", "wrong_type", "objects")
+        refuse_unknown(event, EVENT)
         payload = event.get("payload")
         if payload is None:
             raise FieldProblem("payload", "missing")
@@ -109,6 +116,7 @@ def read_cancel(body, version):
     :raise BodyProblem, FieldProblem: it cannot be used
     """
     document = nest(body) if version == 1 else _object(load_json(body))
+    refuse_unknown(document, ADJUSTMENT)
     kind = name(document, "type")
     if kind != "cancel":
         raise FieldProblem("type", "not_supported", "only cancel is")
@@ -182,12 +190,17 @@ def write_problem(problem, **_facts):
         param = problem.field
         if position:
             param = f"events[{position}][{problem.field}]"
-        code = "parameter_missing" if problem.code == "missing" else "parameter_invalid"
-        return 400, write_error(400, sentence(problem), code, param)
+        return 400, write_error(400, sentence(problem), _code_of(problem), param)
     if isinstance(problem, FieldProblem):
-        code = "parameter_missing" if problem.code == "missing" else "parameter_invalid"
-        return 400, write_error(400, sentence(problem), code, problem.field)
+        return 400, write_error(
+            400, sentence(problem), _code_of(problem), problem.field
+        )
     return 400, write_error(400, sentence(problem), "parameter_invalid")
+
+
+def _code_of(problem):
+    codes = {"missing": "parameter_missing", "unknown": "parameter_unknown"}
+    return codes.get(problem.code, "parameter_invalid")
 
 
 def write_conflicts(identifiers):

@@ -4,13 +4,18 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from .reading import MAX_NAME, epoch, name, seconds
+from .reading import MAX_NAME, epoch, name, refuse_unknown, seconds
 from .stripe import CUSTOMER, VALUE
 from .values import FieldProblem
 
 PAGE, MAX_PAGE = 10, 100
 FORMULAS = {"sum": "sum", "count": "count", "latest": "last"}
 WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
+#: Names of a list of event summaries.
+SUMMARIES = (
+    "customer", "start_time", "end_time", "value_grouping_window", "limit",
+    "starting_after", "ending_before", "expand",
+)  # fmt: skip
 
 
 class SummaryQuery(NamedTuple):
@@ -32,6 +37,9 @@ def read_summary_query(parameters):
 
     :raise FieldProblem: one is missing or cannot be used
     """
+    refuse_unknown([each.partition("[")[0] for each in parameters], SUMMARIES)
+    if parameters.get("ending_before"):
+        raise FieldProblem("ending_before", "not_supported", "use starting_after")
     times = {}
     for field in ("start_time", "end_time"):
         times[field] = epoch(parameters.get(field), field)

@@ -87,6 +87,7 @@ CODES = {
     "no_events": "The request holds no event.",
     "too_many_events": "At most {value} events fit in one request.",
     "missing": "{field} is required.",
+    "unknown": "{field} is not known here; known are {value}.",
     "wrong_type": "{field} must be {value}.",
     "bad_text": "{field} holds a character that is no text (NUL or half a pair).",
     "too_long": "{field} is longer than {value} characters.",

@@ -118,6 +118,13 @@ class TestFaceSubject(test_usage_store_month.MonthCase, HttpCase):
             {self.first.code: "4", self.second.code: "8"},
         )
 
+    def test_a_filter_of_the_address_is_heard(self):
+        query = {**SPAN, "subject": "lyon", "filterGroupBy[region]": "fr"}
+        self.assertEqual(self._ask(OPENMETER, query)["data"], [])
+        query = {**SPAN, "filterGroup[region]": "fr"}
+        refused = self._ask(OPENMETER, query, 400)
+        self.assertIn("filterGroup[region] is not known here", refused["detail"])
+
     def test_a_level_that_another_brought_along_is_not_counted(self):
         """paris changed the level before the time that is asked for, lyon within."""
         self.meter = self._create_meter("seat", aggregation="weighted_sum")

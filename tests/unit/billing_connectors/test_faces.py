@@ -265,6 +265,20 @@ def test_a_wrong_meter_event_is_refused_by_parameter(wrong, param):
     assert answer["error"]["type"] == "invalid_request_error"
 
 
+def test_a_name_that_is_misspelled_is_not_passed_over():
+    """Without its time, an event would count now."""
+    body = [pair for pair in FORM if pair[0] != "timestamp"]
+    with pytest.raises(EventProblems) as caught:
+        stripe.read_event([*body, ("timestmap", "1788220800")], "r")
+    status, answer = stripe.write_problem(caught.value)
+    assert status == 400
+    assert answer["error"]["code"] == "parameter_unknown"
+    assert answer["error"]["param"] == "timestmap"
+    assert stripe.read_event([*FORM, ("expand[]", "customer")], "r")
+    with pytest.raises(FieldProblem):
+        stripe.read_stream(encode({"events": [METER], "event": METER}), "r")
+
+
 def test_a_stream_takes_100_events():
     body = {"events": [METER | {"identifier": f"i{n}"} for n in range(100)]}
     assert len(stripe.read_stream(encode(body), "r")) == 100
@@ -290,3 +304,5 @@ def test_cancelling_names_the_event():
         stripe.read_cancel(encode(document | {"type": "replace"}), 2)
     with pytest.raises(FieldProblem):
         stripe.read_cancel(encode(without(document, "cancel")), 2)
+    with pytest.raises(FieldProblem):
+        stripe.read_cancel(encode(document | {"identifier": "id2"}), 2)

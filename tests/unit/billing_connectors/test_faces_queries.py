@@ -68,12 +68,28 @@ def test_a_question_without_words_is_about_everything():
         {"filterGroupBy": ["a"]},
         {"filterGroupBy": {"a": 5}},
         {"filterCustomerId": ["1"]},
+        {"subjects": ["a"]},
         [],
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(document):
     with pytest.raises((FieldProblem, BodyProblem)):
         openmeter_query.read_query(document)
+
+
+def test_an_address_holds_filters_in_brackets():
+    document = openmeter_query.read_address(
+        [
+            ("subject", ["a", "b"]),
+            ("windowSize", ["DAY"]),
+            ("filterGroupBy[model.name]", ["small", "large"]),
+            ("filterGroupBy[a[b]", ["c"]),
+        ]
+    )
+    query = openmeter_query.read_query(document)
+    assert query.subjects == ("a", "b")
+    assert query.bucket == "day"
+    assert query.filters == {"model.name": ("small", "large"), "a[b": ("c",)}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +119,7 @@ def test_windows_end_where_the_next_begins(size, begin, end):
         {"id": "a"},
         {"subject": "a\x00"},
         {"subject": ""},
+        {"subjects": "a"},
     ],
 )
 def test_a_listing_with_wrong_parameters_is_refused(parameters):
@@ -142,6 +159,8 @@ def test_summaries_come_newest_first_page_by_page():
         {"value_grouping_window": "week"},
         {"limit": "1000"},
         {"starting_after": "no_time"},
+        {"ending_before": "calls_0"},
+        {"window": "day"},
     ],
 )
 def test_a_summary_with_wrong_parameters_is_refused(change):
