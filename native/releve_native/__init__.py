@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 #: Of the functions and types here; the add-on uses the one it was written for.
-VERSION = 1
+VERSION = 2
 
 
 #: Where a text stands, and how many bytes it has.
@@ -81,7 +81,7 @@ _read = _function("read", "blala")
 _find = _function("find", "baaluauaaaa", None)
 _uuid7_keys = _function("uuid7_keys", "balbila")
 _identity_keys = _function("identity_keys", "balbiaa")
-_contents = _function("contents", "baalaaabal")
+_contents = _function("contents", "baalaaaaal")
 _rows = _function("rows", "baalaaaaaa")
 
 
@@ -166,7 +166,8 @@ def contents(body, events, marks, at, ways, members, texts, longest):
     """What is hashed of events besides their ids.
 
     :param at: array of int64, the events' places in ``ways``
-    :param ways: array of WAY; members: array of SPAN; both of spans in ``texts``
+    :param ways: array of WAY; members: array of SPAN; both of spans in ``texts``, an
+        array of bytes
     :param int longest: bytes of all texts of a way at most
     :return: list of bytes
     """
@@ -174,7 +175,8 @@ def contents(body, events, marks, at, ways, members, texts, longest):
     out = np.empty(room, np.uint8)
     size = _contents(
         *(body, marks.ctypes.data, events.ctypes.data, len(events), at.ctypes.data),
-        *(ways.ctypes.data, members.ctypes.data, texts, out.ctypes.data, room),
+        *(ways.ctypes.data, members.ctypes.data, texts.ctypes.data),
+        *(out.ctypes.data, room),
     )
     if size < 0:
         raise ValueError("texts of ways are longer than said")

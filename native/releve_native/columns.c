@@ -17,7 +17,7 @@
 #error "written for processors that put the lowest byte first"
 #endif
 
-#define VERSION 1
+#define VERSION 2
 #define UNFIT (-1)
 
 /* What the parts of an event may be long, in bytes; longer ones are looked at by others. */

@@ -15,6 +15,7 @@ import numpy as np
 from .blocks import Numbers, order_of, pick_hashes
 from .columns import payload_hashes
 from .eventcolumns import Unfit
+from .growing import grown
 from .keys import NO_BOUND, scope_of
 
 try:
@@ -23,7 +24,7 @@ except ImportError:
     native = None
 
 #: Of the package; another one is as good as none.
-VERSION = 1
+VERSION = 2
 if native and native.VERSION != VERSION:
     native = None
 
@@ -260,9 +261,9 @@ class WayTexts:
     def __init__(self, ways):
         self._of = ways.all
         self._ways = np.zeros(0, native.WAY)
-        self._members = np.zeros(1, native.SPAN)
-        self._member_count = self._longest = 0
-        self._texts = b""
+        self._members = np.zeros(0, native.SPAN)
+        self._texts = np.zeros(0, np.uint8)
+        self._longest = 0
 
     def contents(self, read, at):
         """What is hashed of events besides their ids: list of bytes.
@@ -287,8 +288,8 @@ class WayTexts:
         new = self._of[len(self._ways) :]
         if not new:
             return
-        texts, size = [self._texts], len(self._texts)
-        ways, members = [], []
+        texts, size = [], len(self._texts)
+        ways, members, known = [], [], len(self._members)
 
         def span(text):
             nonlocal size
@@ -298,22 +299,14 @@ class WayTexts:
 
         for way in new:
             spans = [span(way.head), span(way.said)]
-            first = self._member_count + len(members)
+            first = len(members)
             members += map(span, sorted(way.members))
-            last = self._member_count + len(members)
-            ways.append((*spans, first, last))
-            of_members = members[first - self._member_count :]
-            longest = sum(length + 2 for _at, length in spans + of_members)
+            ways.append((*spans, known + first, known + len(members)))
+            longest = sum(length + 2 for _at, length in spans + members[first:])
             self._longest = max(self._longest, longest)
-        known = self._members[: self._member_count]
-        self._members = np.concatenate((known, np.array(members, native.SPAN), _END))
-        self._member_count += len(members)
-        self._ways = np.concatenate((self._ways, np.array(ways, native.WAY)))
-        self._texts = b"".join(texts)
-
-
-#: So that there is always one.
-_END = np.zeros(1, native.SPAN) if native else None
+        self._members = grown(self._members, np.array(members, native.SPAN))
+        self._ways = grown(self._ways, np.array(ways, native.WAY))
+        self._texts = grown(self._texts, np.frombuffer(b"".join(texts), np.uint8))
 
 
 class CompiledBlock:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .growing import grown
 from .turns import Turns
 
 #: Bits of a code for the numbers of a type and of dimension items.
@@ -78,15 +79,15 @@ class Several:
         self.heads += [way.head for way in ways]
         self.said += [way.said for way in ways]
         numbers = np.array([way.number for way in ways], np.int32)
-        self.numbers = np.concatenate((self.numbers, numbers))
+        self.numbers = grown(self.numbers, numbers)
         first_sums = np.array(list(map(_first_sum, ways)), np.int64)
-        self.first_sums = np.concatenate((self.first_sums, first_sums))
+        self.first_sums = grown(self.first_sums, first_sums)
         self.has_more |= any(way.sums and len(way.sums) > 1 for way in ways)
         self.has_members |= any(way.members for way in ways)
         zones = [way.zone for way in ways]
         self.zones += [zone for zone in dict.fromkeys(zones) if zone not in self.zones]
         zone_numbers = np.array(list(map(self.zones.index, zones)), np.int64)
-        self.zone_numbers = np.concatenate((self.zone_numbers, zone_numbers))
+        self.zone_numbers = grown(self.zone_numbers, zone_numbers)
 
 
 class Ways(Several):
@@ -222,14 +223,14 @@ class Ways(Several):
         counts = np.array(counts, np.int64)
         starts = np.cumsum(counts) - counts + len(self._held)
         nothing = np.full(counts.sum(), -1, np.int32)
-        self._held = np.concatenate((self._held, nothing))
-        self._first_slots = np.concatenate((self._first_slots, starts))
-        self._calendars = np.concatenate((self._calendars, np.array(numbers, np.int64)))
+        self._held = grown(self._held, nothing)
+        self._first_slots = grown(self._first_slots, starts)
+        self._calendars = grown(self._calendars, np.array(numbers, np.int64))
         first = len(self._keys)
         places = range(first, first + len(codes))
         self._keys.update(zip(codes, places, strict=True))
         codes = np.array(codes, np.int64)
-        self._codes = np.concatenate((self._codes, codes))
+        self._codes = grown(self._codes, codes)
         if _ROOM * len(self._keys) > len(self._likely):
             bits = (2 * _ROOM * len(self._keys)).bit_length()
             self._shift = np.uint64(64 - bits)
