@@ -140,7 +140,7 @@ class Append:
         ]
 
     def _go_by_columns(self, parts, ordinals):
-        """Store events that are columns, of one month and known ways; or none of them.
+        """Store events that are columns, of a month that has a table; or none of them.
 
         :param list parts: of sequences of rows
         :param list ordinals: of arrays of the ids of their rows
@@ -168,12 +168,18 @@ class Append:
             return False
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
         if is_read:
-            quick = QuickRead(ReadParts(parts), router, self.keys_of, span)
+            parts = ReadParts(parts)
+            quick = QuickRead(parts, router, self.keys_of, span, self.leader)
         else:
-            rows = Parts(parts, BLOCK // 4, cut)
-            quick = self._quick(rows, span=span)
+            parts = Parts(parts, BLOCK // 4, cut)
+            quick = self._quick(parts, span=span, leader=self.leader)
         with suppress(Unfit):
-            quick.find()
+            try:
+                quick.find()
+            except Unfit:
+                newest = max(int(part.times.max()) for _, _, part in parts.blocks)
+                self.leader.learn(quick, from_microseconds(newest))
+                quick.find()
             return self.send(quick, schema.leaf(month), ordinals) is not None
         return False
 

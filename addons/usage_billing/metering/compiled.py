@@ -68,32 +68,33 @@ class ReadEvents(Sequence):
     def __iter__(self):
         return iter(self.rows)
 
-    def key(self, place):
-        """What an event's way is found by.
+    def keys(self, places):
+        """What the ways of events are found by.
 
-        :return: (type, subject, items of its dimensions)
+        :param list places: positions of the events
+        :return: list of (type, subject, items of its dimensions)
         """
-        event = self.events[place]
-        texts = self._dimensions(event).decode().split("\0")
-        items = tuple(zip(texts[:-1:2], texts[1::2], strict=True))
-        return self._text(event["type"]), self._text(event["subject"]), items
+        keys = []
+        for kind, subject, dimensions in self.parts(places):
+            texts = dimensions.decode().split("\0")
+            items = tuple(zip(texts[:-1:2], texts[1::2], strict=True))
+            keys.append((kind.decode(), subject.decode(), items))
+        return keys
 
-    def key_bytes(self, place):
-        """The same in one, as it stands in the request; and the sizes of the parts."""
-        event = self.events[place]
-        parts = [self._bytes(event[name]) for name in ("type", "subject")]
-        parts.append(self._dimensions(event))
-        return b"".join(parts), tuple(map(len, parts))
+    def parts(self, places):
+        """The same as it stands in the request: types, subjects and dimensions."""
+        events, marks = self.events[places], memoryview(self.marks)
+        return zip(
+            _cut(self.body, events["type"]),
+            _cut(self.body, events["subject"]),
+            map(bytes, _cut(marks, events["dimensions"])),
+            strict=True,
+        )
 
-    def _bytes(self, span):
-        return self.body[span["at"] : span["at"] + span["size"]]
 
-    def _text(self, span):
-        return self._bytes(span).decode()
-
-    def _dimensions(self, event):
-        at, size = event["dimensions"].item()
-        return self.marks[at : at + size].tobytes()
+def _cut(texts, spans):
+    """Texts behind each other, taken apart."""
+    return [texts[at : at + size] for at, size in spans.tolist()]
 
 
 def read_events(body, most, decode):
@@ -222,8 +223,8 @@ class KeyTexts:
         :param hashes: array, of all events
         :param list places: parallel to the rows, -1 for those without
         """
-        for row, place in zip(rows, places, strict=True):
-            key, sizes = read.key_bytes(row)
+        for parts, row, place in zip(read.parts(rows), rows, places, strict=True):
+            key, sizes = b"".join(parts), tuple(map(len, parts))
             if place >= 0 and (key, sizes) not in self._known:
                 self._enter(key, sizes, hashes[row], place)
 

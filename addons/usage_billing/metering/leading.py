@@ -56,6 +56,16 @@ class Leader:
             router.forget_routes(missing)
         return routes
 
+    def learn(self, quick, newest):
+        """Make the routes that a chunk of columns lacks, before one of it is sent.
+
+        :param Quick quick: of Parts
+        :param newest: latest time of its rows
+        :raise Unfit: a row can have none
+        """
+        self._load(newest)
+        self._build(self.router.missing(quick.unknown()), newest)
+
     def _load(self, newest):
         """Drop routes, when periods beyond the known ones are needed."""
         if newest is not None:
@@ -95,6 +105,12 @@ class Leader:
                     route.segment.slot_of(None)
         self.number()
         return not torn
+
+    def number_all(self, segments):
+        """Open segments to rows without a currency."""
+        for segment in segments:
+            segment.slot_of(None)
+        self.number()
 
     def number(self):
         """Give numbers to the slots that have none."""
@@ -155,8 +171,6 @@ class Leader:
         slots, segments = unpaved(
             look.ways, self.router.routes, keys, (look.low, look.high), instants
         )
-        for segment in segments.values():
-            segment.slot_of(None)
-        self.number()
+        self.number_all(segments.values())
         pave(look.ways, segments)
         return look.ways.held_in(slots)

@@ -47,6 +47,7 @@ class Quick:
     :param found: (Ways, positions of the rows' ways in it, -1 for those unknown), right
         for all of their times
     :param keys_of: from :func:`.compiled.key_function`
+    :param Leader leader: gives numbers where :meth:`find` needs them
 
     count: rows sent so far
     """
@@ -60,11 +61,13 @@ class Quick:
         span=EVER,
         found=None,
         keys_of=None,
+        leader=None,
     ):
         self.rows = rows
         self.router = router
         self.columns_of = columns_of
         self.keys_of = keys_of
+        self.leader = leader
         self.count = 0
         self._facts = Facts(min(BLOCK, len(rows)))
         self._routes = routes
@@ -83,6 +86,18 @@ class Quick:
         """
         self._ahead = [(*block, self._find(block[2])) for block in self.rows.blocks]
         self._may_end = False
+
+    def unknown(self):
+        """What the ways of Parts are found by that are unknown.
+
+        :return: list of (type, subject, number of the dimension items)
+        :raise Unfit: a row has none
+        """
+        keys = []
+        for _low, _high, part in self.rows.blocks:
+            _ways, _span, at = self._look(part)
+            keys += self._keys(part, np.flatnonzero(at < 0).tolist())
+        return keys
 
     @property
     def times(self):
@@ -231,6 +246,21 @@ class Quick:
         :return: (Several, positions in it)
         :raise Unfit: a row has none, or it is unknown
         """
+        ways, span, at = self._look(part)
+        unknown = np.flatnonzero(at < 0)
+        if len(unknown):
+            keys = self._keys(part, unknown.tolist())
+            instants = partial(part.times.__getitem__, unknown)
+            at[unknown] = self._learn(ways, keys, span, instants)
+            self._note(ways, part, unknown.tolist(), keys)
+        return ways, at
+
+    def _look(self, part):
+        """
+        :return: (Ways, first and last time of rows, positions of their ways, -1 for
+            those unknown)
+        :raise Unfit: they may not all pass
+        """
         low, high = int(part.times.min()), int(part.times.max())
         if not self._span[0] <= low <= high < self._span[1]:
             raise Unfit
@@ -238,14 +268,7 @@ class Quick:
         if ways is None:
             raise Unfit
         times = part.times if ways.turns.are_between(low, high) else low
-        at = self._known(ways, part, times)
-        unknown = np.flatnonzero(at < 0)
-        if len(unknown):
-            keys = self._keys(part, unknown.tolist())
-            instants = partial(part.times.__getitem__, unknown)
-            at[unknown] = self._learn(ways, keys, (low, high), instants)
-            self._note(ways, part, unknown.tolist(), keys)
-        return ways, at
+        return ways, (low, high), self._known(ways, part, times)
 
     def _known(self, ways, part, times):
         """Positions of the ways of rows, -1 for those unknown.
@@ -266,7 +289,8 @@ class Quick:
         """Keep what was learnt of rows, for those who find it in another way."""
 
     def _learn(self, ways, keys, span, instants):
-        """Make ways of routes that are known and numbered, see :func:`.paving.unpaved`.
+        """Make ways of routes that are known, see :func:`.paving.unpaved`. Without a
+        leader they must have their numbers.
 
         :return: positions of the rows' ways
         :raise Unfit: a row has none
@@ -275,6 +299,8 @@ class Quick:
         if not all(key in routes for key in keys):
             raise Unfit
         slots, segments = unpaved(ways, routes, keys, span, instants)
+        if self.leader:
+            self.leader.number_all(segments.values())
         pave(ways, segments)
         found = ways.held_in(slots)
         if found.min() < 0:

@@ -25,10 +25,11 @@ class QuickRead(Quick):
     :param Router router: knows the routes
     :param keys_of: from :func:`.compiled.key_function`
     :param span: microseconds, half-open, that the events' times are to be in
+    :param Leader leader: see :class:`.quick.Quick`
     """
 
-    def __init__(self, rows, router, keys_of, span):
-        super().__init__(rows, router, None, span=span, keys_of=keys_of)
+    def __init__(self, rows, router, keys_of, span, leader=None):
+        super().__init__(rows, router, None, span=span, keys_of=keys_of, leader=leader)
 
     def _make(self, low, high, part, found):
         """
@@ -58,7 +59,7 @@ class QuickRead(Quick):
         numbers = self.router.dimension_numbers
         return [
             (kind, subject, numbers.setdefault(items, len(numbers)))
-            for kind, subject, items in map(part.key, rows)
+            for kind, subject, items in part.keys(rows)
         ]
 
     def _note(self, ways, part, rows, keys):

@@ -175,6 +175,7 @@ class TestUsageStoreCompiled(StoreCase):
             {"value": "12"},
             {"value": None, "type": "cpu"},
             {"subject": "nobody"},
+            {"subject": "nobody", "dimensions": {"region": "new"}},
             {"subject": 'a "quoted" one'},
             {"time": "2026-08-31T22:00:00Z"},
             {"time": "2026-09-30T20:00:00+02:00"},
@@ -196,6 +197,21 @@ class TestUsageStoreCompiled(StoreCase):
                 ]
                 self._compare(bodies, number, identity_mode="strict")
 
+    def test_what_is_new_is_learnt_without_making_rows(self):
+        draw = Random(15)
+        news = (
+            {"dimensions": {"region": "new"}},
+            {"dimensions": {"region": "new", "zone": "newer"}},
+            {"type": "cpu", "subject": "acct-2", "time": "2026-09-30T23:30:00Z"},
+        )
+        bodies = [[self._body(draw, 0, 30, False)]]  # the table of a month
+        for number, other in enumerate(news, 1):
+            first = self._body(draw, 200 * number, 30, False)
+            second = self._body(draw, 200 * number + 100, 30, False, **other)
+            bodies += [[first, second], [second.replace("é".encode(), b"e")]]
+        count = self._compare(bodies, 1, identity_mode="strict")
+        self.assertEqual(count, sum(map(len, bodies[1:])))
+
     def test_a_request_sent_again_is_known_and_a_changed_one_is_held(self):
         draw = Random(13)
         body = self._body(draw, 0, 60, False)
@@ -208,11 +224,11 @@ class TestUsageStoreCompiled(StoreCase):
         draw = Random(14)
         router = self._router(self._create_source("wanted"))
         asked = []
-        for number in range(8):  # the first ones make routes
+        for number in range(8):  # the first one finds no table of its month
             rows = self._read(self._body(draw, 100 * number, 50, False), read_events)
             self.assertIsInstance(rows, ReadEvents)
             self._ingest(router, [rows])
             asked.append(rows._rows is not None)
-        self.assertEqual(asked[4:], [False] * 4)
+        self.assertEqual(asked, [True] + [False] * 7)
         self.assertEqual(rows[7].event_id, "é707" * 3)
         self.assertEqual([row.row_number for row in rows], list(range(1, 51)))

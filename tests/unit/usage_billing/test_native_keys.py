@@ -204,6 +204,11 @@ def test_keys_are_found_again_and_no_others(known, asked):
     assert found.tolist() == [places.get(key(each), -1) for each in asked]
 
 
+def key_bytes(read, place):
+    [parts] = read.parts([place])
+    return b"".join(parts), tuple(map(len, parts))
+
+
 def test_a_table_that_is_full_but_for_one_bucket():
     """All keys meet in one bucket, and the last of them is found before it begins."""
     dimensions = {"a": "b"}
@@ -216,7 +221,7 @@ def test_a_table_that_is_full_but_for_one_bucket():
     known, other = together[:7].tolist(), together[7]
     entries, keys, buckets = np.zeros(7, native.ENTRY), b"", np.zeros(8, np.int32)
     for place, number in enumerate(known):
-        key, sizes = read.key_bytes(number)
+        key, sizes = key_bytes(read, number)
         entries[place] = (hashes[number], 100 + place, len(keys), *sizes, 0)
         buckets[(5 + place) % 8] = place + 1
         keys += key
@@ -227,7 +232,7 @@ def test_a_table_that_is_full_but_for_one_bucket():
     assert places.tolist() == expected.tolist() and places[other] == -1
     assert hashes.tolist() == again.tolist()
     # hashes that agree are not enough: others' bytes, or the same ones cut elsewhere
-    whole, (kind, subject, rest) = read.key_bytes(other)
+    whole, (kind, subject, rest) = key_bytes(read, other)
     assert subject == 1 and rest == 4
     for key, sizes, place in (
         (whole, (kind, 1, 4), 7),
