@@ -60,7 +60,7 @@ SENTENCES = (
     _lt("something follows the end of the document"),
     _lt("stands twice in one object, and only one can count: send it once"),
     _lt("texts stand between double quotes"),
-    _lt("the number is too long: write it as a text"),
+    _lt("the number is too long: write it as a text"),  # of earlier versions
     _lt("the zone is missing: end with Z or an offset as +02:00"),
     _lt("there is a comma too many"),
     _lt("there is no such day or hour"),

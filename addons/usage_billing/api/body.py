@@ -144,10 +144,7 @@ def load_json(data):
             "invalid_json",
             _lt("The body is not valid JSON"),
             _lt("%(error)s. Nothing of the request was stored.", error=error.args[0]),
-            action=_lt(
-                "Send JSON in UTF-8 (RFC 8259), without NaN or Infinity; write very "
-                "large numbers as texts."
-            ),
+            action=_lt("Send JSON in UTF-8 (RFC 8259), without NaN or Infinity."),
         ) from error
 
 

@@ -17,7 +17,8 @@ from .words import Sentence as _lt
 _BLANK = b" \n\r\t"
 _NUL = b"\\u0000"
 _PLACE = re.compile(r"\(byte (\d+)\)").search
-_LONG_NUMBER = re.compile(rb"\d{1000}").search
+#: Python makes no int of more digits than a setting says, and that is never less.
+_LONG_NUMBERS = re.compile(rb"[-+.0-9eE]{640,}").finditer
 _HALF_PAIR = re.compile(
     rb"\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]",
     re.DOTALL,
@@ -90,10 +91,7 @@ def decode(data, line=1):
     :raise BadJson: it is none
     """
     try:
-        try:
-            document = _decode(data)
-        except InvalidOperation:
-            document = _decode_any_number(data)
+        document = _decode_numbers(data)
         if not may_repeat(data, _count_names(document)):
             return document, _NUL in data
         found = []
@@ -109,6 +107,43 @@ def decode(data, line=1):
         raise
     except ValueError as error:
         raise BadJson(_say_malformed(data, str(error), line)) from error
+
+
+def _decode_numbers(data):
+    try:
+        return _decode_short(data)
+    except ValueError as error:
+        if "out of range" not in str(error):
+            raise
+    try:
+        return _decode_short(_with_decimals(data))
+    except ValueError:
+        # no JSON further on: the decoder has to count in what was sent
+        return _decode_short(_with_decimals(data, 2))
+
+
+def _decode_short(data):
+    try:
+        return _decode(data)
+    except InvalidOperation:
+        return _decode_any_number(data)
+
+
+def _with_decimals(data, cut=0):
+    """The same JSON, with an exponent behind whole numbers that are too long for int.
+
+    :param int cut: last digits to leave out
+    """
+    parts, end, in_text = [], 0, False
+    for number in _LONG_NUMBERS(data):
+        before = data[end : number.start()]
+        quotes = before.replace(b"\\\\", b"").replace(b'\\"', b"").count(b'"')
+        in_text ^= quotes % 2 == 1
+        found, end = number[0], number.end()
+        if not in_text and found.removeprefix(b"-").isdigit():
+            found = found[: len(found) - cut] + b"e0"
+        parts += before, found
+    return b"".join([*parts, data[end:]])
 
 
 def may_repeat(data, names):
@@ -248,10 +283,6 @@ def _say_malformed(data, said, line):
         return _at(data, half.start(), _FAULTS["surrogate"], line)
     if "truncated" in said:
         return _at(data, len(data), _lt("it ends too early"), line)
-    if "out of range" in said and (long := _LONG_NUMBER(data)):
-        return _at(
-            data, long.start(), _lt("the number is too long: write it as a text"), line
-        )
     place = _PLACE(said)
     if not place:
         return _lt("it cannot be read")

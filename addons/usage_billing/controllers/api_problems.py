@@ -48,10 +48,7 @@ PROBLEMS = {
     "invalid_json": (
         (400,),
         _lt("The body is not valid JSON"),
-        _lt(
-            "Send JSON in UTF-8 (RFC 8259), without NaN or Infinity; write very "
-            "large numbers as texts."
-        ),
+        _lt("Send JSON in UTF-8 (RFC 8259), without NaN or Infinity."),
     ),
     "invalid_key": ((401,), _lt("The API key is unknown or revoked."), _KEY),
     "invalid_parameter": (

@@ -10,9 +10,14 @@ from api.body import decompress, read_json
 from api.events import EventReader
 from api.jsontext import BadJson, decode, fault
 from api.problem import ApiProblem
+from metering.compiled import read_events
+from metering.eventcolumns import EventColumns
 from metering.values import EventRow, RejectedRow, UnitRow
 
 READER = EventReader(EventRow, RejectedRow, ("region",), UnitRow)
+QUICK = EventReader(
+    EventRow, RejectedRow, ("region",), UnitRow, EventColumns.of_texts, read_events
+)
 EVENT = '{"id": "%s", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z", %s}'
 
 
@@ -164,7 +169,7 @@ def test_every_name_that_stands_twice_is_found_and_nothing_else(document, blank)
         (b'{"a": "\\ud800"}', "column 8: half a character"),
         (b'["\\ud83d\\ude00", "\\ude00"]', "column 19: half a character"),
         (b'["\\ud83d\\ude00"', "it ends too early"),
-        (b"[" + b"1" * 5000 + b"]", "column 2: the number is too long"),
+        (b"[" + b"1" * 5000 + b",]", "column 5003: there is a comma too many"),
         (b"[" * 100_000, "nested too deeply"),
     ],
 )
@@ -172,6 +177,36 @@ def test_what_is_wrong_with_json_is_said_with_its_place(data, said):
     with pytest.raises(BadJson) as caught:
         decode(data)
     assert said in caught.value.args[0]
+
+
+@pytest.mark.parametrize("digits", [4300, 4301, 5000, 300_000])
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("reader", [READER, QUICK], ids=["rows", "quick"])
+def test_a_number_of_thousands_of_digits_stops_no_other(digits, sign, reader):
+    number = sign + "9" * digits
+    text = f'"properties": {{"a\\\\\\"": "{number[:8000]}", "b": "[{number[:8000]},"}}'
+    events = [EVENT % (f"a{n}", '"value": 7') for n in range(30)]
+    events += [EVENT % ("t", text), EVENT % ("b", f'"value": {number}')]
+    data = EVENT % ("b", f'"data": {{"value": {number}}}')
+    clouds = ['{"specversion": "1.0", "source": "x", ' + e[1:] for e in [*events, data]]
+    clouds.pop(-2)
+    for kind, field, body in (
+        ("application/json", "value", listed(*events)),
+        ("application/x-ndjson", "value", "\n".join(events)),
+        ("application/cloudevents-batch+json", "data.value", f"[{', '.join(clouds)}]"),
+    ):
+        *good, texts, bad = reader.read(body.encode(), kind).rows
+        assert [row.__class__ for row in good] == [EventRow] * 30
+        if field == "value":
+            said = number[:8000]
+            assert texts.properties == {'a\\"': said, "b": f"[{said},"}
+        assert type(bad) is RejectedRow and bad.reason == "invalid_value"
+        assert bad.detail == f"{field}: has more than 100 digits on one side"
+        assert f" {number}" in bad.raw.replace(":", ": ")
+    for text, field in ((events[-1], "value"), (clouds[-1], "data.value")):
+        with pytest.raises(ApiProblem) as caught:
+            read(text)
+        assert (caught.value.status, caught.value.field) == (422, field)
 
 
 def test_what_is_deep_and_strange_is_an_event_that_cannot_be_read():
