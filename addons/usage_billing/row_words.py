@@ -51,11 +51,16 @@ SENTENCES = (
     _lt("must be a JSON object"),
     _lt("must be a code such as EUR (ISO 4217)"),
     _lt("must be a text"),
-    _lt("must be a text as in RFC 3339"),
+    _lt("must be a text as in RFC 3339"),  # of earlier versions
+    _lt("must be a text as in RFC 3339, such as 2026-09-15T12:00:00Z"),
     _lt("must be “1.0”"),
     _lt("names stand between double quotes"),
     _lt("no JSON value begins like this"),
-    _lt("not a date and time as in RFC 3339"),
+    _lt("not a date and time as in RFC 3339"),  # of earlier versions
+    _lt(
+        "not a date and time as in RFC 3339, such as 2026-09-15T12:00:00Z or "
+        "2026-09-15T14:00:00+02:00"
+    ),
     _lt("send JSON in “data”"),
     _lt("something follows the end of the document"),
     _lt("stands twice in one object, and only one can count: send it once"),
@@ -69,7 +74,7 @@ SENTENCES = (
     _lt("this is no escape sequence of JSON"),
     _lt("this is not UTF-8"),
     _lt("this is not how JSON writes a number"),
-    _lt("two zones"),
+    _lt("two zones"),  # of earlier versions
     _lt("write true, false or null"),
     # of the store
     _lt("%(text)s is not a finite number"),

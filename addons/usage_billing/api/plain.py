@@ -3,6 +3,7 @@
 Whatever is strange is left to others, which say what is wrong.
 """
 
+import re
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +27,9 @@ from .members import EMPTY, is_modest
 #: From so many events on, columns of them are quicker than rows.
 MANY = 20
 _from_iso = datetime.fromisoformat
+_is_usual_time = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII
+).fullmatch
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 _Key = Annotated[str, Meta(max_length=MAX_NAME)]
 
@@ -115,11 +119,7 @@ def _few(events, event_row):
         else:
             value, names = Decimal(str(value, "ascii")), names + 1
         if not (
-            text[-1] == "Z"
-            and text[13] == text[16] == ":"
-            and len(text) > 18
-            and moment.tzinfo is None
-            and (value is None or is_modest(value.adjusted()))
+            _is_usual_time(text) and (value is None or is_modest(value.adjusted()))
         ):
             raise ValueError(text)
         dimensions, properties = event.dimensions, event.properties

@@ -74,12 +74,15 @@ def read_choice(query, name, choices, default=None):
 
 
 def read_time(query, name, default=None):
-    """Naive UTC datetime of an RFC 3339 text with its zone."""
+    """Naive UTC datetime of an RFC 3339 text with its zone.
+
+    The plus of an offset that is not escaped comes as a space.
+    """
     text = query.get(name)
     if text is None:
         return default
     try:
-        return members.read_time(text.replace(" ", "+"), name)
+        return members.read_time(text[:11] + text[11:].replace(" ", "+"), name)
     except Unreadable as error:
         raise invalid_parameter(
             name,

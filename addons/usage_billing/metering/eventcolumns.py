@@ -5,6 +5,7 @@ column by column, and nobody makes a row of each, unless one of them turns out t
 out of the ordinary.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _FIRST_DAY = EPOCH.toordinal()
 #: Where digits stand in "2026-10-01T12:30:00", and what stands elsewhere.
 _DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
 _MARKS = {4: b"-", 7: b"-", 10: b"T", 13: b":", 16: b":"}
+_is_usual_time = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII
+).fullmatch
 _NOTHING = {}
 
 
@@ -310,15 +314,9 @@ def _day(number):
 
 def _moment(text):
     """Naive datetime of a time in UTC."""
-    moment = datetime.fromisoformat(text[:-1])
-    if not (
-        text[-1] == "Z"
-        and text[13] == text[16] == ":"
-        and len(text) > 18
-        and moment.tzinfo is None
-    ):
+    if not _is_usual_time(text):
         raise ValueError(text)
-    return moment
+    return datetime.fromisoformat(text[:-1])
 
 
 def documents_of(mappings, are_bare=False):

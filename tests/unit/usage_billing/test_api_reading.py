@@ -11,17 +11,21 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from api import plain
+from api import plain, query
 from api.body import decompress, read_json
 from api.events import EventReader
 from api.jsontext import decode
 from api.limits import MAX_EVENTS
 from api.members import join_id
 from api.problem import ApiProblem
+from metering.compiled import read_events
 from metering.eventcolumns import EventColumns
 from metering.values import EventRow, RejectedRow, UnitRow
 
 READER = EventReader(EventRow, RejectedRow, ["region"])
+QUICK = EventReader(
+    EventRow, RejectedRow, ["region"], None, EventColumns.of_texts, read_events
+)
 MINIMAL = {"id": "1", "type": "t", "subject": "s", "time": "2026-09-15T12:00:00Z"}
 
 
@@ -139,6 +143,75 @@ def test_what_cannot_be_read_says_why(members, reason):
     assert (row.__class__, row.reason) == (RejectedRow, reason)
     assert row.detail.startswith(next(iter(members)))
     assert json.loads(row.raw) == json.loads(json.dumps(MINIMAL | members))
+
+
+NOON = datetime(2026, 9, 15, 12)
+
+
+@pytest.mark.parametrize(
+    "text, time",
+    [
+        ("2026-09-15T12:00:00Z", NOON),
+        ("2026-09-15t12:00:00z", NOON),
+        ("2026-09-15 12:00:00Z", NOON),  # RFC 3339, section 5.6, its last note
+        ("2026-09-15T14:00:00+02:00", NOON),
+        ("2026-09-15T12:00:00-00:00", NOON),
+        ("2026-09-15 07:00:00.50-05:00", NOON + timedelta(milliseconds=500)),
+        ("2026-09-15T12:00:00.1234567Z", NOON + timedelta(microseconds=123456)),
+        ("2026-09-15_12:00:00Z", None),
+        ("2026-09-15\xa012:00:00Z", None),
+        ("2026-W38-2T12:00:00Z", None),
+        ("2026-W38-2T14:00:00+02:00", None),
+        ("2026-258T12:00:00Z", None),
+        ("20260915T120000Z", None),
+        ("2026-09-15T12:00Z", None),
+        ("2026-09-15 12:00", None),
+        ("2026-09-15T12:00:00,5Z", None),
+        ("2026-09-15T12:00:00,5+00:00", None),
+        ("2026-09-15T12:00:00.+00:00", None),
+        ("2026-09-15T12:00:00+02", None),
+        ("2026-09-15T12:00:00+0200", None),
+        ("2026-09-15T12:00:00+02:00:30", None),
+        ("2026-09-15T12:00:00+02:00:30.5", None),
+        ("2026-09-15T12:00:00Z\n", None),
+        ("２026-09-15T12:00:00Z", None),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("kind", ["json", "x-ndjson", "cloudevents-batch+json"])
+def test_times_are_those_of_rfc_3339_and_no_others(text, time, count, kind):
+    events = [MINIMAL] * count + [MINIMAL | {"time": text}]
+    if "cloud" in kind:
+        events = [{"specversion": "1.0", "source": "x"} | event for event in events]
+    body = json.dumps(events, ensure_ascii=False)
+    if kind == "x-ndjson":
+        body = body[1:-1].replace("}, {", "}\n{")
+    if kind == "json":
+        body = f'{{"events": {body}}}'
+    for reader in (READER, QUICK):
+        *others, row = reader.read(body.encode(), f"application/{kind}").rows
+        assert [other.time for other in others] == [NOON] * count
+        if time:
+            assert row.time == time
+        else:
+            assert row.reason == "invalid_time"
+            assert "as in RFC 3339, such as 2026-09-15T12:00:00Z" in row.detail
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "2026-09-15T14:00:00+02:00",
+        "2026-09-15T14:00:00 02:00",  # a plus that nobody escaped
+        "2026-09-15 14:00:00 02:00",
+        "2026-09-15 12:00:00Z",
+    ],
+)
+def test_times_in_addresses_are_the_same(sent):
+    assert query.read_time({"from": sent}, "from") == NOON
+    with pytest.raises(ApiProblem) as caught:
+        query.read_time({"from": sent.replace(":00:00", ":00")}, "from")
+    assert (caught.value.code, caught.value.field) == ("invalid_parameter", "from")
 
 
 def test_numbers_beyond_decimal_stop_no_other_event():
