@@ -139,11 +139,14 @@ def unsupported_type(kind, accepted):
     )
 
 
-def not_found(detail, action=None):
-    """What the address names does not exist, or not for this key."""
+def not_found(detail, action=None, field=None):
+    """What the address names does not exist, or not for this key.
+
+    :param str field: the query parameter that names it, if one does
+    """
     if action is None:
         action = _lt("Check the address, and that the key may read what it names.")
-    return ApiProblem(404, "not_found", _lt("Not found"), detail, action=action)
+    return ApiProblem(404, "not_found", _lt("Not found"), detail, field, action)
 
 
 def invalid_parameter(name, detail, action=None):

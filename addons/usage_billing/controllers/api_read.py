@@ -33,6 +33,7 @@ BUCKETS = ("hour", "day", "month", "total")
 CHUNK = 50
 #: Longest span of hours, so that an answer stays an answer.
 MOST_HOURS = timedelta(days=93)
+_NAMES_NOTHING = _lt("A parameter names nothing that this key may read")
 KINDS = {"u": "usage", "v": "void", "a": "amendment"}
 CUSTOMER = Parameter(
     "customer",
@@ -51,6 +52,12 @@ SUBSCRIPTION = Parameter(
     {"type": "string", "minLength": 1},
     example="STUDIO-PROD",
 )
+UNKNOWN = {
+    "customer": _lt("There is no customer with this reference and a subscription."),
+    "customer_id": _lt("There is no customer with this number and a subscription."),
+    "subscription": _lt("There is no subscription with this code, or it is a draft."),
+    "subject": _lt("There is no such subject of a subscription."),
+}
 SUBJECT = Parameter(
     "subject", _lt("A subject as events name it."), {"type": "string", "minLength": 1}
 )
@@ -108,6 +115,7 @@ class ReadApi(http.Controller):
                 CURSOR,
             ),
             responses={200: (_lt("A page of usage"), "UsagePage")},
+            problems={404: _NAMES_NOTHING},
         )
     )
     def read_usage(self, call):
@@ -132,7 +140,7 @@ class ReadApi(http.Controller):
         group_by = read_names(query, "group_by")
         limit = read_limit(query)
         after = read_cursor(query, int, str, str)
-        subscriptions = _subscriptions(call)
+        subscriptions = _subscriptions(call, UNKNOWN)
         if after:
             subscriptions = subscriptions.filtered(lambda s: s.id >= after[0])
         rows = []
@@ -234,6 +242,7 @@ class ReadApi(http.Controller):
                 CURSOR,
             ),
             responses={200: (_lt("A page of events"), "EventPage")},
+            problems={404: _NAMES_NOTHING},
         )
     )
     def list_events(self, call):
@@ -396,6 +405,7 @@ class ReadApi(http.Controller):
                 CURSOR,
             ),
             responses={200: (_lt("A page of deliveries"), "BatchPage")},
+            problems={404: _NAMES_NOTHING},
         )
     )
     def list_batches(self, call):
@@ -459,23 +469,47 @@ def _store(call):
     return call.env["usage.batch"].with_company(company)._store()
 
 
-def _subscriptions(call):
-    """Subscriptions that the key may read and the query asks for, by id."""
-    query = call.query
-    domain = Domain("company_id", "=", call.key.company_id)
-    domain &= Domain("state", "!=", "draft")
+def _subscriptions(call, named=("customer", "customer_id", "subscription")):
+    """Subscriptions that the key may read and the query asks for, by id.
+
+    :param named: parameters that must name something that the key may read: a typo
+        must not look like no usage. Who is only another company's is told as unknown.
+    :raise ApiProblem: 404
+    """
+    may_read = Domain("company_id", "=", call.key.company_id)
+    may_read &= Domain("state", "!=", "draft")
     if call.key.partner_id:
-        domain &= Domain("partner_id", "child_of", call.key.partner_id)
+        may_read &= Domain("partner_id", "child_of", call.key.partner_id)
+    wanted = _wanted(call)
+    subscriptions = call.env["usage.subscription"]
+    found = subscriptions.search(Domain.AND([may_read, *wanted.values()]), order="id")
+    if found:
+        return found
+    for name in named:
+        if name in wanted and not subscriptions.search(
+            may_read & wanted[name], limit=1
+        ):
+            raise problem.not_found(
+                UNKNOWN[name],
+                _lt("Check the parameter, and that the key may read what it names."),
+                name,
+            )
+    return found
+
+
+def _wanted(call):
+    """Parameter -> domain of the subscriptions that it leaves."""
+    query, domains = call.query, {}
     if "customer" in query:
-        domain &= Domain("partner_id.ref", "=", query["customer"])
+        domains["customer"] = Domain("partner_id.ref", "=", query["customer"])
     if "customer_id" in query:
         number = read_int(query, "customer_id", low=1)
-        domain &= Domain("partner_id", "=", number)
+        domains["customer_id"] = Domain("partner_id", "=", number)
     if "subscription" in query:
-        domain &= Domain("code", "=", query["subscription"])
+        domains["subscription"] = Domain("code", "=", query["subscription"])
     if "subject" in query:
-        domain &= _store(call).of_subjects([query["subject"]])
-    return call.env["usage.subscription"].search(domain, order="id")
+        domains["subject"] = _store(call).of_subjects([query["subject"]])
+    return domains
 
 
 def _sources(call):
@@ -485,31 +519,29 @@ def _sources(call):
         domain &= Domain("code", "=", call.query["source"])
     sources = call.env["usage.source"].with_context(active_test=False).search(domain)
     if "source" in call.query and not sources:
-        raise problem.invalid_parameter(
-            "source", _lt("There is no source with this code.")
+        raise problem.not_found(
+            _lt("There is no source with this code."),
+            _lt("Correct the parameter and send the request again."),
+            "source",
         )
     return sources
 
 
 def _meter(call, code, parameter=None):
+    action = _lt("GET /usage/v1/meters lists the meters with their codes.")
     if code is None:
         raise problem.invalid_parameter(
-            parameter,
-            _lt("The code of a meter is needed."),
-            _lt("GET /usage/v1/meters lists the meters with their codes."),
+            parameter, _lt("The code of a meter is needed."), action
         )
     meter = (
         call.env["usage.meter"]
         .with_context(active_test=False)
         .search([("company_id", "=", call.key.company_id), ("code", "=", code)])
     )
-    if meter:
-        return meter
-    text = _lt("There is no meter “%(code)s”.", code=code[:100])
-    action = _lt("GET /usage/v1/meters lists the meters with their codes.")
-    if parameter:
-        raise problem.invalid_parameter(parameter, text, action)
-    raise problem.not_found(text, action)
+    if not meter:
+        text = _lt("There is no meter “%(code)s”.", code=code[:100])
+        raise problem.not_found(text, action, parameter)
+    return meter
 
 
 def _refuse_customer_key(call):

@@ -69,8 +69,8 @@ class TestApiRead(ApiCase, HttpCase):
         self.assertEqual(response.status_code, 200, response.text)
         return response.json()
 
-    def _refused(self, path, status, code, **query):
-        response = self._get(path, **query)
+    def _refused(self, path, status, code, token=None, **query):
+        response = self._get(path, token, **query)
         self.assertEqual(response.status_code, status, response.text)
         self.assertEqual(response.json()["code"], code)
         self.assertTrue(response.json()["action"])
@@ -130,7 +130,6 @@ class TestApiRead(ApiCase, HttpCase):
 
     def test_questions_that_make_no_sense_are_refused(self):
         for query, code in (
-            ({"meter": "none"}, "invalid_parameter"),
             ({"bucket": "week"}, "invalid_parameter"),
             ({"from": "2026-13-01T00:00:00Z"}, "invalid_parameter"),
             ({"from": "2026-09-01"}, "invalid_parameter"),
@@ -154,6 +153,35 @@ class TestApiRead(ApiCase, HttpCase):
                 }
                 self._refused("usage", 400, code, **query)
         self._refused("usage", 400, "invalid_parameter")
+
+    def test_a_typo_does_not_look_like_no_usage(self):
+        draft = self.subscriptions[0].copy({"code": "DRAFT", "subject_ids": False})
+        self.assertEqual(draft.state, "draft")
+        for path, name, value in (
+            ("usage", "meter", "computer"),
+            ("usage", "customer", "C-11"),
+            ("usage", "customer_id", str(self.env.company.partner_id.id)),
+            ("usage", "subscription", "DRAFT"),
+            ("usage", "subscription", "none"),
+            ("usage", "subject", "s-11"),
+            ("events", "customer", "C-11"),
+            ("events", "customer_id", "2147483647"),
+            ("events", "subscription", "none"),
+            ("events", "source", "none"),
+            ("batches", "source", "none"),
+        ):
+            with self.subTest(path=path, name=name, value=value):
+                query = {name: value}
+                if path == "usage":
+                    query = {"meter": self.meter.code} | query
+                problem = self._refused(path, 404, "not_found", **query)
+                self.assertEqual(problem["field"], name)
+        # what is known and has nothing in common is no typo
+        code = self.subscriptions[1].code
+        self.assertEqual(self._usage(customer="C-1", subscription=code)["data"], [])
+        self.assertEqual(
+            self._read("events", customer="C-1", subject="s-9")["data"], []
+        )
 
     def test_an_empty_parameter_is_not_everybody(self):
         """A program that has no reference to send must not get others' usage."""
@@ -235,10 +263,15 @@ class TestApiRead(ApiCase, HttpCase):
         span = {"from": "2026-09-01T00:00:00Z", "to": "2026-10-01T00:00:00Z"}
         usage = self._read("usage", token, meter=self.meter.code, **span)
         self.assertEqual({row["customer"] for row in usage["data"]}, {"C-1"})
-        usage = self._read(
-            "usage", token, meter=self.meter.code, customer="C-2", **span
-        )
-        self.assertEqual(usage["data"], [])
+        told = [
+            self._refused(
+                path, 404, "not_found", token=token, customer=customer, **more, **span
+            )
+            for customer in ("C-2", "C-9")
+            for path, more in (("usage", {"meter": self.meter.code}), ("events", {}))
+        ]
+        # nothing says that the other customer is there
+        self.assertEqual(told, told[:1] * 4)
         events = self._read("events", token, **span)["data"]
         self.assertEqual({row["subject"] for row in events}, {"s-1"})
         self.assertEqual(self._get("events/e-7", token).status_code, 404)
@@ -255,9 +288,12 @@ class TestApiRead(ApiCase, HttpCase):
         self.assertEqual(self._read("batches", token)["data"], [])
         self.assertEqual(self._read("meters", token)["data"], [])
         self.assertEqual(self._get("events/e-7", token).status_code, 404)
-        self.assertEqual(
-            self._get("usage", token, meter=self.meter.code).status_code, 400
-        )
+        self._refused("usage", 404, "not_found", token=token, meter=self.meter.code)
+        told = [
+            self._refused("events", 404, "not_found", token=token, customer=customer)
+            for customer in ("C-1", "C-9")
+        ]
+        self.assertEqual(told, told[:1] * 2)
 
     def test_reading_needs_the_scope(self):
         for path in ("usage", "events", "events/e-1", "meters", "batches"):

@@ -136,7 +136,7 @@ class TestApiSubject(ApiCase, HttpCase):
             Decimal(all_["quantity"]),
         )
         self.assertEqual(one["count"] + two["count"], all_["count"])
-        self.assertFalse(self._get(subject="nobody", **query)["data"])
+        self._get(subject="nobody", status=404, **query)
         others = {"subject": "both-1", "subscription": self.alone[0].code}
         self.assertFalse(self._get(**others, **query)["data"])
 
@@ -154,4 +154,4 @@ class TestApiSubject(ApiCase, HttpCase):
         )
         self._get(customer_id="x", status=400, **query)
         self.reader.partner_id = self.alone[0].partner_id
-        self.assertFalse(self._get(customer_id=self.nameless.id, **query)["data"])
+        self._get(customer_id=self.nameless.id, status=404, **query)
