@@ -14,6 +14,7 @@ STATUSES = {
     "voided": _lt("It does not count any more."),
     "amended": _lt("The new content counts in its place."),
     "already": _lt("It was corrected before."),
+    "unchanged": _lt("It counts with this content already."),
     "unknown": _lt(
         "The source of the key has no such event in the store; one that waits in the "
         "inbox is settled there, or sent again."
@@ -168,7 +169,10 @@ DIFFERENCE = register_schema(
 _ALWAYS = {
     "correction": {
         **NULLABLE,
-        "description": _lt("Name of the correction; null for a dry run."),
+        "description": _lt(
+            "Name of the correction; null for a dry run, and where there was nothing "
+            "to correct: then nothing is written."
+        ),
     },
     "dry_run": {"type": "boolean"},
     "differences": {

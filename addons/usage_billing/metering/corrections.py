@@ -66,7 +66,7 @@ class Corrections(Targets):
         """Let rows count in the place of the events with their ids.
 
         A row that fits nowhere (an unknown subject, a value missing) is refused, and
-        its event stays as it was.
+        its event stays as it was; so it does when it says the same already.
 
         :param list[EventRow] rows: complete, and with the time that is right
         :param list times: parallel; the events' times as received, for sources whose
@@ -76,7 +76,7 @@ class Corrections(Targets):
         wanted = wanted_of(rows, times)
         self.bring_back(wanted)
         self._begin()
-        taken = self._claim(self._targets(wanted), "a")
+        taken = self._claim(self._leave_same(self._targets(wanted), rows), "a")
         if taken:
             for number in self._append(rows, taken):
                 del taken[number]
@@ -107,6 +107,21 @@ class Corrections(Targets):
             outcomes=[self.outcomes[number] for number in sorted(self.outcomes)],
             period_ids=sorted(self.periods),
         )
+
+    def _leave_same(self, targets, rows):
+        """An order that comes twice has nothing to do the second time.
+
+        :return: {position: Target} of those whose rows say something else
+        """
+        stored = self.store.rows([target.id for target in targets.values()])
+        by_id = {event.id: event for event in stored}
+        changed = {}
+        for number, target in targets.items():
+            if is_same(rows[number], by_id[target.id]):
+                self._tell(number, target.event_id, "unchanged")
+            else:
+                changed[number] = target
+        return changed
 
     # -- writing -----------------------------------------------------------------------
 
@@ -286,6 +301,20 @@ def _telling():
         yield
     except StoreError as error:
         _logger.error("An archived month cannot be read: %s", error)
+
+
+def is_same(row, event):
+    """Whether a stored event says what a row says."""
+    return (
+        row.type == event.type
+        and row.subject == event.subject
+        and row.time == event.time
+        and row.value == event.value
+        and row.amount == event.amount
+        and (row.currency or None) == (event.currency or None)
+        and dict(row.dimensions) == dict(event.dimensions)
+        and dict(row.properties) == dict(event.properties)
+    )
 
 
 def wanted_of(rows, times=None):

@@ -110,8 +110,9 @@ class CorrectionOutcome(NamedTuple):
 
     number: its position in the order, from 0
     status: "voided", "amended"; "already" (corrected by somebody meanwhile, or
-        before), "unknown" (no such event), "replaced" (its delivery was), or "refused"
-        with the code of a quarantine reason: the amendment fits nowhere
+        before), "unchanged" (it says this already), "unknown" (no such event),
+        "replaced" (its delivery was), or "refused" with the code of a quarantine
+        reason: the amendment fits nowhere
     """
 
     number: int

@@ -120,11 +120,13 @@ class UsageCorrection(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             if vals.get("name", "/") == "/":
-                vals["name"] = (
-                    self.env["ir.sequence"].sudo().next_by_code("usage.correction")
-                    or "/"  # the sequence is the system's
-                )
+                vals["name"] = self._next_name()
         return super().create(vals_list)
+
+    @api.model
+    def _next_name(self):
+        """Number of a new order, of the system's sequence."""
+        return self.env["ir.sequence"].sudo().next_by_code("usage.correction") or "/"
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_applied(self):

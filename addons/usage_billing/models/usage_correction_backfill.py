@@ -10,6 +10,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..metering import RejectedRow
+from ..metering.corrections import is_same
 from .usage_quarantine_cause import BY_DETAIL
 
 #: Largest file: its events are compared in memory, about nine times its size.
@@ -148,7 +149,7 @@ class UsageCorrection(models.Model):
             seen.add(row.event_id)
             if row.event_id not in stored:
                 add.append(row)
-            elif not _is_same(row, stored[row.event_id]):
+            elif not is_same(row, stored[row.event_id]):
                 amend.append(row)
                 times.append(stored[row.event_id].time)
         void = [
@@ -245,6 +246,9 @@ class UsageCorrection(models.Model):
         }
         sentences = {
             "already": self.env._("%(event)s: it was corrected already.", **facts),
+            "unchanged": self.env._(
+                "%(event)s: it counts with this content already.", **facts
+            ),
             "unknown": self.env._("%(event)s: the source never sent it.", **facts),
             "replaced": self.env._(
                 "%(event)s: its delivery was replaced by a newer version.", **facts
@@ -287,17 +291,3 @@ def _own_form(record):
         else:
             properties[name.removeprefix("properties.")] = value
     return event | {"dimensions": dimensions, "properties": properties}
-
-
-def _is_same(row, event):
-    """Whether a stored event says what a row says."""
-    return (
-        row.type == event.type
-        and row.subject == event.subject
-        and row.time == event.time
-        and row.value == event.value
-        and row.amount == event.amount
-        and (row.currency or None) == (event.currency or None)
-        and dict(row.dimensions) == dict(event.dimensions)
-        and dict(row.properties) == dict(event.properties)
-    )

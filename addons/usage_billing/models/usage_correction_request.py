@@ -9,7 +9,7 @@ from ..metering.jsonform import event_to_json
 class Answer(NamedTuple):
     """What an order of a request did, or would do.
 
-    name, batch_id: of the order and of its rows, None for a dry run
+    name, batch_id: of the order and of its rows, None when nothing was written
     moved: see ``usage_correction.Moved``
     differences: vals of ``usage.correction.line``
     """
@@ -67,15 +67,16 @@ class UsageCorrection(models.Model):
         """Carry out an order that came by request, committed when this returns.
 
         In a READ COMMITTED transaction of its own, as everything that comes in by
-        request; what the caller's transaction has not committed is not seen.
+        request; what the caller's transaction has not committed is not seen. An order
+        that moves nothing, as one that comes again after it was carried out, leaves no
+        trace: a sender without an answer sends again.
 
         :param dict vals: see :meth:`_prepare_request_vals`
         :param bool dry_run: only look; nothing is kept, not even the order
         :rtype: Answer
         :raise psycopg2.Error: nothing was corrected
         """
-        if dry_run:
-            vals = {**vals, "name": "?"}  # numbers are for what was done
+        vals = {**vals, "name": "?"}  # numbers are for what was done
         with connection(self.env(su=True)) as env:
             order = (
                 env[self._name]
@@ -84,10 +85,12 @@ class UsageCorrection(models.Model):
                 .create(vals)
             )
             moved, lines = order._simulate()
-            if dry_run:
+            if not dry_run and any(moved.done.values()):
+                order.name = order._next_name()
+                moved = order._apply(lines)
+            if dry_run or not any(moved.done.values()):
                 env.cr.rollback()
                 return Answer(None, None, moved, lines)
-            moved = order._apply(lines)
             answer = Answer(order.name, order.batch_ids[:1].id or None, moved, lines)
             env.flush_all()
         return answer

@@ -93,6 +93,92 @@ class TestApiCorrect(ApiCase, HttpCase):
         self.assertEqual(response.json()["results"][1]["code"], "unknown_subject")
         self.assertEqual(self._quantity(), 15)
 
+    def _trail(self):
+        """Numbers of what corrections leave behind."""
+        self.env.invalidate_all()
+        number = self.env["ir.sequence"].search([("code", "=", "usage.correction")])
+        return (
+            self.env["usage.correction"].search_count([]),
+            self.env["usage.batch"].search_count([]),
+            self.env["usage.event"].search_count([]),
+            number[:1].number_next_actual,
+        )
+
+    def _repeat(self, path, order, *statuses):
+        """Send an order twice; the second time nothing is written."""
+        first = self._post(path, order)
+        quantity, trail = self._quantity(), self._trail()
+        again = self._post(path, order)
+        self.assertEqual(again.status_code, 200, again.text)
+        told = again.json()
+        if statuses:
+            self.assertEqual([s for _id, s in self._statuses(again)], [*statuses])
+            self.assertEqual((told["batch"], told["corrected"]), (None, 0))
+        self.assertEqual((told["correction"], told["differences"]), (None, []))
+        self.assertEqual((self._quantity(), self._trail()), (quantity, trail))
+        return first.json()
+
+    def test_an_order_that_comes_again_writes_nothing(self):
+        self.meter.dimension_keys = "region"
+        self.env["usage.alias"].create(
+            {"kind": "unit", "name": "dozen", "factor": "12"}
+        )
+        self._send()
+        rich = self._event(
+            2,
+            value="2.50",
+            unit="dozen",
+            time="2026-09-16T14:00:00.5+02:00",
+            dimensions={"region": "fr", "zone": "a"},
+            properties={"host": "vm-1", "size": 7, "deep": {"b": [1]}},
+        )
+        order = {
+            "events": [
+                self._event(1, value="10"),
+                rich,
+                self._event(3),
+                {**rich, "id": "no"},
+            ],
+            "reason": "Read wrongly",
+        }
+        first = self._repeat(
+            "/amend", order, "unchanged", "unchanged", "unchanged", "unknown"
+        )
+        self.assertEqual(
+            [result["status"] for result in first["results"]],
+            ["amended", "amended", "unchanged", "unknown"],
+        )
+        self.assertEqual(self._quantity(), 43)
+        # what is new in an order is done, and only that
+        order["events"][0]["value"] = "11"
+        answer = self._repeat(
+            "/amend", order, "unchanged", "unchanged", "unchanged", "unknown"
+        )
+        self.assertEqual(answer["corrected"], 1)
+        self.assertEqual(self._quantity(), 44)
+
+    def test_a_void_that_comes_again_writes_nothing(self):
+        self._send()
+        order = {"events": [{"id": "e-2"}, {"id": "no"}], "reason": "Test run"}
+        self._repeat("/void", order, "already", "unknown")
+        # nor does the amendment of before
+        amend = {"events": [self._event(2, value="9")], "reason": "Read wrongly"}
+        self._repeat("/amend", amend, "already")
+        self.assertEqual(self._quantity(), 4)
+
+    def test_a_backfill_that_comes_again_writes_nothing(self):
+        self._send()
+        self._repeat(
+            "/backfill",
+            {
+                "from": "2026-09-01T00:00:00Z",
+                "to": "2026-10-01T00:00:00Z",
+                "reason": "Probe was down",
+                "events": [self._event(1), self._event(3, value="4"), self._event(5)],
+            },
+        )
+        self.assertEqual(self._quantity(), 10)
+
     def _read(self, **parameters):
         response = self.url_open(
             V1,
