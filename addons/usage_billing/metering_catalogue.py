@@ -11,7 +11,7 @@ from .metering.places import PeriodSpan, SubjectSpan
 from .metering.texts import storable
 
 #: No event is matched further ahead than this, whatever the source allows: periods
-#: would be made up to there.
+#: would be made up to there. The help of ``future_tolerance_min`` says so.
 FARTHEST = timedelta(days=366)
 #: Fields of a source: how far from now events may lie, and what becomes of those that
 #: lie farther or outside of a subscription.
@@ -88,7 +88,8 @@ def time_rules(rules, received_at):
     """
     latest, oldest = fields.Datetime.now() + FARTHEST, None
     if rules["future_tolerance_min"] >= 0:
-        latest = received_at + timedelta(minutes=rules["future_tolerance_min"])
+        tolerance = timedelta(minutes=rules["future_tolerance_min"])
+        latest = min(latest, received_at + tolerance)
     if rules["late_tolerance_days"] >= 0:
         oldest = received_at - timedelta(days=rules["late_tolerance_days"])
     ignored = frozenset(

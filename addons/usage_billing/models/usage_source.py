@@ -86,7 +86,8 @@ class UsageSource(models.Model):
         required=True,
         default=1440,
         help="Events later than their arrival by more than this wait in the "
-        "quarantine. -1: not checked.",
+        "quarantine. -1, or more than 366 days: those more than 366 days ahead, since "
+        "the periods up to there would have to be made.",
     )
     late_tolerance_days = fields.Integer(
         string="Late Tolerance (days)",

@@ -80,6 +80,26 @@ class TestUsageQuarantine(StoreCase):
             batch.quarantine_ids.filtered(lambda q: q.row_number == 16).raw, "a;b;c"
         )
 
+    def test_whatever_is_allowed_a_year_ahead_is_the_end(self):
+        """Periods would be made up to there, for each wrong year that is sent."""
+        self.subscription.date_end = False
+        now = datetime.now().replace(microsecond=0)
+        for number, tolerance in enumerate((-1, 600_000, 2**31 - 1)):
+            self.source.future_tolerance_min = tolerance
+            batch = self._send(
+                [
+                    event(10 * number + 1, at=now + timedelta(days=365)),
+                    event(10 * number + 2, at=now + timedelta(days=367)),
+                    event(10 * number + 3, at=datetime(9999, 12, 31)),
+                ],
+                received_at=now,
+            )
+            self.assertEqual(self._reasons(batch), ["future"] * 2, tolerance)
+            self.assertEqual(batch.accepted_count, 1)
+        last = max(self.subscription.period_ids.mapped("end_at"))
+        self.assertLess(last, now + timedelta(days=366 + 31))
+        self.assertIn("366 days", self.source._fields["future_tolerance_min"].help)
+
     def test_before_and_after_the_mapping_of_a_subject(self):
         subject = self.env["usage.subject"].search([("subject", "=", "acct-1")])
         subject.write(
