@@ -151,13 +151,14 @@ class UsageReportPortal(UsagePortal):
         group = options.get("group") or ""
         if bucket not in BUCKETS or (group and group not in groups):
             raise NotFound()
+        names = explorer.env["usage.report"]._get_meter_names(meters)
         choices = {
             "periods": [
                 explorer._prepare_period(item)
                 for item in explorer._get_periods(subscription_sudo)
             ],
             "period": period_sudo.id,
-            "meters": [{"code": item.code, "name": item.name} for item in meters],
+            "meters": [{"code": item.code, "name": names[item.id]} for item in meters],
             "meter": meter.code or "",
             "bucket": bucket,
             "groups": groups,

@@ -86,6 +86,7 @@ from . import usage_explorer_pages
 from . import usage_explorer_invoice
 from . import usage_report
 from . import usage_report_file
+from . import usage_report_names
 from . import usage_sample
 from . import res_config_settings
 from . import res_config_settings_store

@@ -20,6 +20,8 @@ RATED_SHOWN = 100
 #: what a report can be grouped by besides dimensions and properties
 BY_SUBSCRIPTION = "@subscription"
 BY_CUSTOMER = "@customer"
+#: columns that stand for no value: of events without one, and of the smaller ones
+MISSING, OTHERS = ("missing",), ("others",)
 ADDITIVE = ("sum", "count")
 #: events looked at to find out what they can be grouped by
 LOOKED_AT = 400
@@ -44,7 +46,11 @@ class ReportQuery:
 
 @dataclass(slots=True)
 class Cells:
-    """Quantities of one report by bucket and column."""
+    """Quantities of one report by bucket and column.
+
+    A column is a value of the group, or the id of a record; what it is called is for
+    those who show it.
+    """
 
     by_bucket: dict = field(default_factory=dict)
     by_column: dict = field(default_factory=dict)
@@ -82,9 +88,14 @@ class UsageReport(models.AbstractModel):
             limit=1,
         )
         first = today.replace(day=1)
+        names = self._get_meter_names(meters)
         return {
             "meters": [
-                {"id": meter.id, "name": meter.name, "unit": meter.unit_label or ""}
+                {
+                    "id": meter.id,
+                    "name": names[meter.id],
+                    "unit": meter.unit_label or "",
+                }
                 for meter in meters
             ],
             "start": first.isoformat(),
@@ -165,12 +176,16 @@ class UsageReport(models.AbstractModel):
         explorer = self.env["usage.explorer"]
         cells = self._count(query)
         buckets = self._get_buckets(query, cells)
-        names = self._get_columns(query, cells)
+        columns = self._get_columns(query, cells)
+        call = self._get_names(query)
+        names = [call(column) for column in columns]
         is_additive = query.meter.aggregation in ADDITIVE
         labels = {bucket: self._format_bucket(query, bucket) for bucket in buckets}
         rows = []
         for bucket in buckets:
-            values = [self._get_cell(query, cells, bucket, name) for name in names]
+            values = [
+                self._get_cell(query, cells, bucket, column) for column in columns
+            ]
             known = [value for value in values if value is not None]
             rows.append(
                 {
@@ -181,14 +196,14 @@ class UsageReport(models.AbstractModel):
                     else "",
                 }
             )
-        footer = [self._get_footer(query, cells, name) for name in names]
+        footer = [self._get_footer(query, cells, column) for column in columns]
         total = sum((value for value in footer if value is not None), ZERO)
         unit = query.meter.unit_label or ""
         return {
             "meter": query.meter.name,
             "unit": unit,
             "bucket": query.bucket,
-            "columns": [name or query.meter.name for name in names],
+            "columns": names,
             "rows": rows,
             "footer": [explorer._format_quantity(value) for value in footer],
             "total": explorer._format_quantity(total) if is_additive else "",
@@ -203,14 +218,14 @@ class UsageReport(models.AbstractModel):
                 "titles": [labels[bucket] for bucket in buckets],
                 "series": [
                     {
-                        "name": name or query.meter.name,
+                        "name": names[number],
                         "values": [
-                            str(self._get_cell(query, cells, bucket, name) or ZERO)
+                            str(self._get_cell(query, cells, bucket, column) or ZERO)
                             for bucket in buckets
                         ],
                         "texts": [row["cells"][number] for row in rows],
                     }
-                    for number, name in enumerate(names)
+                    for number, column in enumerate(columns)
                 ],
                 "unit": unit,
                 "title": self.env._(
@@ -272,10 +287,10 @@ class UsageReport(models.AbstractModel):
 
     def _get_column(self, query, subscription, row):
         if query.group == BY_SUBSCRIPTION:
-            return subscription.name
+            return subscription.id
         if query.group == BY_CUSTOMER:
-            return subscription.partner_id.name
-        return row.dimensions.get(query.group, "–") if query.group else ""
+            return subscription.partner_id.id
+        return row.dimensions.get(query.group, MISSING) if query.group else ""
 
     def _get_buckets(self, query, cells):
         """Buckets to show, oldest first: also the empty ones between, for the chart."""
@@ -298,28 +313,28 @@ class UsageReport(models.AbstractModel):
     def _get_columns(self, query, cells):
         """Columns to show, the largest first; the last may stand for all others."""
         totals = {
-            name: sum(map(abs, values), ZERO)
-            for name, values in cells.by_column.items()
+            column: sum(map(abs, values), ZERO)
+            for column, values in cells.by_column.items()
         }
-        names = sorted(totals, key=lambda name: (-totals[name], name))
-        if len(names) > COLUMNS_SHOWN + 1 and query.meter.aggregation in ADDITIVE:
-            self._merge_others(cells, names[COLUMNS_SHOWN:])
-            return [*names[:COLUMNS_SHOWN], self.env._("Others")]
-        return names
+        call = self._get_names(query)
+        columns = sorted(totals, key=lambda column: (-totals[column], call(column)))
+        if len(columns) > COLUMNS_SHOWN + 1 and query.meter.aggregation in ADDITIVE:
+            self._merge_others(cells, columns[COLUMNS_SHOWN:])
+            return [*columns[:COLUMNS_SHOWN], OTHERS]
+        return columns
 
-    def _merge_others(self, cells, names):
-        others = self.env._("Others")
+    def _merge_others(self, cells, columns):
         for line in (*cells.by_bucket.values(), cells.by_column):
-            merged = [value for name in names for value in line.pop(name, ())]
+            merged = [value for column in columns for value in line.pop(column, ())]
             if merged:
-                line[others] = merged
+                line[OTHERS] = merged
 
-    def _get_cell(self, query, cells, bucket, name):
-        values = cells.by_bucket.get(bucket, {}).get(name)
+    def _get_cell(self, query, cells, bucket, column):
+        values = cells.by_bucket.get(bucket, {}).get(column)
         return self._join(query, values)
 
-    def _get_footer(self, query, cells, name):
-        return self._join(query, cells.by_column.get(name))
+    def _get_footer(self, query, cells, column):
+        return self._join(query, cells.by_column.get(column))
 
     def _join(self, query, values):
         """One figure of several subscriptions': each is billed for its own."""
@@ -392,12 +407,13 @@ class UsageReport(models.AbstractModel):
         """
         periods = self._get_whole_periods(query)
         explorer = self.env["usage.explorer"]
+        names = self._get_subscription_names(query.subscriptions)
         rows = []
         for line in self._iter_rated(query, periods[:RATED_SHOWN], amounts):
             difference = line["quantity"] - line["used"]
             rows.append(
                 {
-                    "subscription": line["subscription"].name,
+                    "subscription": names[line["subscription"].id],
                     "period": explorer._prepare_period(line["period"])["label"],
                     "charge": line["charge"],
                     "used": explorer._format_quantity(line["used"]),

@@ -34,17 +34,22 @@ class UsageReport(models.AbstractModel):
         :return: iterator of texts
         """
         yield _line(COLUMNS)
+        call = self._get_names(query, for_file=True) if query.group else str
         subscriptions = query.subscriptions.sorted("code")
         for start in range(0, len(subscriptions), TOGETHER):
             part = subscriptions[start : start + TOGETHER]
-            yield from self._iter_usage_lines(_of(query, part))
+            yield from self._iter_usage_lines(_of(query, part), call)
             self.env.invalidate_all()
         for start in range(0, len(subscriptions), TOGETHER):
             part = _of(query, subscriptions[start : start + TOGETHER])
             yield from self._iter_rated_lines(part, amounts)
             self.env.invalidate_all()
 
-    def _iter_usage_lines(self, query):
+    def _iter_usage_lines(self, query, call):
+        """Lines of usage, then their totals.
+
+        :param call: function: column -> text, see ``_get_names``
+        """
         meter, totals = query.meter, {}
         is_additive = meter.aggregation in ADDITIVE
         for subscription, row in self._read_usage(query, query.bucket):
@@ -60,7 +65,7 @@ class UsageReport(models.AbstractModel):
                 start,
                 subscription,
                 meter,
-                column,
+                call(column),
                 row.quantity,
                 row.count,
             )
@@ -70,7 +75,7 @@ class UsageReport(models.AbstractModel):
                 totals[subscription, column] = (row.quantity, row.count)
         for (subscription, column), (quantity, count) in totals.items():
             yield self._usage_line(
-                "total", "", subscription, meter, column, quantity, count
+                "total", "", subscription, meter, call(column), quantity, count
             )
 
     def _usage_line(self, kind, start, subscription, meter, column, quantity, count):

@@ -9,7 +9,7 @@ from odoo import Command
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
 
-from ..models.usage_report import BY_SUBSCRIPTION, ReportQuery
+from ..models.usage_report import BY_CUSTOMER, BY_SUBSCRIPTION, ReportQuery
 from .common import UsageCase
 
 OCTOBER = (date(2026, 10, 1), date(2026, 11, 1))
@@ -210,6 +210,65 @@ class TestUsageReport(UsageCase, HttpCase):
         )
         totals = [x for x in self._read_file(query) if x["line"] == "total"]
         self.assertEqual(len(totals), 18)
+
+    def test_who_has_the_same_name_is_not_taken_for_another(self):
+        both = self.subscription | self.other
+        both.write({"name": "Production"})
+        both.partner_id.write({"name": "Acme", "ref": False})
+        self.other.partner_id.ref = "C-2"
+        own = [self._rated(each, self.meter).quantity for each in both]
+        first = self.subscription.partner_id
+        for group, names in (
+            (BY_SUBSCRIPTION, [f"Production ({each.code})" for each in both]),
+            (BY_CUSTOMER, [f"Acme (#{first.id})", "Acme (C-2)"]),
+        ):
+            query = self._query(bucket="day", group=group, subscriptions=both)
+            page = self.report._prepare_report(query)
+            self.assertEqual(page["columns"], names[::-1])  # the largest first
+            self.assertEqual([*map(Decimal, page["footer"])], own[::-1])
+            self.assertEqual([s["name"] for s in page["chart"]["series"]], names[::-1])
+            lines = [x for x in self._read_file(query) if x["line"] == "total"]
+            self.assertEqual(
+                {x["group"]: Decimal(x["quantity"]) for x in lines},
+                dict(zip(names, own, strict=True)),
+            )
+        self.assertEqual(
+            {row["subscription"] for row in page["rated"]["rows"]},
+            {f"Production ({each.code})" for each in both},
+        )
+        twin = self._create_meter("cpu2", name=self.meter.name)
+        called = {m["id"]: m["name"] for m in self.report.get_choices()["meters"]}
+        for meter in self.meter | twin:
+            self.assertEqual(called[meter.id], f"{meter.name} ({meter.code})")
+        self.assertEqual(called[self.level.id], self.level.name)
+
+    def test_a_machine_may_be_called_as_our_own_words_are(self):
+        machines = ["Others", "–", *(f"vm-{number:02d}" for number in range(12))]
+        for size, machine in enumerate(reversed(machines), 1):
+            self._add_usage(
+                self.other,
+                "cpu",
+                str(100 * size),
+                at=datetime(2026, 10, 5),
+                dimensions={"region": machine},
+            )
+        self._add_usage(self.other, "cpu", "5000", at=datetime(2026, 10, 5))
+        query = self._query(group="region", subscriptions=self.other)
+        page = self.report._prepare_report(query)
+        found = dict(zip(page["columns"], page["footer"], strict=True))
+        self.assertEqual(len(found), 9)
+        self.assertEqual(
+            [found[name] for name in ("–", "“Others”", "“–”")],
+            ["5,000", "1,400", "1,300"],
+        )
+        self.assertEqual(page["columns"][-1], "Others")
+        lines = [x for x in self._read_file(query) if x["line"] == "total"]
+        groups = {x["group"]: x["quantity"] for x in lines}
+        self.assertEqual(len(groups), len(lines))
+        self.assertEqual(
+            [groups[name] for name in ("–", "Others", "“–”")],
+            ["5000", "1400", "1300"],
+        )
 
     def test_names_that_a_spreadsheet_would_run_are_inert(self):
         lines = self._read_file(self._query(group="resource"))
