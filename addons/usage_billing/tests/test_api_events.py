@@ -529,6 +529,19 @@ class TestApiEvents(ApiCase, HttpCase):
         problem = self._problem(response, 400, "invalid_gzip")
         self.assertIn("pas du gzip", problem["detail"])
 
+    def test_a_number_of_thousands_of_digits_is_told_of_its_event(self):
+        long = json.dumps(self._event(2, value="X")).replace('"X"', "9" * 5000)
+        body = f'{{"events": [{json.dumps(self._event(1))}, {long}]}}'.encode()
+        response = self._post(body, **{"Accept-Language": "fr"})
+        self.assertEqual(self._counts(response), (1, 0, 0, 1))
+        [result] = response.json()["results"]
+        self.assertEqual(
+            (result["code"], result["field"]), ("invalid_value", "events[1].value")
+        )
+        self.assertIn("plus de 100 chiffres", result["detail"].replace("\xa0", " "))
+        held = self.env["usage.quarantine"].search([("event_id", "=", result["id"])])
+        self.assertIn("9" * 5000, held.raw)
+
     def test_hostile_events_stop_nobody_who_opens_the_inbox(self):
         events = [
             self._event(1, subject="nul \x00 here"),
