@@ -1,5 +1,7 @@
 """The served API keeps what its OpenAPI document promises (Schemathesis)."""
 
+import re
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -10,13 +12,28 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-EXAMPLES = 12
-LEFT_OUT = [
-    # a method without a route is answered by the framework, before any of our code
-    unsupported_method,
-    # codes, cursors and spans can be well formed and still name nothing
-    positive_data_acceptance,
-]
+EXAMPLES = 30
+# a method without a route is answered by the framework, before any of our code
+LEFT_OUT = [unsupported_method]
+EVENT = r"(events\[\d+\]\.)?"
+OWN = (
+    "id|type|subject|source|time|unit|value|amount|currency|dimensions|properties|"
+    "specversion|reason|meters|subscriptions|items|products|plan|customer|subscription"
+)
+#: What a schema cannot promise: (code of the problem, field, what it takes). Codes in
+#: addresses that name nothing are no case of this: they are answered 404.
+UNPROMISED = [
+    ("invalid_parameter", "cursor", "one that the list gave"),
+    ("invalid_parameter|invalid_value", "to", "later than “from”"),
+    ("invalid_parameter", "from", "of hours, a span of 93 days"),
+    ("invalid_value", rf"{EVENT}(value|amount|(dimensions|properties)\..*|data.*)",
+     "at most 100 digits behind the point"),
+    ("ambiguous_json|invalid_value", rf"{EVENT}(?!({OWN})\b).*",
+     "no NUL, however deep in the free members of a CloudEvent"),
+    ("unknown_unit", rf"{EVENT}unit", "a unit that is known"),
+    ("invalid_value", r"(subscriptions|meters)\[\d+\]", "codes that name something"),
+    ("invalid_quote", ".*", "a plan for each item, and numbers of up to 30 digits"),
+]  # fmt: skip
 #: a bad event among others is kept and told, the request is accepted
 KEEPS_BAD_EVENTS = "/usage/v1/events"
 
@@ -47,6 +64,7 @@ def _attempt(operation, mode, key):
     left_out = LEFT_OUT
     if operation.path == KEEPS_BAD_EVENTS:
         left_out = [*LEFT_OUT, negative_data_rejection]
+    headers = {"Authorization": f"Bearer {key}"}
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(
@@ -58,8 +76,21 @@ def _attempt(operation, mode, key):
         suppress_health_check=list(HealthCheck),
     )
     def attempt(case):
-        case.call_and_validate(
-            headers={"Authorization": f"Bearer {key}"}, excluded_checks=left_out
+        response = case.call(headers=headers)
+        unpromised = [positive_data_acceptance] if _is_unpromised(response) else []
+        case.validate_response(
+            response, headers=headers, excluded_checks=[*left_out, *unpromised]
         )
 
     attempt()
+
+
+def _is_unpromised(response):
+    if response.status_code not in (400, 422):
+        return False
+    problem = response.json()
+    return any(
+        re.fullmatch(code, problem["code"])
+        and re.fullmatch(field, problem.get("field", ""), re.DOTALL)
+        for code, field, _what in UNPROMISED
+    )

@@ -142,7 +142,7 @@ def _translated(value, translate):
         return {key: _translated(entry, translate) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_translated(entry, translate) for entry in value]
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return translate(value)
 

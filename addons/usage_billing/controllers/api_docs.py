@@ -9,6 +9,7 @@ from ..api.operations import Operation, Parameter
 from .api import answer, api_route
 from .api_problems import problems_in
 from .api_reasons import reasons_in
+from .api_schemas import STORABLE
 
 _lt = LazyTranslate(__name__)
 
@@ -16,7 +17,7 @@ VERSION = "1.0.0"
 LANG = Parameter(
     "lang",
     _lt("Language of the texts, such as en or fr. Default: Accept-Language."),
-    {"type": "string"},
+    {"type": "string", "pattern": STORABLE},
 )
 INFO = {
     "title": _lt("Relevé usage API"),

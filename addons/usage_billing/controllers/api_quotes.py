@@ -10,11 +10,11 @@ from ..api import quotes
 from ..api.operations import Operation, register_schema
 from ..api.problem import ApiProblem
 from .api import api_route
-from .api_schemas import EXACT, MODULE, NUMBER
+from .api_schemas import EXACT, MODULE, NUMBER, STORABLE
 
 _lt = LazyTranslate(__name__)
 
-TEXT = {"type": "string", "maxLength": 200}
+TEXT = {"type": "string", "pattern": STORABLE, "maxLength": 200}
 REQUEST = register_schema(
     MODULE,
     "QuoteRequest",
@@ -72,7 +72,11 @@ REQUEST = register_schema(
                         "quantity": NUMBER,
                         "dimensions": {
                             "type": "object",
-                            "additionalProperties": {"type": "string"},
+                            "propertyNames": {"pattern": STORABLE},
+                            "additionalProperties": {
+                                "type": "string",
+                                "pattern": STORABLE,
+                            },
                         },
                         "values": {
                             "type": ["array", "null"],

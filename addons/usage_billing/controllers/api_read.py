@@ -24,6 +24,7 @@ from ..api.query import (
 from ..fields_exact import to_text
 from ..metering.finding import Search, as_json
 from .api import api_route
+from .api_schemas import CODE, STORABLE
 from .api_schemas_read import CURSOR, FROM, LIMIT, TO
 
 _lt = LazyTranslate(__name__)
@@ -38,7 +39,7 @@ KINDS = {"u": "usage", "v": "void", "a": "amendment"}
 CUSTOMER = Parameter(
     "customer",
     _lt("Reference of a customer."),
-    {"type": "string", "minLength": 1},
+    CODE,
     example="C-0042",
 )
 CUSTOMER_ID = Parameter(
@@ -49,7 +50,7 @@ CUSTOMER_ID = Parameter(
 SUBSCRIPTION = Parameter(
     "subscription",
     _lt("Code of a subscription."),
-    {"type": "string", "minLength": 1},
+    CODE,
     example="STUDIO-PROD",
 )
 UNKNOWN = {
@@ -58,9 +59,7 @@ UNKNOWN = {
     "subscription": _lt("There is no subscription with this code, or it is a draft."),
     "subject": _lt("There is no such subject of a subscription."),
 }
-SUBJECT = Parameter(
-    "subject", _lt("A subject as events name it."), {"type": "string", "minLength": 1}
-)
+SUBJECT = Parameter("subject", _lt("A subject as events name it."), CODE)
 
 
 class ReadApi(http.Controller):
@@ -82,7 +81,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "meter",
                     _lt("Code of the meter."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                     required=True,
                     example="compute",
                 ),
@@ -96,7 +95,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "group_by",
                     _lt("Dimensions or properties, separated by commas."),
-                    {"type": "string"},
+                    {"type": "string", "pattern": STORABLE},
                     example="region",
                 ),
                 CUSTOMER,
@@ -217,17 +216,17 @@ class ReadApi(http.Controller):
                 Parameter(
                     "id",
                     _lt("Id of an event; of a CloudEvent with “source” as sent."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                 ),
                 Parameter(
                     "source",
                     _lt("Code of a source of usage."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                 ),
                 Parameter(
                     "type",
                     _lt("Type of the events."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                 ),
                 SUBJECT,
                 CUSTOMER,
@@ -304,7 +303,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "event_id",
                     _lt("Id of the event."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                     place="path",
                     required=True,
                     example="vm-17%2F2026-09-15T12",
@@ -312,7 +311,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "source",
                     _lt("Code of its source, where ids of several sources meet."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                 ),
             ),
             responses={200: (_lt("The event"), "StoredEvent")},
@@ -369,7 +368,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "code",
                     _lt("Code of the meter."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                     place="path",
                     required=True,
                     example="compute",
@@ -399,7 +398,7 @@ class ReadApi(http.Controller):
                 Parameter(
                     "source",
                     _lt("Code of a source of usage."),
-                    {"type": "string", "minLength": 1},
+                    CODE,
                 ),
                 LIMIT,
                 CURSOR,

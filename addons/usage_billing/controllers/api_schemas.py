@@ -14,11 +14,16 @@ NUMBER = {
         "that read numbers as floating point."
     ),
     "anyOf": [
-        {"type": "number"},
+        # one with as many digits behind the point as none keeps is refused too; a
+        # schema counts no digits
+        {"type": "number", "exclusiveMinimum": -1e100, "exclusiveMaximum": 1e100},
         {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?$"},
     ],
 }
-NAME = {"type": "string", "minLength": 1, "maxLength": limits.MAX_NAME}
+#: PostgreSQL keeps no NUL.
+STORABLE = r"^[^\u0000]*$"
+CODE = {"type": "string", "minLength": 1, "pattern": STORABLE}
+NAME = {**CODE, "maxLength": limits.MAX_NAME}
 TIME = {
     "type": "string",
     "format": "date-time",
@@ -28,7 +33,14 @@ TIME = {
 }
 MEMBERS = {
     "type": "object",
-    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+    "propertyNames": {"pattern": STORABLE, "maxLength": limits.MAX_NAME},
+    "additionalProperties": {
+        "type": ["string", "number", "boolean", "null"],
+        "pattern": STORABLE,
+        "maxLength": limits.MAX_DIMENSION,
+        "exclusiveMinimum": -1e100,
+        "exclusiveMaximum": 1e100,
+    },
 }
 EXACT = {
     "type": "string",
@@ -62,8 +74,8 @@ EVENT = register_schema(
             "time": TIME,
             "value": {"anyOf": [NUMBER, {"type": "null"}]},
             "unit": {
+                **NAME,
                 "type": ["string", "null"],
-                "maxLength": limits.MAX_NAME,
                 "description": _lt(
                     "Unit of the value, where it is not the one the source always "
                     "sends: the meter's own, or a name that was given a factor. An "
@@ -91,6 +103,10 @@ EVENT = register_schema(
             },
             "properties": {
                 **MEMBERS,
+                "additionalProperties": {
+                    **MEMBERS["additionalProperties"],
+                    "maxLength": limits.MAX_PROPERTY,
+                },
                 "maxProperties": limits.MAX_PROPERTIES,
                 "description": _lt("Anything else worth keeping."),
             },
@@ -123,6 +139,7 @@ CLOUD_EVENT = register_schema(
             "extension attributes are not kept."
         ),
         "required": ["specversion", "id", "source", "type", "subject", "time"],
+        "propertyNames": {"pattern": STORABLE},
         "properties": {
             "specversion": {"const": "1.0"},
             "id": NAME,

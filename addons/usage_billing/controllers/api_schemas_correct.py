@@ -26,6 +26,8 @@ STATUSES = {
 }
 REASON = {
     "type": "string",
+    # with something that is no space
+    "pattern": r"^[^\u0000]*[^\s\u0000-\u001f\u0085][^\u0000]*$",
     "minLength": 1,
     "maxLength": MAX_REASON,
     "description": _lt("Why; kept with the correction, for the auditor."),
@@ -35,6 +37,7 @@ DRY_RUN = {
     "default": False,
     "description": _lt("Only say what would move: nothing is corrected."),
 }
+SECOND = {**TIME, "pattern": r"^[^.]*(\.0+)?[^.]*$"}
 ANY_EVENT = {"anyOf": [EVENT, reference("CloudEvent")]}
 
 
@@ -106,8 +109,8 @@ BACKFILL = register_schema(
         "required": ["from", "to", "events", "reason"],
         "additionalProperties": False,
         "properties": {
-            "from": {**TIME, "description": _lt("First second of the span.")},
-            "to": {**TIME, "description": _lt("End of the span, itself excluded.")},
+            "from": {**SECOND, "description": _lt("First second of the span.")},
+            "to": {**SECOND, "description": _lt("End of the span, itself excluded.")},
             "events": {
                 "type": "array",
                 "maxItems": limits.MAX_EVENTS,

@@ -4,7 +4,7 @@ from odoo.tools import LazyTranslate
 
 from ..api.operations import Parameter, register_schema
 from ..api.query import DEFAULT_LIMIT, MAX_LIMIT
-from .api_schemas import EXACT, MODULE
+from .api_schemas import CODE, EXACT, MODULE
 
 _lt = LazyTranslate(__name__)
 
@@ -37,7 +37,7 @@ LIMIT = Parameter(
         "default": DEFAULT_LIMIT,
     },
 )
-CURSOR = Parameter("cursor", _lt("“next” of the page before, as it was given."), TEXT)
+CURSOR = Parameter("cursor", _lt("“next” of the page before, as it was given."), CODE)
 
 
 def _page(name, item, **members):
