@@ -20,10 +20,22 @@ version = env["usage.plan.version"].create({
 version.action_approve()
 partner = env["res.partner"].create({"name": "Studio", "ref": "C-0042"})
 subscription = env["usage.subscription"].create(
-    {"partner_id": partner.id, "plan_id": plan.id, "date_start": "2026-01-01"})
+    {"partner_id": partner.id, "plan_id": plan.id, "date_start": "2026-01-01",
+     "code": "STUDIO-PROD"})
 env["usage.subject"].create(
     {"subject": "project-42", "subscription_id": subscription.id})
 subscription.action_activate()
+# what the examples of the description name
+env["product.product"].create({"name": "Bike", "default_code": "BIKE-DAY",
+                               "type": "service", "list_price": 12})
+for code, charge in (("rail", "km"), ("city-bus", "rides")):
+    fares = env["usage.plan"].create({"name": code, "code": code})
+    env["usage.plan.version"].create({
+        "plan_id": fares.id, "valid_from": "2020-01-01", "charge_ids": [
+            (0, 0, {"name": charge, "key": charge, "model": "per_unit",
+                    "unit_price": "0.2", "product_id": product.id,
+                    "meter_id": meter.copy({"code": charge, "event_type": charge}).id,
+                    })]}).action_approve()
 source = env["usage.source"].create(
     {"name": "Gateway", "code": "gateway", "kind": "api", "future_tolerance_min": -1})
 key = env["usage.api.key"].create(

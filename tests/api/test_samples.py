@@ -1,4 +1,4 @@
-"""The commands and programs of docs/api.md do what the page says."""
+"""Commands and programs of docs/api.md do what they say, and generated requests too."""
 
 import os
 import re
@@ -7,6 +7,8 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+
+import requests
 
 REQUESTS = 60
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
@@ -62,3 +64,53 @@ def test_rate_limit_holds_across_workers(api):
     passed, refused = map(int, done.stdout.split())
     assert passed + refused == REQUESTS
     assert 4 <= passed <= 4 + 2 * (seconds + 1)
+
+
+def test_requests_of_the_postman_collection_are_answered(api):
+    """As they are imported, then with every parameter that has an example."""
+    collection = requests.get(f"{api.url}/usage/v1/postman.json", timeout=60).json()
+    assert {each["key"] for each in collection["variable"]} == {"server", "key"}
+    document = requests.get(f"{api.url}/usage/v1/openapi.json", timeout=60).json()
+    described = {
+        (method.upper(), path)
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    # nothing is billed here: what an order number names is not there
+    absent = {"/usage/v1/rated-lines/1/explanation"}
+    items = [item for folder in collection["item"] for item in folder["item"]]
+    items.sort(key=lambda item: item["request"]["method"] == "GET")  # there is a first
+    for item in items:
+        for everything in (False, True):
+            path, response = _send(api, item["request"], everything)
+            ok = response.status_code == 404 if path in absent else response.ok
+            assert ok, (item["name"], everything, response.text[:500])
+    assert len(items) >= len(described) >= 15
+
+
+def _send(api, request, everything):
+    """What Postman sends for a request of a collection.
+
+    :param bool everything: with parameters that are switched off, where they have a
+        value
+    :return: path, response
+    """
+    url = request["url"]
+    assert url["raw"] == "/".join([*url["host"], *url["path"]])
+    query = {
+        each["key"]: each["value"]
+        for each in url.get("query", ())
+        if not each["disabled"] or (everything and each["value"])
+    }
+    headers = {each["key"]: each["value"] for each in request["header"]}
+    if request.get("auth", {}).get("type") != "noauth":
+        headers["Authorization"] = f"Bearer {api.key}"
+    response = requests.request(
+        request["method"],
+        url["raw"].replace("{{server}}", api.url),
+        params=query,
+        headers=headers,
+        data=request.get("body", {}).get("raw", "").encode(),
+        timeout=60,
+    )
+    return url["raw"].removeprefix("{{server}}"), response
