@@ -26,7 +26,7 @@ from . import compiled, copybin, resent, schema
 from .columns import column_function
 from .compiled import MANY
 from .copybin import fact_head, identity_row
-from .eventcolumns import EventColumns, Parts
+from .eventcolumns import EventColumns, Parts, Unlearnt
 from .held import held_as_received
 from .instants import OPEN_END, from_microseconds, to_microseconds
 from .keys import DECODERS, key_function
@@ -176,7 +176,7 @@ class Append:
         with suppress(Unfit):
             try:
                 quick.find()
-            except Unfit:
+            except Unlearnt:
                 newest = max(int(part.times.max()) for _, _, part in parts.blocks)
                 self.leader.learn(quick, from_microseconds(newest))
                 quick.find()

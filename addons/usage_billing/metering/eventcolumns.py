@@ -36,6 +36,10 @@ class Unfit(ValueError):
     """A row is out of the ordinary: the chunk takes the other way."""
 
 
+class Unlearnt(Unfit):
+    """A row leads where nobody led before."""
+
+
 @dataclass(slots=True)
 class EventColumns(Sequence):
     """A sequence of EventRow without amounts and currencies, as columns.

@@ -17,7 +17,7 @@ from . import copybin
 from .blocks import Block, Facts, identity_rows
 from .columns import payload_hashes
 from .compiled import CompiledBlock, written
-from .eventcolumns import EventColumns, Unfit
+from .eventcolumns import EventColumns, Unfit, Unlearnt
 from .instants import OPEN_END
 from .jsonform import members_of, said_by
 from .paving import pave, unpaved, way_of
@@ -293,11 +293,12 @@ class Quick:
         leader they must have their numbers.
 
         :return: positions of the rows' ways
-        :raise Unfit: a row has none
+        :raise Unlearnt: a row has no route
+        :raise Unfit: a row has no way
         """
         routes = self.router.routes
         if not all(key in routes for key in keys):
-            raise Unfit
+            raise Unlearnt
         slots, segments = unpaved(ways, routes, keys, span, instants)
         if self.leader:
             self.leader.number_all(segments.values())
