@@ -52,7 +52,8 @@ class TestRowWords(StoreCase):
             [
                 "type",
                 "un événement est un objet JSON",
-                "time : « hier » : ce n'est pas une date avec heure selon la RFC 3339",
+                "time : « hier » : ce n'est pas une date avec heure selon la RFC 3339, "
+                "par exemple 2026-09-15T12:00:00Z ou 2026-09-15T14:00:00+02:00",
                 "time : « 2026-02-30T00:00:00Z » : ce jour ou cette heure n'existe pas",
                 "value : abc n'est pas un nombre décimal",
                 "type",
