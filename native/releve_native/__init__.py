@@ -162,16 +162,17 @@ def identity_keys(body, events, scope, is_strict):
     return keys, uniques if is_strict else keys
 
 
-def contents(body, events, marks, at, ways, members, texts, longest):
+def contents(body, events, marks, at, ways, members, texts, mean):
     """What is hashed of events besides their ids.
 
     :param at: array of int64, the events' places in ``ways``
     :param ways: array of WAY; members: array of SPAN; both of spans in ``texts``, an
         array of bytes
-    :param int longest: bytes of all texts of a way at most
+    :param int mean: bytes of all texts of an event's way, and two for each of them, on
+        average
     :return: list of bytes
     """
-    room = len(events) * (longest + 96) + int(events["said"]["size"].sum())
+    room = len(events) * (mean + 96) + int(events["said"]["size"].sum())
     out = np.empty(room, np.uint8)
     size = _contents(
         *(body, marks.ctypes.data, events.ctypes.data, len(events), at.ctypes.data),

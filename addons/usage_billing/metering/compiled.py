@@ -264,7 +264,7 @@ class WayTexts:
         self._ways = np.zeros(0, native.WAY)
         self._members = np.zeros(0, native.SPAN)
         self._texts = np.zeros(0, np.uint8)
-        self._longest = 0
+        self._sizes = np.zeros(0, np.int64)
 
     def contents(self, read, at):
         """What is hashed of events besides their ids: list of bytes.
@@ -273,6 +273,8 @@ class WayTexts:
         :param at: array of the positions of the events' ways
         """
         self._follow()
+        # of the ways that are here: a huge one elsewhere would want room for each event
+        room = int(self._sizes[at].sum())
         return native.contents(
             read.body,
             read.events,
@@ -281,7 +283,7 @@ class WayTexts:
             self._ways,
             self._members,
             self._texts,
-            self._longest,
+            -(-room // len(at)),
         )
 
     def _follow(self):
@@ -290,7 +292,7 @@ class WayTexts:
         if not new:
             return
         texts, size = [], len(self._texts)
-        ways, members, known = [], [], len(self._members)
+        ways, sizes, members, known = [], [], [], len(self._members)
 
         def span(text):
             nonlocal size
@@ -303,11 +305,11 @@ class WayTexts:
             first = len(members)
             members += map(span, sorted(way.members))
             ways.append((*spans, known + first, known + len(members)))
-            longest = sum(length + 2 for _at, length in spans + members[first:])
-            self._longest = max(self._longest, longest)
+            sizes.append(sum(length + 2 for _at, length in spans + members[first:]))
+        self._sizes = grown(self._sizes, sizes)
         self._members = grown(self._members, np.array(members, native.SPAN))
-        self._ways = grown(self._ways, np.array(ways, native.WAY))
         self._texts = grown(self._texts, np.frombuffer(b"".join(texts), np.uint8))
+        self._ways = grown(self._ways, np.array(ways, native.WAY))
 
 
 class CompiledBlock:

@@ -1,5 +1,6 @@
 """What compiled code makes of events is what Python makes of them, byte for byte."""
 
+import tracemalloc
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -104,9 +105,26 @@ def test_there_must_be_room_enough():
     read = read_of([row(properties={"a": "x" * 100})] * 9)
     texts = WayTexts(SimpleNamespace(all=[way_of(0, {"b": "y" * 1000})]))
     texts._follow()
-    texts._longest = 500
+    texts._sizes[:] = 500
     with pytest.raises(ValueError):
         texts.contents(read, np.zeros(9, np.int64))
+
+
+def test_a_huge_way_wants_no_room_for_the_events_of_others():
+    """A worker's address space is bounded: one such event must not fill it for all."""
+    huge = {f"{number:02}" + "😀" * 510: "😀" * 512 for number in range(32)}
+    ways = SimpleNamespace(all=[way_of(0, {"a": "1"}), way_of(1, huge)])
+    texts, read = WayTexts(ways), read_of([row()] * 1000)
+    for with_huge in (0, 1):
+        at = np.zeros(1000, np.int64)
+        at[:with_huge] = 1
+        tracemalloc.start()
+        found = texts.contents(read, at)
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4e6  # bytes; the text of the huge one has 130,000
+        assert found[0].startswith(ways.all[with_huge].said.encode())
+        assert found[-1].startswith(b'head 0"a": "1"|')
 
 
 # -- rows of COPY ------------------------------------------------------------------
