@@ -51,6 +51,8 @@ from .values import AppendResult, RejectedRow
 ROLLUPS_KEPT = 200_000
 #: Routes a process keeps of one source.
 ROUTES_KEPT = 100_000
+#: Characters of their dimensions; each is kept about a dozen times.
+TEXTS_KEPT = 50_000_000
 
 _FACT_COLUMNS = (
     "key, time, payload_hash, id, route_id, row_number, event_id, value, amount,"
@@ -61,6 +63,11 @@ _UNDONE = psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation, Unfit
 _IDENTITY = "usage_store_identity (identity, payload_hash, time)"
 #: Where the key stands in an encoded fact: after the two lengths.
 _KEY_AT = 6
+
+
+def is_full(router):
+    """Whether a router has to forget its routes before it builds more."""
+    return len(router.routes) > ROUTES_KEPT or router.text_size > TEXTS_KEPT
 
 
 class Append:
@@ -184,7 +191,7 @@ class Append:
         return False
 
     def _make_room(self):
-        if len(self.router.routes) > ROUTES_KEPT:
+        if is_full(self.router):
             self.router.forget()
 
     # -- one chunk -------------------------------------------------------------------

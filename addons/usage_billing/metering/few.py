@@ -50,7 +50,7 @@ def call(router, batch, rows, leader=None):
     """
     if router.resends or router.archived_until is None:
         return None
-    if len(router.routes) > append.ROUTES_KEPT:  # the other way forgets them
+    if append.is_full(router):  # the other way forgets them
         return None
     if any(row.__class__ is RejectedRow or row[3] is None for row in rows):
         return None

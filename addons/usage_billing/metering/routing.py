@@ -58,6 +58,7 @@ class Router:
     sum_keys: whose the sums are that events of ways add to, see :class:`.sums.Sums`; a
         list that only grows, until another one takes its place, and that of all routes
     kind: of the rows: usage, or amendments of it
+    text_size: characters of the dimensions of all routes that were built
     """
 
     def __init__(self, catalogue, company_id, source_id):
@@ -223,6 +224,7 @@ class Router:
             spans = self._spans.get(subject, ())
             places = self._places[subject] = Places(subject, spans, self._periods)
         route = self.routes[key] = Route(self, key, kind, places)
+        self.text_size += len(kind.said)
         return route
 
     def _make_kind(self, etype, number, dimset_id):
@@ -279,7 +281,7 @@ class Router:
         self._by_type = {}
         for meter in self.catalogue.meters():
             self._by_type.setdefault(meter.event_type, []).append(meter)
-        self.routes = {}
+        self.routes, self.text_size = {}, 0
         self.sum_keys, self._sum_numbers = [], {}
         self.forget_ways()
         self.unnumbered = []

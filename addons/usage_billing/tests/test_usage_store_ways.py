@@ -343,3 +343,23 @@ class TestUsageStoreWays(WaysCase):
             self.assertEqual(result.accepted, 40)
             self.assertEqual(len(router.routes), 40)
         self.assertRollupsEqualEvents()
+
+    def test_routes_of_long_dimensions_do_not_fill_the_memory(self):
+        store = self.store._here()
+        router = Router(store.catalogue, self.env.company.id, self.source.id)
+        for low in range(0, 160, 40):
+            rows = [
+                event(number, dimensions={"zone": f"{number:03}" + "z" * 500})
+                for number in range(low, low + 40)
+            ]
+            batch = self.env["usage.batch"].create(
+                {"name": "Requests", "source_id": self.source.id}
+            )
+            with patch.object(append, "TEXTS_KEPT", 30_000):
+                (result,) = store.append_all(
+                    [(self.store._batch_spec(batch), rows)], router
+                )
+            self.assertEqual(result.accepted, 40)
+            # 20,000 characters are few enough for others to follow
+            self.assertEqual(len(router.routes), 40 if low % 80 == 0 else 80)
+        self.assertRollupsEqualEvents()
