@@ -162,17 +162,16 @@ def identity_keys(body, events, scope, is_strict):
     return keys, uniques if is_strict else keys
 
 
-def contents(body, events, marks, at, ways, members, texts, mean):
+def contents(body, events, marks, at, ways, members, texts, size):
     """What is hashed of events besides their ids.
 
     :param at: array of int64, the events' places in ``ways``
     :param ways: array of WAY; members: array of SPAN; both of spans in ``texts``, an
         array of bytes
-    :param int mean: bytes of all texts of an event's way, and two for each of them, on
-        average
+    :param int size: bytes of all texts of the events' ways, and two for each of them
     :return: list of bytes
     """
-    room = len(events) * (mean + 96) + int(events["said"]["size"].sum())
+    room = 96 * len(events) + size + int(events["said"]["size"].sum())
     out = np.empty(room, np.uint8)
     size = _contents(
         *(body, marks.ctypes.data, events.ctypes.data, len(events), at.ctypes.data),

@@ -1,13 +1,15 @@
 """What docs/api_compatibility.md tells users of each client to write connects."""
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.clients import test_lago, test_openmeter, test_stripe
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "api_compatibility.md"
 (BLOCK,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+ID = "of the page"
 #: one program for each client, told by the line that imports it
 PROGRAMS = dict(
     zip(
@@ -16,6 +18,16 @@ PROGRAMS = dict(
         strict=True,
     )
 )
+#: one event, as each client sends it
+SENT = {
+    "lago": lambda client, now: client.events.create(test_lago.event(ID, now)),
+    "openmeter": lambda client, now: client.events.ingest_event(
+        test_openmeter.event(ID, now)
+    ),
+    "stripe": lambda client, now: client.v1.billing.meter_events.create(
+        test_stripe.event(ID, now)
+    ),
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -25,45 +37,5 @@ def test_the_page_connects_each_client(platform, name, now):
     text = text.replace("https://billing.example.com", platform.url)
     made = {}
     exec(text.replace("rlv_…", platform.tokens[name]), made)
-    _send(made["client"], name, now)
-    assert any("of the page" in event_id for event_id in platform.events(name))
-
-
-def _send(client, name, now):
-    """One event, as each client sends it."""
-    seconds = int(now.timestamp())
-    if name == "lago":
-        from lago_python_client.models import Event
-
-        client.events.create(
-            Event(
-                transaction_id="of the page",
-                external_subscription_id="sub_1",
-                code="storage",
-                timestamp=seconds,
-                properties={"gb": 1},
-            )
-        )
-    elif name == "openmeter":
-        from openmeter.models import Event
-
-        client.events.ingest_event(
-            Event(
-                id="of the page",
-                source="gateway",
-                specversion="1.0",
-                type="request",
-                subject="acme",
-                time=datetime.fromtimestamp(seconds, UTC),
-                data={"tokens": 1},
-            )
-        )
-    else:
-        client.v1.billing.meter_events.create(
-            {
-                "event_name": "calls",
-                "identifier": "of the page",
-                "timestamp": seconds,
-                "payload": {"stripe_customer_id": "cus_1", "value": "1"},
-            }
-        )
+    SENT[name](made["client"], now)
+    assert any(ID in event_id for event_id in platform.events(name))

@@ -185,17 +185,13 @@ def _moment(moment, version):
 
 def write_problem(problem, **_facts):
     """Status and body for what could not be read."""
+    position = 0
     if isinstance(problem, EventProblems):
         position, problem = problem.first
-        param = problem.field
-        if position:
-            param = f"events[{position}][{problem.field}]"
-        return 400, write_error(400, sentence(problem), _code_of(problem), param)
-    if isinstance(problem, FieldProblem):
-        return 400, write_error(
-            400, sentence(problem), _code_of(problem), problem.field
-        )
-    return 400, write_error(400, sentence(problem), "parameter_invalid")
+    param = getattr(problem, "field", "")  # what is wrong with a body is in none
+    if position:
+        param = f"events[{position}][{param}]"
+    return 400, write_error(400, sentence(problem), _code_of(problem), param)
 
 
 def _code_of(problem):

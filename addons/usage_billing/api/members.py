@@ -12,8 +12,9 @@ from .limits import MAX_DIGITS, MAX_NAME
 from .words import Sentence as _lt
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?", re.ASCII)
-#: RFC 3339, section 5.6; Python reads much of ISO 8601 besides, week dates for one.
-_rfc_3339 = re.compile(
+#: RFC 3339, section 5.6, and the zone, if there is one; Python reads much of ISO 8601
+#: besides, week dates for one.
+rfc_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 ).fullmatch
 _NO_TIME = _lt(
@@ -70,7 +71,7 @@ def read_time(text, name):
     A small t, or a space, may stand for the T; there are no leap seconds.
     """
     try:
-        found = _rfc_3339(text)
+        found = rfc_3339(text)
         if found is None:
             raise ValueError(_NO_TIME)
         zone = found[1]

@@ -3,7 +3,6 @@
 Whatever is strange is left to others, which say what is wrong.
 """
 
-import re
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -22,14 +21,11 @@ from .limits import (
     MAX_PROPERTIES,
     MAX_PROPERTY,
 )
-from .members import EMPTY, is_modest
+from .members import EMPTY, is_modest, rfc_3339
 
 #: From so many events on, columns of them are quicker than rows.
 MANY = 20
 _from_iso = datetime.fromisoformat
-_is_usual_time = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?Z", re.ASCII
-).fullmatch
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 _Key = Annotated[str, Meta(max_length=MAX_NAME)]
 
@@ -118,8 +114,9 @@ def _few(events, event_row):
             value = None
         else:
             value, names = Decimal(str(value, "ascii")), names + 1
+        found = rfc_3339(text)
         if not (
-            _is_usual_time(text) and (value is None or is_modest(value.adjusted()))
+            found and found[1] == "Z" and (value is None or is_modest(value.adjusted()))
         ):
             raise ValueError(text)
         dimensions, properties = event.dimensions, event.properties

@@ -144,7 +144,9 @@ def not_found(detail, action=None, field=None):
 
     :param str field: the query parameter that names it, if one does
     """
-    if action is None:
+    if action is None and field:
+        action = _lt("Check the parameter, and that the key may read what it names.")
+    elif action is None:
         action = _lt("Check the address, and that the key may read what it names.")
     return ApiProblem(404, "not_found", _lt("Not found"), detail, field, action)
 

@@ -488,11 +488,7 @@ def _subscriptions(call, named=("customer", "customer_id", "subscription")):
         if name in wanted and not subscriptions.search(
             may_read & wanted[name], limit=1
         ):
-            raise problem.not_found(
-                UNKNOWN[name],
-                _lt("Check the parameter, and that the key may read what it names."),
-                name,
-            )
+            raise problem.not_found(UNKNOWN[name], field=name)
     return found
 
 

@@ -175,11 +175,10 @@ class Append:
             return False
         span = [schema.first_microsecond(m) for m in (month, schema.month_after(month))]
         if is_read:
-            parts = ReadParts(parts)
-            quick = QuickRead(parts, router, self.keys_of, span, self.leader)
+            kind, parts = QuickRead, ReadParts(parts)
         else:
-            parts = Parts(parts, BLOCK // 4, cut)
-            quick = self._quick(parts, span=span, leader=self.leader)
+            kind, parts = Quick, Parts(parts, BLOCK // 4, cut)
+        quick = self._quick(parts, kind, span=span, leader=self.leader)
         with suppress(Unfit):
             try:
                 quick.find()
@@ -233,9 +232,9 @@ class Append:
         if held:
             outcome.hold(held)
 
-    def _quick(self, rows, **known):
+    def _quick(self, rows, kind=Quick, **known):
         """:rtype: Quick"""
-        return Quick(rows, self.router, self.columns_of, keys_of=self.keys_of, **known)
+        return kind(rows, self.router, self.columns_of, keys_of=self.keys_of, **known)
 
     def _go_ahead(self, rows):
         """Store rows as far as they are ordinary, of one month and known ways.

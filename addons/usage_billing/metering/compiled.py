@@ -273,8 +273,6 @@ class WayTexts:
         :param at: array of the positions of the events' ways
         """
         self._follow()
-        # of the ways that are here: a huge one elsewhere would want room for each event
-        room = int(self._sizes[at].sum())
         return native.contents(
             read.body,
             read.events,
@@ -283,7 +281,8 @@ class WayTexts:
             self._ways,
             self._members,
             self._texts,
-            -(-room // len(at)),
+            # of the ways that are here: a huge one elsewhere would want room for each
+            int(self._sizes[at].sum()),
         )
 
     def _follow(self):

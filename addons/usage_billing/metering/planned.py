@@ -85,11 +85,11 @@ _HELD = (
     " AS h(p, m, d, b)"
     " WHERE (p, m, d, b) = (s.period_id, s.meter_id, s.dimset_id, s.bucket))"
 )
-_DECLARE_HELD = """
-    held_periods int[];
-    held_meters int[];
-    held_dimsets int[];
-    held_days date[];"""
+
+
+def _with(beside):
+    """WITH, or the one of other queries, to go on with."""
+    return f"{beside}," if beside else "WITH"
 
 
 def _add_any(days, beside=""):
@@ -102,9 +102,8 @@ def _add_any(days, beside=""):
 
     :param str days: table or query with COLUMNS; beside: of a WITH that it needs
     """
-    first = f"{beside}," if beside else "WITH"
     return f"""
-        {first} written AS (
+        {_with(beside)} written AS (
             INSERT INTO usage_store_sum AS r ({COLUMNS})
             SELECT subscription_id, {_KEY}, '-infinity', {_SUMMED} FROM {days}
              GROUP BY subscription_id, {_KEY} ORDER BY {_KEY} {MERGE}
@@ -158,7 +157,6 @@ def _add(days, beside=""):
     own, unless that day is a newer one, or this one has its row: a row goes on to a
     newer day. Rows are looked up one by one, see above.
     """
-    begin = f"{beside}," if beside else "WITH"
     return f"""
     -- one tells whether this is a day that is over; if not of all, it is slow
     IF NOT is_once OR EXISTS (
@@ -170,7 +168,7 @@ def _add(days, beside=""):
         {_add_any(days, beside)}
         RETURN;
     END IF;
-    {begin} written AS (
+    {_with(beside)} written AS (
         INSERT INTO usage_store_sum AS r ({COLUMNS}, {DAY_COLUMNS})
         SELECT {_WHOLE_AND_DAY}
           FROM {days} ORDER BY {_KEY} {_MERGE_OPEN}
@@ -180,7 +178,7 @@ def _add(days, beside=""):
     IF found = total THEN
         RETURN;
     END IF;
-    {begin} known AS MATERIALIZED (
+    {_with(beside)} known AS MATERIALIZED (
         SELECT s.*,
                (SELECT h FROM usage_store_sum h WHERE {_ROW}) AS held,
                (SELECT true FROM usage_store_sum WHERE ({_KEY}, bucket)
@@ -209,13 +207,17 @@ def _add(days, beside=""):
     INSERT INTO usage_store_sum AS r ({COLUMNS}) SELECT {COLUMNS} FROM late {MERGE};"""
 
 
-_DECLARE = f"""
+_DECLARE = """
     first usage_store_sum;
     total bigint;
     found bigint;
     found_periods int[];
     found_meters int[];
-    found_dimsets int[];{_DECLARE_HELD}"""
+    found_dimsets int[];
+    held_periods int[];
+    held_meters int[];
+    held_dimsets int[];
+    held_days date[];"""
 _SETTINGS = "LANGUAGE plpgsql SET enable_seqscan = off"
 
 #: Few sums, as parallel arrays, times in microseconds since 2000-01-01; each key and
@@ -274,7 +276,7 @@ ADD_STAGED = "SELECT usage_store_add_staged(%s)"
 #: has the row of a period has the rows of its days.
 _SHUT = f"""
 CREATE OR REPLACE FUNCTION usage_store_shut(periods int[], meters int[])
-RETURNS SETOF int[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
+RETURNS SETOF int[] {_SETTINGS} AS $$
 DECLARE
     s record;
 BEGIN

@@ -19,17 +19,11 @@ class ReadParts(Parts):
 
 
 class QuickRead(Quick):
-    """A chunk of requests that is fit, see :class:`.quick.Quick`.
+    """A chunk of requests that is fit.
 
-    :param ReadParts rows: to be followed by :meth:`find`
-    :param Router router: knows the routes
-    :param keys_of: from :func:`.compiled.key_function`
-    :param span: microseconds, half-open, that the events' times are to be in
-    :param Leader leader: see :class:`.quick.Quick`
+    :param ReadParts rows: to be followed by :meth:`find`; for the others, see
+        :class:`.quick.Quick`
     """
-
-    def __init__(self, rows, router, keys_of, span, leader=None):
-        super().__init__(rows, router, None, span=span, keys_of=keys_of, leader=leader)
 
     def _make(self, low, high, part, found):
         """

@@ -176,8 +176,8 @@ class UsageReport(models.AbstractModel):
         explorer = self.env["usage.explorer"]
         cells = self._count(query)
         buckets = self._get_buckets(query, cells)
-        columns = self._get_columns(query, cells)
         call = self._get_names(query)
+        columns = self._get_columns(query, cells, call)
         names = [call(column) for column in columns]
         is_additive = query.meter.aggregation in ADDITIVE
         labels = {bucket: self._format_bucket(query, bucket) for bucket in buckets}
@@ -310,13 +310,15 @@ class UsageReport(models.AbstractModel):
         missing = set(found) - set(buckets)
         return sorted({*buckets, *missing})[:ROWS_SHOWN]
 
-    def _get_columns(self, query, cells):
-        """Columns to show, the largest first; the last may stand for all others."""
+    def _get_columns(self, query, cells, call):
+        """Columns to show, the largest first; the last may stand for all others.
+
+        :param call: function: column -> text, see ``_get_names``
+        """
         totals = {
             column: sum(map(abs, values), ZERO)
             for column, values in cells.by_column.items()
         }
-        call = self._get_names(query)
         columns = sorted(totals, key=lambda column: (-totals[column], call(column)))
         if len(columns) > COLUMNS_SHOWN + 1 and query.meter.aggregation in ADDITIVE:
             self._merge_others(cells, columns[COLUMNS_SHOWN:])

@@ -326,40 +326,34 @@ class TestUsageStoreWays(WaysCase):
         self.assertEqual(self._counts(self._send(rows[1:])), (1, 0, 0, 0))
 
     def test_requests_do_not_fill_the_memory_with_routes(self):
-        store = self.store._here()
-        router = Router(store.catalogue, self.env.company.id, self.source.id)
-        for low in range(0, 120, 40):
-            rows = [
-                event(number, dimensions={"zone": f"z{number}"})
-                for number in range(low, low + 40)
-            ]
-            batch = self.env["usage.batch"].create(
-                {"name": "Requests", "source_id": self.source.id}
-            )
-            with patch.object(append, "ROUTES_KEPT", 30):
-                (result,) = store.append_all(
-                    [(self.store._batch_spec(batch), rows)], router
-                )
-            self.assertEqual(result.accepted, 40)
-            self.assertEqual(len(router.routes), 40)
-        self.assertRollupsEqualEvents()
+        with patch.object(append, "ROUTES_KEPT", 30):
+            self.assertEqual(self._kept_of_requests(3, "z"), [40, 40, 40])
 
     def test_routes_of_long_dimensions_do_not_fill_the_memory(self):
-        store = self.store._here()
+        with patch.object(append, "TEXTS_KEPT", 30_000):
+            # 20,000 characters are few enough for others to follow
+            kept = self._kept_of_requests(4, "z" * 500)
+        self.assertEqual(kept, [40, 80, 40, 80])
+
+    def _kept_of_requests(self, count, text):
+        """How many routes are kept after each of some requests with forty new ones.
+
+        :param str text: what their dimensions begin with
+        """
+        store, kept = self.store._here(), []
         router = Router(store.catalogue, self.env.company.id, self.source.id)
-        for low in range(0, 160, 40):
+        for low in range(0, 40 * count, 40):
             rows = [
-                event(number, dimensions={"zone": f"{number:03}" + "z" * 500})
+                event(number, dimensions={"zone": f"{text}{number:03}"})
                 for number in range(low, low + 40)
             ]
             batch = self.env["usage.batch"].create(
                 {"name": "Requests", "source_id": self.source.id}
             )
-            with patch.object(append, "TEXTS_KEPT", 30_000):
-                (result,) = store.append_all(
-                    [(self.store._batch_spec(batch), rows)], router
-                )
+            (result,) = store.append_all(
+                [(self.store._batch_spec(batch), rows)], router
+            )
             self.assertEqual(result.accepted, 40)
-            # 20,000 characters are few enough for others to follow
-            self.assertEqual(len(router.routes), 40 if low % 80 == 0 else 80)
+            kept.append(len(router.routes))
         self.assertRollupsEqualEvents()
+        return kept
