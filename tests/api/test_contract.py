@@ -30,6 +30,7 @@ UNPROMISED = [
      "at most 100 digits behind the point"),
     ("ambiguous_json|invalid_value", rf"{EVENT}(?!({OWN})\b).*",
      "no NUL, however deep in the free members of a CloudEvent"),
+    ("idempotency_key_reused", "Idempotency-Key", "a key of this order only"),
     ("unknown_unit", rf"{EVENT}unit", "a unit that is known"),
     ("invalid_value", r"(subscriptions|meters)\[\d+\]", "codes that name something"),
     ("invalid_quote", ".*", "a plan for each item, and numbers of up to 30 digits"),

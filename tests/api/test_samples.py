@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import uuid
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,7 +103,11 @@ def _send(api, request, everything):
         for each in url.get("query", ())
         if not each["disabled"] or (everything and each["value"])
     }
-    headers = {each["key"]: each["value"] for each in request["header"]}
+    headers = {
+        each["key"]: each["value"].replace("{{$guid}}", str(uuid.uuid4()))
+        for each in request["header"]
+        if everything or not each.get("disabled")
+    }
     if request.get("auth", {}).get("type") != "noauth":
         headers["Authorization"] = f"Bearer {api.key}"
     response = requests.request(

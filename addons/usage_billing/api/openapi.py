@@ -190,7 +190,16 @@ def _requests(operation):
         request = {
             "method": operation.method,
             "url": _url(operation),
-            "header": [],
+            "header": [
+                {
+                    "key": parameter.name,
+                    "value": parameter.sample,
+                    "description": parameter.description,
+                    "disabled": True,
+                }
+                for parameter in operation.parameters
+                if parameter.place == "header"
+            ],
             "description": operation.description or operation.summary,
         }
         if not operation.scope:

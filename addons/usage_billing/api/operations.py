@@ -8,6 +8,7 @@ class Parameter:
     """A query or path parameter.
 
     schema: JSON Schema; description: text or lazy translation
+    sample: what Postman sends, where that is no example
     """
 
     name: str
@@ -16,6 +17,7 @@ class Parameter:
     place: str = "query"
     required: bool = False
     example: object = None
+    sample: str = ""
 
 
 @dataclass(frozen=True)

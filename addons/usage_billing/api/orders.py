@@ -1,11 +1,14 @@
 """Orders to correct the past, read and checked: void, amend, backfill."""
 
+import hashlib
+import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from .limits import MAX_EVENTS
 from .members import Unreadable, read_name, read_time
-from .problem import ApiProblem
+from .problem import ApiProblem, invalid_parameter
 from .query import is_storable
 from .words import Sentence as _lt
 
@@ -14,6 +17,9 @@ MAX_NAMES = 1_000
 MAX_REASON = 500
 MODES = ("replace", "add")
 REQUIRED = {"events", "reason"}
+#: The header that makes an order one, however often it is sent.
+KEY_HEADER = "Idempotency-Key"
+KEY_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +28,13 @@ class Order:
 
     events: JSON values, not read yet
     is_dry: only look
+    digest: SHA-256 of what was ordered, the same however it was written
     """
 
     events: list
     reason: str
     is_dry: bool = False
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,12 @@ def read_order(document):
     :raise ApiProblem: 422, it has another shape
     """
     _check_members(document, REQUIRED, {"dry_run"})
-    listed = _read_list(document, MAX_CORRECTIONS, 1)
-    return Order(listed, _read_reason(document), _read_flag(document, "dry_run"))
+    return Order(
+        events=_read_list(document, MAX_CORRECTIONS, 1),
+        reason=_read_reason(document),
+        is_dry=_read_flag(document, "dry_run"),
+        digest=_digest(document),
+    )
 
 
 def read_backfill(document):
@@ -80,11 +92,45 @@ def read_backfill(document):
         events=_read_list(document, MAX_EVENTS, 0),
         reason=_read_reason(document),
         is_dry=_read_flag(document, "dry_run"),
+        digest=_digest(document),
         start=start,
         end=end,
         mode=mode,
         subscriptions=_read_names(document, "subscriptions"),
         meters=_read_names(document, "meters"),
+    )
+
+
+def read_key(headers):
+    """The sender's own key of an order, "" without one.
+
+    :raise ApiProblem: 400, it is no key
+    """
+    text = headers.get(KEY_HEADER)
+    if text is None:
+        return ""
+    if not re.fullmatch(KEY_PATTERN, text.strip()):
+        raise invalid_parameter(
+            KEY_HEADER,
+            _lt("1 to 255 printable ASCII characters are expected."),
+            _lt("Send a UUID, a new one for each order and the same when sent again."),
+        )
+    return text.strip()
+
+
+def reused_key(key):
+    """The problem of a key that came with another order before."""
+    return ApiProblem(
+        422,
+        "idempotency_key_reused",
+        _lt("The key belongs to another order"),
+        _lt(
+            "“%(key)s” came with an order that said something else; this one was not "
+            "carried out.",
+            key=key,
+        ),
+        field=KEY_HEADER,
+        action=_lt("Send a new order with a new key."),
     )
 
 
@@ -134,6 +180,13 @@ def _refused(code, detail, field=None, action=None):
     if action is None:
         action = _lt("Correct the order and send it again; nothing was corrected.")
     return ApiProblem(422, code, title, detail, field=field, action=action)
+
+
+def _digest(document):
+    ordered = {name: document[name] for name in document if name != "dry_run"}
+    # numbers are int or Decimal, as they were written
+    text = json.dumps(ordered, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_members(document, required, optional):

@@ -6,7 +6,7 @@ from odoo import http
 from odoo.tools import LazyTranslate
 
 from ..api import forms, orders, problem
-from ..api.operations import Operation
+from ..api.operations import Operation, Parameter
 from ..api.query import write_time
 from ..fields_exact import to_text
 from ..metering import RejectedRow
@@ -18,6 +18,19 @@ from .api_schemas_correct import AMEND, BACKFILL, STATUSES, VOID
 
 _lt = LazyTranslate(__name__)
 
+#: Of every order: to send it again without fear.
+KEY = Parameter(
+    orders.KEY_HEADER,
+    _lt(
+        "Your own name of the order, such as a UUID, unique among those of the source. "
+        "Sent again with it within 30 days, the order is not carried out once more, "
+        "whatever was corrected meanwhile: the answer is that of the first time, with "
+        "“Idempotent-Replayed: true”. Dry runs pass over it."
+    ),
+    {"type": "string", "pattern": orders.KEY_PATTERN, "maxLength": 255},
+    place="header",
+    sample="{{$guid}}",
+)
 PROBLEMS = {
     422: _lt("An order that cannot be read; nothing was corrected"),
     503: _lt("The store cannot take corrections now; nothing was corrected"),
@@ -37,6 +50,7 @@ class CorrectionApi(http.Controller):
                 "the next run. With “dry_run” only the difference is told."
             ),
             scope="correct",
+            parameters=(KEY,),
             body={
                 forms.JSON: (
                     VOID,
@@ -53,7 +67,7 @@ class CorrectionApi(http.Controller):
             orders.read_event_to_void(entry, index)
             for index, entry in enumerate(order.events)
         ]
-        return self._correct(call, "void", order, listed)
+        return self._correct(call, "void", order, lambda: {"orders": listed})
 
     @api_route(
         Operation(
@@ -67,6 +81,7 @@ class CorrectionApi(http.Controller):
                 "with the reason. With “dry_run” only the difference is told."
             ),
             scope="correct",
+            parameters=(KEY,),
             body={
                 forms.JSON: (
                     AMEND,
@@ -84,7 +99,9 @@ class CorrectionApi(http.Controller):
     )
     def amend_events(self, call):
         order = orders.read_order(_document(call))
-        return self._correct(call, "amend", order, _read_rows(call, order.events))
+        return self._correct(
+            call, "amend", order, lambda: {"orders": _read_rows(call, order.events)}
+        )
 
     @api_route(
         Operation(
@@ -99,6 +116,7 @@ class CorrectionApi(http.Controller):
                 "voided. With “dry_run” only the difference is told: look at it first."
             ),
             scope="correct",
+            parameters=(KEY,),
             body={
                 forms.JSON: (
                     BACKFILL,
@@ -119,24 +137,9 @@ class CorrectionApi(http.Controller):
     )
     def backfill_events(self, call):
         order = orders.read_backfill(_document(call))
-        _read_rows(call, order.events)  # all of them can be read, or nothing happens
-        answer = _give(
-            call,
-            "backfill",
-            order,
-            source_id=call.key.source_id,
-            start_at=order.start,
-            end_at=order.end,
-            mode=order.mode,
-            subscription_ids=_named(
-                call, "usage.subscription", order.subscriptions, "subscriptions"
-            ),
-            meter_ids=_named(call, "usage.meter", order.meters, "meters"),
-            data=base64.b64encode(forms.write_lines(order.events) or b"\n"),
-            file_name="events.ndjson",
-        )
+        answer = _give(call, "backfill", order, lambda: _read_span(call, order))
         done = answer.moved.done
-        return 200, {
+        document = {
             **_write_answer(call, order, answer),
             "added": done["added"],
             "amended": done["amended"],
@@ -146,11 +149,12 @@ class CorrectionApi(http.Controller):
                 for outcome in answer.moved.outcomes
             ],
         }
+        return 200, document, _headers(answer)
 
-    def _correct(self, call, kind, order, listed):
-        answer = _give(call, kind, order, listed)
+    def _correct(self, call, kind, order, read):
+        answer = _give(call, kind, order, read)
         done = answer.moved.done
-        return 200, {
+        document = {
             **_write_answer(call, order, answer),
             "batch": answer.batch_id,
             "corrected": done["voided"] + done["amended"],
@@ -165,6 +169,7 @@ class CorrectionApi(http.Controller):
                 for outcome in answer.moved.results
             ],
         }
+        return 200, document, _headers(answer)
 
 
 # -- orders --------------------------------------------------------------------------
@@ -206,6 +211,26 @@ def _read_rows(call, listed):
     return rows
 
 
+def _read_span(call, order):
+    """Values of an order to fill a span.
+
+    :raise ApiProblem: 422, an event cannot be read, or a code names nothing
+    """
+    _read_rows(call, order.events)  # all of them can be read, or nothing happens
+    return {
+        "source_id": call.key.source_id,
+        "start_at": order.start,
+        "end_at": order.end,
+        "mode": order.mode,
+        "subscription_ids": _named(
+            call, "usage.subscription", order.subscriptions, "subscriptions"
+        ),
+        "meter_ids": _named(call, "usage.meter", order.meters, "meters"),
+        "data": base64.b64encode(forms.write_lines(order.events) or b"\n"),
+        "file_name": "events.ndjson",
+    }
+
+
 def _named(call, model, codes, name):
     """Records with these codes, as values of a field.
 
@@ -223,23 +248,36 @@ def _named(call, model, codes, name):
     return found.ids
 
 
-def _give(call, kind, order, listed=None, **vals):
+def _give(call, kind, order, read):
     """Carry out an order, or see what it would do.
 
+    :param read: function giving what is ordered, as ``_prepare_request_vals`` takes it;
+        not asked where the order was carried out before, as names may mean something
+        else by now
     :rtype: models.usage_correction_request.Answer
     """
     corrections = call.env["usage.correction"]
+    receipt = None
+    request_key = orders.read_key(call.http.headers)
+    if request_key and not order.is_dry:
+        receipt = (call.key.source_id, request_key, f"{kind} {order.digest}")
+        if kept := call.env["usage.order.receipt"]._find(*receipt):
+            return corrections._repeat(kept)
     key = call.env["usage.api.key"].browse(call.key.id)
     vals = corrections._prepare_request_vals(
-        _source(call), kind, order.reason, listed, asked_by=key.name, **vals
+        _source(call), kind, order.reason, asked_by=key.name, **read()
     )
     try:
-        return corrections._request(vals, order.is_dry)
+        return corrections._request(vals, order.is_dry, receipt)
     except COLLISIONS as error:
         raise problem.unavailable() from error
 
 
 # -- answers -------------------------------------------------------------------------
+
+
+def _headers(answer):
+    return {"Idempotent-Replayed": "true"} if answer.is_repeated else {}
 
 
 def _write_answer(call, order, answer):

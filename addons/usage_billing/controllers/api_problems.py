@@ -30,6 +30,11 @@ PROBLEMS = {
         _lt("Send the events in the body."),
     ),
     "expired_key": ((401,), _lt("The API key has expired."), _KEY),
+    "idempotency_key_reused": (
+        (422,),
+        _lt("The key belongs to another order"),
+        _lt("Send a new order with a new key."),
+    ),
     "incomplete_body": (
         (400,),
         _lt("The body is incomplete"),

@@ -65,6 +65,7 @@ from . import usage_verification
 from . import usage_correction
 from . import usage_correction_orders
 from . import usage_correction_backfill
+from . import usage_order_receipt
 from . import usage_correction_request
 from . import usage_meter_filter
 from . import usage_meter

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 
 from ..metering import connection
 from ..metering.jsonform import event_to_json
+from .usage_correction import Moved
 
 
 class Answer(NamedTuple):
@@ -12,12 +13,14 @@ class Answer(NamedTuple):
     name, batch_id: of the order and of its rows, None when nothing was written
     moved: see ``usage_correction.Moved``
     differences: vals of ``usage.correction.line``
+    is_repeated: the order was carried out before; this is what it did then
     """
 
     name: str | None
     batch_id: int | None
     moved: object
     differences: list
+    is_repeated: bool = False
 
 
 class UsageCorrection(models.Model):
@@ -63,7 +66,7 @@ class UsageCorrection(models.Model):
         return {"kind": kind, "reason": reason, "company_id": company_id, **vals}
 
     @api.model
-    def _request(self, vals, dry_run=False):
+    def _request(self, vals, dry_run=False, receipt=None):
         """Carry out an order that came by request, committed when this returns.
 
         In a READ COMMITTED transaction of its own, as everything that comes in by
@@ -73,11 +76,20 @@ class UsageCorrection(models.Model):
 
         :param dict vals: see :meth:`_prepare_request_vals`
         :param bool dry_run: only look; nothing is kept, not even the order
+        :param tuple receipt: (source id, the sender's key, digest) of an order that is
+            carried out once however often it comes, see ``usage.order.receipt``; none
+            for a dry run
         :rtype: Answer
+        :raise ApiProblem: the key of the receipt came with another order before
         :raise psycopg2.Error: nothing was corrected
         """
         vals = {**vals, "name": "?"}  # numbers are for what was done
         with connection(self.env(su=True)) as env:
+            kept = env["usage.order.receipt"]
+            if receipt:
+                kept, is_new = kept._claim(*receipt)
+                if not is_new:
+                    return self._repeat(kept)
             order = (
                 env[self._name]
                 .with_company(env["res.company"].browse(vals["company_id"]))
@@ -90,7 +102,24 @@ class UsageCorrection(models.Model):
                 moved = order._apply(lines)
             if dry_run or not any(moved.done.values()):
                 env.cr.rollback()
-                return Answer(None, None, moved, lines)
-            answer = Answer(order.name, order.batch_ids[:1].id or None, moved, lines)
+                answer = Answer(None, None, moved, lines)
+                if kept:
+                    kept, is_new = kept._claim(*receipt)
+                    if not is_new:  # the same order came meanwhile
+                        return self._repeat(kept)
+            else:
+                batch_id = order.batch_ids[:1].id or None
+                answer = Answer(order.name, batch_id, moved, lines)
+            if kept:
+                kept._keep(answer)
             env.flush_all()
         return answer
+
+    @api.model
+    def _repeat(self, receipt):
+        """What an order did when it came first.
+
+        :rtype: Answer
+        """
+        name, batch_id, moved, lines = receipt._read()
+        return Answer(name, batch_id, Moved(**moved), lines, is_repeated=True)

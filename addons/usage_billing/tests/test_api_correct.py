@@ -1,5 +1,6 @@
 """Void and amend through the API: quantities follow, what was sent stays."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from odoo.tests import HttpCase, tagged
@@ -28,11 +29,11 @@ class TestApiCorrect(ApiCase, HttpCase):
         cls.subscription = cls._create_subscription(plan, subject="s-1")
         cls.key.write({"can_correct": True, "can_read": True})
 
-    def _post(self, path, document, token=None):
+    def _post(self, path, document, token=None, **headers):
         return self.url_open(
             V1 + path,
             json=document,
-            headers={"Authorization": f"Bearer {token or self.token}"},
+            headers={"Authorization": f"Bearer {token or self.token}", **headers},
         )
 
     def _event(self, number, **kw):
@@ -178,6 +179,131 @@ class TestApiCorrect(ApiCase, HttpCase):
             },
         )
         self.assertEqual(self._quantity(), 10)
+
+    # -- orders with a key of their sender -------------------------------------------
+
+    def _order(self, key, path, document, token=None):
+        """Answer of an order with a key, and whether it was carried out before."""
+        response = self._post(path, document, token, **{"Idempotency-Key": key})
+        self.assertEqual(response.status_code, 200, response.text)
+        return response.json(), "Idempotent-Replayed" in response.headers
+
+    def test_an_order_with_a_key_is_carried_out_once(self):
+        """Sent again after somebody else amended, it must not win a second time."""
+        self._send()
+        order = {
+            "events": [self._event(1, value="10"), self._event(9)],
+            "reason": "Read wrongly",
+        }
+        first, is_repeated = self._order("k-1", "/amend", order)
+        self.assertFalse(is_repeated)
+        other = {"events": [self._event(1, value="20")], "reason": "Read again"}
+        self._order("k-2", "/amend", other)
+        self.assertEqual(self._quantity(), 25)
+        trail = self._trail()
+        again, is_repeated = self._order("k-1", "/amend", order)
+        self.assertTrue(is_repeated)
+        self.assertEqual(again, first)
+        self.assertEqual(
+            [r["status"] for r in again["results"]], ["amended", "unknown"]
+        )
+        self.assertEqual((self._quantity(), self._trail()), (25, trail))
+        # without the key it is an order of its own
+        self._post("/amend", order)
+        self.assertEqual(self._quantity(), 15)
+
+    def test_an_order_that_did_nothing_does_nothing_later_either(self):
+        self._send()
+        order = {"events": [self._event(1)], "reason": "Read again"}
+        first, _is_repeated = self._order("k-1", "/amend", order)
+        self.assertEqual((first["correction"], first["corrected"]), (None, 0))
+        self._post("/amend", {"events": [self._event(1, value="9")], "reason": "x"})
+        again, is_repeated = self._order("k-1", "/amend", order)
+        self.assertEqual((again, is_repeated), (first, True))
+        self.assertEqual(self._quantity(), 14)
+
+    def test_a_backfill_with_a_key_is_carried_out_once(self):
+        self._send()
+        alias = self.env["usage.alias"].create(
+            {"kind": "unit", "name": "dozen", "factor": "12"}
+        )
+        order = {
+            "from": "2026-09-01T00:00:00Z",
+            "to": "2026-10-01T00:00:00Z",
+            "reason": "Probe was down",
+            "events": [
+                self._event(1),
+                self._event(5, unit="dozen"),
+                self._event(8, time="2026-10-20T00:00:00Z"),
+            ],
+        }
+        # the key is for what is done
+        dry, is_repeated = self._order("k", "/backfill", {**order, "dry_run": True})
+        self.assertEqual((dry["correction"], is_repeated), (None, False))
+        first, is_repeated = self._order("k", "/backfill", {**order, "dry_run": False})
+        self.assertEqual((first["voided"], first["added"], is_repeated), (2, 1, False))
+        self.assertEqual(first["left_out"][0]["status"], "outside")
+        self._post("", self._event(4))
+        alias.active = False  # what it says cannot be read any more
+        again, is_repeated = self._order("k", "/backfill", order)
+        self.assertEqual((again, is_repeated), (first, True))
+        self.assertEqual(self._quantity(), 65)
+
+    def test_a_key_of_another_order_is_refused(self):
+        self._send()
+        order = {"events": [{"id": "e-2"}], "reason": "Test run"}
+        self._order("k-1", "/void", order)
+        for path, document in (
+            ("/void", {**order, "events": [{"id": "e-1"}]}),
+            ("/void", {**order, "reason": "Another"}),
+            ("/amend", {"events": [self._event(2)], "reason": "Test run"}),
+        ):
+            response = self._post(path, document, **{"Idempotency-Key": "k-1"})
+            self.assertEqual(response.status_code, 422, response.text)
+            problem = response.json()
+            self.assertEqual(
+                (problem["code"], problem["field"]),
+                ("idempotency_key_reused", "Idempotency-Key"),
+            )
+        self.assertEqual(self._quantity(), 4)
+        # another source has keys of its own
+        source = self.source.copy({"name": "Other", "code": "other"})
+        _key, token = self._create_key(source_id=source.id, can_correct=True)
+        answer, is_repeated = self._order("k-1", "/void", order, token)
+        self.assertEqual(answer["results"][0]["status"], "unknown")
+        self.assertFalse(is_repeated)
+
+    def test_a_repeated_answer_tells_what_this_key_may_read(self):
+        self._send()
+        order = {"events": [{"id": "e-2"}], "reason": "Test run"}
+        first, _is_repeated = self._order("k-1", "/void", order)
+        self.assertEqual(len(first["differences"]), 1)
+        _key, token = self._create_key(can_correct=True)
+        again, is_repeated = self._order("k-1", "/void", order, token)
+        self.assertTrue(is_repeated)
+        self.assertNotIn("differences", again)
+
+    def test_what_is_no_key_is_refused(self):
+        self._send()
+        order = {"events": [{"id": "e-2"}], "reason": "Test run"}
+        for key in ("", "k" * 256, "clé".encode("latin-1")):
+            response = self._post("/void", order, **{"Idempotency-Key": key})
+            self.assertEqual(response.status_code, 400, response.text)
+            self.assertEqual(response.json()["field"], "Idempotency-Key")
+        self.assertEqual(self._quantity(), 6)
+
+    def test_receipts_are_forgotten_after_a_month(self):
+        self._send()
+        self._order("k-1", "/void", {"events": [{"id": "e-2"}], "reason": "x"})
+        receipts = self.env["usage.order.receipt"].sudo()
+        receipts._gc_receipts()
+        kept = receipts.search([])
+        self.assertEqual(kept.request_key, "k-1")
+        kept.received_at -= timedelta(days=31)
+        receipts._gc_receipts()
+        self.assertFalse(kept.exists())
+
+    # -- what reading tells ------------------------------------------------------------
 
     def _read(self, **parameters):
         response = self.url_open(
