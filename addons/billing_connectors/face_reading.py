@@ -129,16 +129,21 @@ class Reader:
 
     # -- meters ------------------------------------------------------------------------
 
-    def meters(self):
-        return self.env["usage.meter"].search(
-            [("company_id", "=", self.company.id)], order="code"
+    def meters(self, with_archived=False):
+        """Meters of the company, by code."""
+        return (
+            self.env["usage.meter"]
+            .with_context(active_test=not with_archived)
+            .search([("company_id", "=", self.company.id)], order="code")
         )
 
-    def meter(self, code):
+    def meter(self, code, with_archived=False):
         """:raise ApiProblem: 404"""
         _refuse_no_text(code)
-        meter = self.env["usage.meter"].search(
-            [("company_id", "=", self.company.id), ("code", "=", code)]
+        meter = (
+            self.env["usage.meter"]
+            .with_context(active_test=not with_archived)
+            .search([("company_id", "=", self.company.id), ("code", "=", code)])
         )
         if not meter:
             raise problems.not_found("There is no such meter.")

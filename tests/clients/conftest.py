@@ -26,6 +26,7 @@ meters = Meter.create([
     {"name": "Tokens", "code": "tokens", "event_type": "request",
      "value_source": "property", "value_property": "tokens",
      "dimension_keys": "model.name"},
+    {"name": "Pages", "code": "pages", "event_type": "pages", "active": False},
     {"name": "Requests", "code": "requests", "event_type": "request",
      "aggregation": "count"},
     {"name": "Calls", "code": "calls", "event_type": "calls"},

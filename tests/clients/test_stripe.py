@@ -224,7 +224,9 @@ def test_beyond_the_rate_limit_the_client_is_told(platform, now):
 
 
 def test_meters_are_listed(client):
-    meters = {meter.id: meter for meter in client.v1.billing.meters.list().data}
+    listed = client.v1.billing.meters.list({"limit": 100})
+    assert not listed.has_more
+    meters = {meter.id: meter for meter in listed.data}
     assert meters["calls"].event_name == "calls"
     assert meters["calls"].default_aggregation.formula == "sum"
     storage = client.v1.billing.meters.retrieve("storage")
@@ -232,6 +234,33 @@ def test_meters_are_listed(client):
     with pytest.raises(stripe.InvalidRequestError) as caught:
         client.v1.billing.meters.retrieve("nothing")
     assert caught.value.http_status == 404
+
+
+def test_meters_are_listed_page_by_page(client):
+    list_meters = client.v1.billing.meters.list
+    every = [meter.id for meter in list_meters({"limit": 100}).data]
+    assert len(every) > 2
+    page = list_meters({"limit": 2})
+    assert ([meter.id for meter in page.data], page.has_more) == (every[:2], True)
+    assert [meter.id for meter in page.auto_paging_iter()] == every
+    back = list_meters({"limit": 1, "ending_before": every[2]})
+    assert ([meter.id for meter in back.data], back.has_more) == ([every[1]], True)
+    active = list_meters({"status": "active", "limit": 100}).data
+    (archived,) = list_meters({"status": "inactive"}).data
+    assert (archived.id, archived.status) == ("pages", "inactive")
+    assert {meter.id for meter in active} == {*every} - {"pages"}
+    assert {meter.status for meter in active} == {"active"}
+    assert client.v1.billing.meters.retrieve("pages") == archived
+    for wrong in (
+        {"limit": 101},
+        {"status": "gone"},
+        {"starting_after": "nothing"},
+        {"starting_after": every[0], "ending_before": every[2]},
+        {"order": "asc"},
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            list_meters(wrong)
+        assert caught.value.http_status == 400
 
 
 def test_usage_of_a_customer_is_summed_up(client):

@@ -74,16 +74,23 @@ class StripeFace(http.Controller):
         return answer(stripe.write_cancel(event_name, identifier, now, version))
 
     @route(stripe, f"{PREFIX}/v1/billing/meters", "GET")
-    def list_meters(self, **_parameters):
-        """List all meters: there are few."""
+    def list_meters(self, **parameters):
+        """List meters page by page, archived ones as inactive."""
         reader = Reader(request.env, facts_of_key("read"))
-        found = [_write_meter(meter) for meter in reader.meters()]
-        return answer(stripe_meters.write_list(found, "/v1/billing/meters"))
+        query = stripe_meters.read_meter_query(parameters)
+        meters = {
+            meter.code: meter
+            for meter in reader.meters(with_archived=True)
+            if query.status in ("", stripe_meters.STATUSES[not meter.active])
+        }
+        codes, has_more = stripe_meters.turn_to(query, list(meters))
+        found = [_write_meter(meters[code]) for code in codes]
+        return answer(stripe_meters.write_list(found, "/v1/billing/meters", has_more))
 
     @route(stripe, f"{PREFIX}/v1/billing/meters/<string:code>", "GET")
     def get_meter(self, code, **_parameters):
         reader = Reader(request.env, facts_of_key("read"))
-        return answer(_write_meter(reader.meter(code)))
+        return answer(_write_meter(reader.meter(code, with_archived=True)))
 
     @route(stripe, f"{PREFIX}/v1/billing/meters/<string:code>/event_summaries", "GET")
     def list_summaries(self, code, **parameters):
@@ -123,6 +130,7 @@ def _write_meter(meter):
         meter.aggregation,
         meter.value_property if meter.value_source == "property" else "",
         (meter.create_date, meter.write_date),
+        meter.active,
     )
 
 

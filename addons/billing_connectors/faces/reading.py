@@ -46,7 +46,8 @@ def unpack(body, encoding, limit):
         raise BodyProblem("damaged", encoding) from error
     if packed.unconsumed_tail:
         raise BodyProblem("too_large", str(limit))
-    if not packed.eof or packed.unused_data:
+    # zeros behind it are padding, as gzip itself takes them
+    if not packed.eof or packed.unused_data.strip(b"\0"):
         raise BodyProblem("damaged", encoding)
     return found
 

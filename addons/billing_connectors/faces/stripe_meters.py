@@ -16,6 +16,9 @@ SUMMARIES = (
     "customer", "start_time", "end_time", "value_grouping_window", "limit",
     "starting_after", "ending_before", "expand",
 )  # fmt: skip
+#: Names of a list of meters.
+METERS = ("limit", "status", "starting_after", "ending_before", "expand")
+STATUSES = ("active", "inactive")
 
 
 class SummaryQuery(NamedTuple):
@@ -32,12 +35,74 @@ class SummaryQuery(NamedTuple):
     after: object
 
 
+class MeterQuery(NamedTuple):
+    """A question for a page of meters.
+
+    status: "active", "inactive" or "" for both; after, before: id of the meter that
+        the page begins behind, or ends in front of; "" for none
+    """
+
+    status: str
+    limit: int
+    after: str
+    before: str
+
+
+def read_meter_query(parameters):
+    """The parameters of a list of meters.
+
+    :raise FieldProblem: one cannot be used
+    """
+    _check_names(parameters, METERS)
+    status = parameters.get("status") or ""
+    if status not in ("", *STATUSES):
+        raise FieldProblem("status", "wrong_type", "active or inactive")
+    after, before = (
+        parameters.get(field) or "" for field in ("starting_after", "ending_before")
+    )
+    if after and before:
+        raise FieldProblem("ending_before", "not_supported", "one of both")
+    return MeterQuery(status, _read_limit(parameters), after, before)
+
+
+def turn_to(query, codes):
+    """The page of a list of meters, for :func:`write_list`.
+
+    :param MeterQuery query: asked for
+    :param list[str] codes: of all meters, in their order
+    :return: codes of the page, and whether there are more in its direction
+    :raise FieldProblem: the page is to begin at a meter that is not there
+    """
+    for field, code in (
+        ("starting_after", query.after),
+        ("ending_before", query.before),
+    ):
+        if code and code not in codes:
+            raise FieldProblem(field, "wrong_type", "a meter of this list")
+    if query.before:
+        rest = codes[: codes.index(query.before)]
+        return rest[-query.limit :], len(rest) > query.limit
+    rest = codes[codes.index(query.after) + 1 :] if query.after else codes
+    return rest[: query.limit], len(rest) > query.limit
+
+
+def _check_names(parameters, known):
+    refuse_unknown([each.partition("[")[0] for each in parameters], known)
+
+
+def _read_limit(parameters):
+    limit = parameters.get("limit") or str(PAGE)
+    if limit not in map(str, range(1, MAX_PAGE + 1)):
+        raise FieldProblem("limit", "wrong_type", f"1 to {MAX_PAGE}")
+    return int(limit)
+
+
 def read_summary_query(parameters):
     """The parameters of a list of event summaries.
 
     :raise FieldProblem: one is missing or cannot be used
     """
-    refuse_unknown([each.partition("[")[0] for each in parameters], SUMMARIES)
+    _check_names(parameters, SUMMARIES)
     if parameters.get("ending_before"):
         raise FieldProblem("ending_before", "not_supported", "use starting_after")
     times = {}
@@ -50,21 +115,18 @@ def read_summary_query(parameters):
     window = parameters.get("value_grouping_window") or "total"
     if window not in (*WINDOWS, "total"):
         raise FieldProblem("value_grouping_window", "wrong_type", "hour or day")
-    limit = parameters.get("limit") or str(PAGE)
-    if limit not in map(str, range(1, MAX_PAGE + 1)):
-        raise FieldProblem("limit", "wrong_type", f"1 to {MAX_PAGE}")
     after = parameters.get("starting_after")
     return SummaryQuery(
         customer=name(parameters, "customer", limit=MAX_NAME),
         start=times["start_time"],
         end=times["end_time"],
         bucket=window,
-        limit=int(limit),
+        limit=_read_limit(parameters),
         after=epoch(after.rpartition("_")[2], "starting_after") if after else None,
     )
 
 
-def write_meter(code, title, event_type, aggregation, value_name, moments):
+def write_meter(code, title, event_type, aggregation, value_name, moments, is_active):
     """A meter as Stripe describes it; its code is its id.
 
     :param tuple moments: created and updated, naive UTC
@@ -79,8 +141,10 @@ def write_meter(code, title, event_type, aggregation, value_name, moments):
         "event_name": event_type,
         "event_time_window": None,
         "livemode": True,
-        "status": "active",
-        "status_transitions": {"deactivated_at": None},
+        "status": STATUSES[not is_active],
+        "status_transitions": {
+            "deactivated_at": None if is_active else seconds(moments[1])
+        },
         "updated": seconds(moments[1]),
         "value_settings": {"event_payload_key": value_name or VALUE},
     }

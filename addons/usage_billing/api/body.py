@@ -71,7 +71,7 @@ def decompress(data, encoding, limit=MAX_BODY):
                 parts.append(part)
                 if not part and not data and not member.eof:
                     raise zlib.error(_lt("it ends too early"))
-            data = member.unused_data
+            data = member.unused_data.lstrip(b"\0")  # padding, as gzip takes it
     except zlib.error as error:
         raise ApiProblem(
             400,

@@ -127,6 +127,45 @@ def test_a_listing_with_wrong_parameters_is_refused(parameters):
         openmeter_query.read_listing(parameters)
 
 
+METERS = ["calls", "egress", "storage", "vcpu"]
+
+
+@given(st.integers(1, 5))
+def test_meters_are_turned_page_by_page_in_both_directions(limit):
+    asked, found, has_more = {"limit": str(limit)}, [], True
+    while has_more:
+        query = stripe_meters.read_meter_query(asked)
+        page, has_more = stripe_meters.turn_to(query, METERS)
+        assert 1 <= len(page) <= limit
+        found += page
+        asked["starting_after"] = page[-1]
+    assert found == METERS
+    asked, found, has_more = {"limit": str(limit)}, ["vcpu"], True
+    while has_more:
+        asked["ending_before"] = found[0]
+        query = stripe_meters.read_meter_query(asked)
+        page, has_more = stripe_meters.turn_to(query, METERS)
+        found = page + found
+    assert found == METERS
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"limit": "0"},
+        {"limit": "101"},
+        {"status": "gone"},
+        {"starting_after": "nothing"},
+        {"ending_before": "nothing"},
+        {"starting_after": "calls", "ending_before": "vcpu"},
+        {"order": "asc"},
+    ],
+)
+def test_meters_asked_for_with_wrong_parameters_are_refused(parameters):
+    with pytest.raises(FieldProblem):
+        stripe_meters.turn_to(stripe_meters.read_meter_query(parameters), METERS)
+
+
 SUMMARY = {"customer": "cus_1", "start_time": "0", "end_time": "86400"}
 
 

@@ -219,6 +219,8 @@ def test_forms_that_say_two_things_are_refused(names):
 def test_packed_bodies_come_back_whole(body):
     assert reading.unpack(gzip.compress(body), "gzip", len(body) + 1) == body
     assert reading.unpack(zlib.compress(body), "Deflate", len(body) + 1) == body
+    padded = gzip.compress(body) + bytes(512)
+    assert reading.unpack(padded, "gzip", len(body) + 1) == body
     assert reading.unpack(body, "", 0) == body
 
 
@@ -227,6 +229,7 @@ def test_packed_bodies_come_back_whole(body):
     [
         (gzip.compress(b"x" * 1000)[:-9], "gzip", "damaged"),
         (gzip.compress(b"x") + b"more", "gzip", "damaged"),
+        (gzip.compress(b"x") + b"\0more", "gzip", "damaged"),
         (b"", "gzip", "damaged"),
         (b"not packed", "gzip", "damaged"),
         (gzip.compress(b"x" * 5000), "gzip", "too_large"),
