@@ -94,7 +94,8 @@ def explain(env, error):
         case "store_address":
             return env._(
                 "“%(address)s” is no address of ClickHouse. Write chdb: for the "
-                "embedded one, or clickhouse://user@host:9000/database.",
+                "embedded one, chdb:///folder for another folder than Odoo's, or "
+                "clickhouse://user@host:9000/database.",
                 address=facts["address"],
             )
         case "foreign_store":
@@ -120,6 +121,15 @@ def explain(env, error):
                 "Events of %(month)s are in the archive, and this is counted from "
                 "events. Bring the month back under Configuration, Months of Events.",
                 month=month_text(facts["month"]),
+            )
+        case "too_many_digits":
+            return env._(
+                "Event %(event)s has a number of more than %(whole)s digits before "
+                "or %(decimals)s after the point, which ClickHouse cannot hold. The "
+                "events of this company stay in PostgreSQL.",
+                event=facts["event"],
+                whole=tables.WIDE_WHOLE,
+                decimals=tables.WIDE_DECIMALS,
             )
         case "old_server":
             return env._(

@@ -303,6 +303,13 @@ def test_a_question_that_cannot_be_answered_is_refused(client, wrong):
     assert caught.value.status_code == 400
 
 
+def test_a_file_is_refused_and_not_answered_with_json(client):
+    with pytest.raises(HttpResponseError) as caught:
+        client.meters.query_csv("tokens", **SPAN)
+    assert caught.value.status_code == 400
+    assert "application/json is" in str(caught.value)
+
+
 def test_events_are_listed_newest_first_with_what_is_wrong(client, now):
     client.events.ingest_event(event("list-1", now, subject="lister"))
     client.events.ingest_event(event("list-2", now + timedelta(minutes=30)))

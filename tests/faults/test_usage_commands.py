@@ -108,3 +108,17 @@ def test_a_month_leaves_and_comes_back_by_command(commands):
     assert (status, said.strip()) == (0, "2026-01: 5 events restored"), errors
     status, said, _errors = commands.run("usage_verify")
     assert (status, "0 differences in 2 periods" in said) == (0, True)
+
+
+def test_a_wrong_argument_is_told_in_words(commands):
+    for arguments, words in [
+        (("usage_month", "archive", "january"), "2026-01"),
+        (("usage_month", "archive", "2026-13"), "2026-01"),
+        (("usage_month", "archive", "2019-01"), "no month 2019-01"),
+        (("usage_verify", "--since", "yesterday"), "2026-11-01"),
+        (("usage_verify", "--company", "99999"), "no company 99999"),
+    ]:
+        status, _said, errors = commands.run(*arguments)
+        assert status in (1, 2), arguments
+        assert words in errors.strip().splitlines()[-1], errors
+        assert "Traceback" not in errors

@@ -68,6 +68,10 @@ class OpenMeterFace(http.Controller):
         return self._query(facts, code, load_json(body()))
 
     def _query(self, facts, code, document):
+        accepted = request.httprequest.accept_mimetypes
+        if accepted.best_match(["application/json", "text/csv"]) == "text/csv":
+            # the client would take the JSON for the text of its file
+            raise FieldProblem("Accept", "not_supported", "application/json is")
         query = openmeter_query.read_query(document)
         reader = Reader(request.env, facts)
         meter = reader.meter(code)

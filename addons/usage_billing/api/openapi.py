@@ -17,7 +17,7 @@ SECURITY = {
     }
 }
 #: Problems every operation with a key may answer with.
-USUAL = (400, 401, 403, 429, 500)
+USUAL = (400, 401, 403, 429, 500, 503)
 
 
 def document(info, server, modules, translate):
@@ -112,7 +112,7 @@ def _responses(operation):
     for status, (description, schema) in operation.responses.items():
         content = {"application/json": {"schema": reference(schema)}} if schema else {}
         responses[str(status)] = {"description": description, "content": content}
-    usual = USUAL if operation.scope else (400, 500)
+    usual = USUAL if operation.scope else (400, 500, 503)
     problems = {status: _TITLES[status] for status in usual} | operation.problems
     for status, description in sorted(problems.items()):
         entry = {
@@ -133,6 +133,7 @@ _TITLES = {
     403: "Forbidden",
     429: "Too Many Requests",
     500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 

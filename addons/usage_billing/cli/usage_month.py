@@ -1,4 +1,5 @@
 # Part of Relevé. See LICENSE file for full copyright and licensing details.
+import re
 import sys
 
 import odoo.init  # noqa: F401  import first for core setup
@@ -7,6 +8,8 @@ from odoo.cli import Command
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.tools import config
+
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 class UsageMonth(Command):
@@ -20,8 +23,8 @@ class UsageMonth(Command):
         self.parser.add_argument("order", choices=("list", "archive", "restore"))
         self.parser.add_argument("month", nargs="?", help="such as 2026-01")
         options = self.parser.parse_args(args)
-        if options.order != "list" and not options.month:
-            self.parser.error("which month?")
+        if options.order != "list" and not MONTH.fullmatch(options.month or ""):
+            self.parser.error("which month? Write it as 2026-01.")
         config.parse_config(["-c", options.config] if options.config else [])
         with Registry(options.database).cursor() as cr:
             months = api.Environment(cr, SUPERUSER_ID, {})["usage.store.month"]
@@ -41,6 +44,13 @@ class UsageMonth(Command):
             ]
         else:
             month = int(options.month.replace("-", ""))
+            if month not in months.search([]).ids:
+                raise UserError(
+                    months.env._(
+                        "There is no month %(month)s in the store or its archive.",
+                        month=options.month,
+                    )
+                )
             manifest = months._move(month, f"_{options.order}")
             lines = [f"{options.month}: {manifest['events']} events {options.order}d"]
         print(*lines, sep="\n")  # pylint: disable=print-used

@@ -3,10 +3,20 @@
 import argparse
 import sys
 
-from odoo import SUPERUSER_ID, api
+from odoo import SUPERUSER_ID, api, fields
 from odoo.cli import Command
 from odoo.modules.registry import Registry
 from odoo.tools import config
+
+
+def _moment(text):
+    """Naive UTC datetime of an argument."""
+    try:
+        return fields.Datetime.to_datetime(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no day such as 2026-11-01"
+        ) from error
 
 
 class UsageVerify(Command):
@@ -26,7 +36,9 @@ class UsageVerify(Command):
         parser.add_argument("-d", "--database", required=True)
         parser.add_argument("--company", type=int, help="id of one company only")
         parser.add_argument(
-            "--since", help="only periods with usage received since (YYYY-MM-DD, UTC)"
+            "--since",
+            type=_moment,
+            help="only periods with usage received since (YYYY-MM-DD, UTC)",
         )
         parser.add_argument(
             "--repair", action="store_true", help="make wrong rollups again"
@@ -42,6 +54,8 @@ class UsageVerify(Command):
             companies = env["res.company"].search(
                 [("id", "=", options.company)] if options.company else []
             )
+            if not companies:
+                parser.error(f"there is no company {options.company}")
             for company in companies:
                 found += self._verify(env, company, options)
         sys.exit(1 if found else 0)

@@ -32,6 +32,8 @@ KEY = Parameter(
     sample="{{$guid}}",
 )
 PROBLEMS = {
+    413: _lt("More than 32 MiB"),
+    415: _lt("Another content type or encoding"),
     422: _lt("An order that cannot be read; nothing was corrected"),
     503: _lt("The store cannot take corrections now; nothing was corrected"),
 }

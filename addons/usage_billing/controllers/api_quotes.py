@@ -179,6 +179,7 @@ class QuoteApi(http.Controller):
                 400: _lt("The body is no JSON"),
                 404: _lt("No such plan, customer, subscription or product"),
                 413: _lt("The body is too large"),
+                415: _lt("Another charset or encoding"),
                 422: _lt("A member is wrong, or the plan does not price an item"),
             },
         )

@@ -22,6 +22,8 @@ from ..api.query import (
     write_time,
 )
 from ..fields_exact import to_text
+from ..metering import archive, schema
+from ..metering.connection import exact_cursor
 from ..metering.finding import Search, as_json
 from .api import api_route
 from .api_schemas import CODE, STORABLE
@@ -114,7 +116,13 @@ class ReadApi(http.Controller):
                 CURSOR,
             ),
             responses={200: (_lt("A page of usage"), "UsagePage")},
-            problems={404: _NAMES_NOTHING},
+            problems={
+                404: _NAMES_NOTHING,
+                422: _lt(
+                    "It is counted from events, and a month of the span is in the "
+                    "archive"
+                ),
+            },
         )
     )
     def read_usage(self, call):
@@ -207,7 +215,8 @@ class ReadApi(http.Controller):
             _lt("List stored events"),
             _lt(
                 "Events by the time of the usage. Without “from” and “to”: the "
-                "running month. With “id”: that event, whenever it was."
+                "running month. With “id”: that event, whenever it was. Events in the "
+                "archive are not listed; “archived” names their months."
             ),
             scope="read",
             parameters=(
@@ -253,7 +262,8 @@ class ReadApi(http.Controller):
         limit = read_limit(query)
         sources = _sources(call)
         if query.get("id") is not None:
-            return 200, {"data": _find(call, sources, query["id"]), "next": None}
+            data = _find(call, sources, query["id"])
+            return 200, {"archived": [], "data": data, "next": None}
         start, end = _span(query, _start_of_month())
         chosen = call.key.partner_id or (
             {"customer", "customer_id", "subscription"} & query.keys()
@@ -284,7 +294,12 @@ class ReadApi(http.Controller):
         following = None
         if len(found) > limit:
             following = write_cursor(*found[limit - 1].cursor)
-        return 200, {"data": _write_events(call, found[:limit]), "next": following}
+        away = archive.left_out(exact_cursor(call.env.cr), search)
+        return 200, {
+            "archived": [schema.month_text(month) for month in away],
+            "data": _write_events(call, found[:limit]),
+            "next": following,
+        }
 
     @api_route(
         Operation(

@@ -20,7 +20,8 @@ STATUSES = {
         "inbox is settled there, or sent again."
     ),
     "replaced": _lt("A newer delivery took its place, so it does not count."),
-    "refused": _lt("The new content fits nowhere; the event stays as it was."),
+    # of an event that was there, and of one that a backfill would have added
+    "refused": _lt("What was sent fits nowhere; what is stored stays as it was."),
     "known": _lt("The id was used before, for an event that does not count there."),
     "outside": _lt("Its time is outside the span."),
 }

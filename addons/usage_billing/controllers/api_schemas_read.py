@@ -145,7 +145,18 @@ STORED_EVENT = _object(
         "received_at": {**MOMENT, "type": ["string", "null"]},
     },
 )
-EVENT_PAGE = _page("EventPage", STORED_EVENT)
+EVENT_PAGE = _page(
+    "EventPage",
+    STORED_EVENT,
+    archived={
+        "type": "array",
+        "items": TEXT,
+        "description": _lt(
+            "Months of the span, as 2026-01, with events in the archive: those are "
+            "not listed. One of them is read by its id."
+        ),
+    },
+)
 METER = _object(
     "Meter",
     ["code", "name", "event_type", "aggregation", "dimensions"],

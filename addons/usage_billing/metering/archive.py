@@ -113,6 +113,34 @@ def of_company(cursor, company_id):
     return cursor.fetchone()[0]
 
 
+def left_out(cursor, search):
+    """Months in the archive that a list of events would need, oldest first.
+
+    Of a company, a span, periods and a type; what else is searched for is in the files.
+
+    :param Search search: see :mod:`.finding`
+    """
+    cursor.execute(
+        "SELECT DISTINCT m.month FROM usage_store_month_period m"
+        " WHERE make_date(m.month / 100, m.month %% 100, 1) < %(end)s"
+        "   AND make_date(m.month / 100, m.month %% 100, 1) + interval '1 month'"
+        "     > %(start)s"
+        "   AND (%(periods)s::int[] IS NULL OR m.period_id = ANY(%(periods)s))"
+        "   AND EXISTS (SELECT FROM usage_store_route r"
+        "    WHERE r.period_id = m.period_id AND r.company_id = %(company)s"
+        "      AND (%(type)s::text IS NULL OR r.type = %(type)s))"
+        " ORDER BY m.month",
+        {
+            "company": search.company_id,
+            "start": search.start,
+            "end": search.end,
+            "periods": search.period_ids,
+            "type": search.type,
+        },
+    )
+    return [month for (month,) in cursor.fetchall()]
+
+
 def holds_rows_of(cursor, batch_ids):
     """Whether rows of batches left the store with a month."""
     cursor.execute(

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
+from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
 from odoo.tests import HttpCase, tagged
 
 from ..controllers.api_problems import PROBLEMS
 from ..controllers.api_reasons import REASONS
-from ..metering import EventRow, RejectedRow
+from ..metering import EventRow, RejectedRow, archive
 from .common_api import ApiCase
 
 V1 = "/usage/v1"
@@ -295,6 +296,16 @@ class TestApiRead(ApiCase, HttpCase):
         ]
         self.assertEqual(told, told[:1] * 2)
 
+    def test_a_list_of_events_says_which_months_are_in_the_archive(self):
+        span = {"from": "2026-09-01T00:00:00Z", "to": "2026-10-01T00:00:00Z"}
+        self.assertEqual(self._read("events", **span)["archived"], [])
+        with patch.object(archive, "left_out", return_value=[202607, 202608]) as asked:
+            page = self._read("events", **span, type="api.call")
+        self.assertEqual(page["archived"], ["2026-07", "2026-08"])
+        (_cursor, search), _options = asked.call_args
+        self.assertEqual(search.type, "api.call")
+        self.assertEqual(self._read("events", id="e-7")["archived"], [])
+
     def test_reading_needs_the_scope(self):
         for path in ("usage", "events", "events/e-1", "meters", "batches"):
             response = self._get(path, self.token)
@@ -311,6 +322,14 @@ class TestApiRead(ApiCase, HttpCase):
         self.assertEqual(
             references - {f"#/components/schemas/{name}" for name in schemas}, set()
         )
+        # what any body and any moment may meet (413, 415; the database away)
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                told = operation["responses"].keys()
+                wanted = {"503", *(("413", "415") if method == "post" else ())}
+                self.assertEqual(wanted - told, set(), f"{method} {path}")
+        usage = document["paths"][f"{V1}/usage"]["get"]["responses"]
+        self.assertIn("422", usage)  # hours of an archived month
         french = self.url_open(
             f"{V1}/openapi.json", headers={"Accept-Language": "fr-FR,fr;q=0.9"}
         ).json()

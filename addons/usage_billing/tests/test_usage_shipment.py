@@ -260,6 +260,13 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
         self.assertEqual(
             set(batch.quarantine_ids.mapped("reason_code")), {"invalid_value"}
         )
+        self.assertEqual(
+            [
+                row.detail.partition(":")[0]
+                for row in batch.quarantine_ids.sorted("row_number")
+            ],
+            ["value", "value", "amount"],
+        )
         self._ship()
         quantity, count = self._total()
         self.assertEqual(f"{quantity:f}", "9" * 38 + "." + "0" * 37 + "1")
@@ -351,6 +358,16 @@ class TestUsageShipment(ShipmentCase, TransactionCase):
             self._move()
         self.assertEqual(company.usage_store_engine, "postgres")
         self.assertIn("sums differ", company.usage_store_problem)
+
+    def test_an_event_that_clickhouse_cannot_hold_is_named_to_who_moves(self):
+        company = self.env.company
+        company.usage_store_engine = "postgres"
+        self._send([event(1, "1"), event(2, "9" * 39)])
+        self.env.flush_all()  # the outbox reads the batches by SQL
+        with patch.object(self.env.cr, "rollback"), mute_logger(LOGGER):
+            self._move()
+        self.assertEqual(company.usage_store_engine, "postgres")
+        self.assertIn("Event e2 has a number", company.usage_store_problem)
 
     def test_only_the_system_role_moves_a_company(self):
         user = new_test_user(

@@ -15,6 +15,7 @@ from odoo.tests import tagged
 
 from ..metering import archive, schema
 from ..metering.connection import exact_cursor
+from ..metering.finding import Search
 from ..metering_bridge import Store
 from .test_usage_store import SEPTEMBER, StoreCase, event
 
@@ -146,6 +147,29 @@ class TestUsageStoreMonth(MonthCase):
         self.assertEqual(self.store.find_archived(self.source, "e99"), [])
         wizard.event_id = "e99"
         self.assertIn("has not arrived", wizard.result_html)
+
+    def test_a_list_of_events_knows_the_months_it_lacks(self):
+        self._create_meter("cpu")
+        self._send_old(1, 2)
+        self._bill()
+        search = Search(
+            self.env.company.id, OLD - timedelta(days=40), OLD + timedelta(days=40)
+        )
+        self.assertEqual(self._left_out(search), [])
+        self.months._archive(MONTH)
+        self.assertEqual(self._left_out(search), [MONTH])
+        self.assertEqual(self._left_out(search._replace(type="cpu")), [MONTH])
+        for other in (
+            {"type": "another"},
+            {"end": OLD - timedelta(days=20)},
+            {"start": OLD + timedelta(days=22)},
+            {"period_ids": []},
+            {"company_id": -1},
+        ):
+            self.assertEqual(self._left_out(search._replace(**other)), [], other)
+
+    def _left_out(self, search):
+        return archive.left_out(exact_cursor(self.env.cr), search)
 
     def test_month_of_an_open_period_stays(self):
         self._create_meter("cpu")

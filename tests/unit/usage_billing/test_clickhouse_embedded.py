@@ -83,6 +83,22 @@ def test_an_error_of_sql_is_told_and_the_connection_stays(driver):
     assert driver.query("SELECT 1") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "chdb:usage",  # beside wherever a process was started
+        "chdb://srv/usage",  # a slash is missing: /usage was meant by nobody
+        "clickhouse://host:port/usage",
+        "http://host/usage",
+        "",
+    ],
+)
+def test_an_address_that_could_mean_two_places_is_refused(address, tmp_path):
+    with pytest.raises(StoreError) as caught:
+        connect(address, directory=str(tmp_path))
+    assert caught.value.code == "store_address"
+
+
 def test_many_threads_and_processes_share_one_worker(driver):
     def ask(_number):
         return connect("chdb:", directory=driver.directory).query("SELECT 7")

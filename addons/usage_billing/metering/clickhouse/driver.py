@@ -93,7 +93,12 @@ def _open(url, password, directory):
     if parts.scheme == "chdb":
         from .embedded import EmbeddedDriver
 
-        return EmbeddedDriver(unquote(parts.path) or directory)
+        folder = unquote(parts.path)
+        # A folder beside wherever a process was started would be another one for the
+        # next process, and empty.
+        if parts.netloc or folder and not os.path.isabs(folder):
+            raise StoreError("store_address", address=url)
+        return EmbeddedDriver(folder or directory)
     if parts.scheme == "clickhouse" and parts.hostname:
         from .server import ServerDriver
 
@@ -103,13 +108,21 @@ def _open(url, password, directory):
             raise StoreError("store_address", address=_shown(parts))
         return ServerDriver(
             host=parts.hostname,
-            port=parts.port or (9440 if secure else 9000),
+            port=_port(parts) or (9440 if secure else 9000),
             user=unquote(parts.username or "default"),
             password=password or unquote(parts.password or ""),
             database=parts.path.strip("/") or "default",
             secure=secure,
         )
     raise StoreError("store_address", address=_shown(parts))
+
+
+def _port(parts):
+    """Port of an address, None where it names none."""
+    try:
+        return parts.port
+    except ValueError as error:
+        raise StoreError("store_address", address=_shown(parts)) from error
 
 
 def _shown(parts):

@@ -99,8 +99,13 @@ def _row(*fields):
         props,
     ) = fields
     head[4] = microseconds(head[4])
-    value, value_wide = split(value)
-    amount, amount_wide = split(amount)
+    try:
+        value, value_wide = split(value)
+        amount, amount_wide = split(amount)
+    except ValueError as error:
+        # Stored while PostgreSQL was the engine, which takes more digits: whoever moves
+        # the company has to know which event it is.
+        raise StoreError("too_many_digits", event=event_id) from error
     props = props or {}
     return (
         *head,

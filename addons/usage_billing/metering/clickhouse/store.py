@@ -303,21 +303,29 @@ def _bounded(found, properties):
         if row.__class__ is RejectedRow:
             yield row
             continue
-        sent = [row[4], row[5]]
+        sent = {"value": row[4], "amount": row[5]}
         for name in properties:
             text = row[8].get(name) or row[7].get(name)
             try:
-                sent.append(text and Decimal(text))
+                sent[f"properties.{name}"] = text and Decimal(text)
             except ArithmeticError:
                 continue  # the append says what is wrong with it
-        if all(number is None or _fits(number) for number in sent):
+        wrong = next(
+            (
+                name
+                for name, number in sent.items()
+                if number is not None and not _fits(number)
+            ),
+            None,
+        )
+        if wrong is None:
             yield row
             continue
         event = EventRow(*row)
         yield RejectedRow(
             row_number=event.row_number,
             reason="invalid_value",
-            detail="more than 38 digits before or after the decimal point",
+            detail=f"{wrong}: more than 38 digits before or after the decimal point",
             raw=event_to_json(event),
             event_id=event.event_id or "",
             type=event.type or "",
