@@ -18,7 +18,7 @@ FEED_ERRORS = {
     "not_text": _lt(
         "The file %(file)s is not text. Save the table as CSV and import that."
     ),
-    "file_not_found": _lt("There is no file %(file)s."),
+    "file_not_found": _lt("There is no file %(file)s that can be read."),
     "unknown_encoding": _lt("“%(encoding)s” is not a text encoding, try utf-8."),
     "no_header": _lt("The first line of %(file)s is not a line of column names."),
     "too_many_columns": _lt("The file %(file)s has too many columns."),

@@ -78,12 +78,28 @@ class BillingImport(Command):
 
         :raise UserError: the file could not be imported
         """
-        company = env["res.company"].browse(options.company) or env.company
+        company = env.company
+        if options.company:
+            company = env["res.company"].search([("id", "=", options.company)])
+        if not company:
+            raise UserError(
+                env._("There is no company %(number)s.", number=options.company)
+            )
         env = env(context={**env.context, "allowed_company_ids": company.ids})
         mapping = env["billing.mapping"]._find(options.mapping, company)
         source = env["usage.source"].search(
             [("company_id", "=", company.id), ("code", "=", options.source)]
         )
+        if options.source and not source:
+            # ids are unique within a source: another one would bill the rows again
+            raise UserError(
+                env._(
+                    "%(company)s has no source with the code %(code)s. Make it under "
+                    "Usage Billing, Configuration, Sources, or correct the code.",
+                    company=company.name,
+                    code=options.source,
+                )
+            )
         Delivery = env["billing.delivery"]
         if options.provision:
             mapping = mapping or Delivery._mapping_for(Delivery._inspect(path), company)

@@ -123,7 +123,12 @@ def _check_codec(encoding: str) -> None:
 
 
 def _open(raw) -> BinaryIO:
-    return open(raw, "rb") if isinstance(raw, Path) else io.BytesIO(raw)
+    if not isinstance(raw, Path):
+        return io.BytesIO(raw)
+    try:
+        return raw.open("rb")
+    except OSError as error:  # a folder, somebody else's file
+        raise FeedError("file_not_found", file=raw.name) from error
 
 
 def _size(raw, name: str) -> int:

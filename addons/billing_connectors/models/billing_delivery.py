@@ -291,7 +291,7 @@ class BillingDelivery(models.Model):
             raise UserError(
                 self.env._(
                     "No mapping knows the columns of %(file)s. Make one under "
-                    "Configuration, Mappings, and name its columns.",
+                    "Configuration, File Mappings, and name its columns.",
                     file=content.name,
                 )
             )

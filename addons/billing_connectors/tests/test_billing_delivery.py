@@ -349,6 +349,19 @@ class TestCommandLine(ConnectorCase):
         self.assertEqual(delivery.resent_count, 1)
         self.assertCounts(delivery, accepted=5)
 
+    def test_a_source_or_company_that_is_not_there_takes_nothing(self):
+        before = self.Delivery.search_count([])
+        with NamedTemporaryFile("w", suffix=".csv") as file:
+            file.write(HEADER + self._rows(range(2)))
+            file.flush()
+            with self.assertRaisesRegex(UserError, "no source with the code misspelt"):
+                self._command(file.name, source="misspelt")
+            with self.assertRaisesRegex(UserError, "no company 99999"):
+                self._command(file.name, company=99999)
+        self.assertEqual(self.Delivery.search_count([]), before)
+        with self.assertRaisesRegex(UserError, "There is no file"):
+            self._command(Path(__file__).parent)
+
     def test_mapping_file_and_rule(self):
         definition = {**MAPPING, "name": "By hand", "source": {"code": "by_hand"}}
         with TemporaryDirectory() as folder:

@@ -132,15 +132,17 @@ class UsageCorrection(models.Model):
         """Void events of a source; for calls over RPC by billing managers.
 
         :param str source: code of the source
-        :param list events: event ids, or pairs of event id and time (ISO 8601) where
-            the source's ids are made of the time
+        :param list events: event ids, or, where the source's ids are made of the time,
+            pairs of event id and time (ISO 8601); also objects of both, as the API
+            takes them
         :param str reason: kept with the events
         :param bool dry_run: only say what would move
         :return: see :meth:`_answer`
         :rtype: dict
+        :raise UserError: an entry is none of these; nothing was done
         """
         found = self._find_source(source)
-        pairs = [[one, None] if isinstance(one, str) else list(one) for one in events]
+        pairs = [self._read_void(entry) for entry in events]
         return self._answer(
             {
                 "kind": "void",
@@ -157,6 +159,24 @@ class UsageCorrection(models.Model):
                 ],
             },
             dry_run,
+        )
+
+    def _read_void(self, entry):
+        """(event id, time or None) of an entry of an order to void."""
+        match entry:
+            case str():
+                return entry, None
+            case {"id": str(event_id)} if len(entry) == 1:
+                return event_id, None
+            case {"id": str(event_id), "time": str(time)} if len(entry) == 2:
+                return event_id, time
+            case [str(event_id), str(time) | (None as time)]:
+                return event_id, time
+        raise UserError(
+            self.env._(
+                "“%(entry)s” names no event to void: give its id, or its id and time.",
+                entry=entry,
+            )
         )
 
     @api.model

@@ -430,6 +430,12 @@ class TestUsageCorrectionOrders(UsageCase):
         )
         self.assertEqual((answer["state"], answer["amended"]), ("applied", 1))
         self.assertEqual(self._quantity(), Decimal(157))
+        for entry in ({"id": ids[0]}, [ids[0], None]):  # as the API has it, and a pair
+            answer = self.Correction.void_events("test", [entry], "Why", dry_run=True)
+            self.assertEqual(answer["voided"], 1, entry)
+        for entry in ({"id": 7}, {"id": "e", "reason": "x"}, ["e", 5], ["e"], None, 3):
+            with self.assertRaisesRegex(UserError, "names no event to void"):
+                self.Correction.void_events("test", [entry], "Why")
         with self.assertRaisesRegex(UserError, "no source with the code"):
             self.Correction.void_events("nowhere", ids, "Why")
         with self.assertRaisesRegex(UserError, "cannot be read"):
